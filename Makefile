@@ -1,0 +1,24 @@
+# Everything a contributor types. The work is done by the scripts in .ci, so that each can be read and run alone.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench fmt
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+demo: ## build, then watch the five suspension patterns run live
+	@sh .ci/demo
+
+test: ## all Go tests; needs Go and make, and installs Redis where it may
+	@sh .ci/test
+
+check: ## what needs more than the tests: vet, modules, generated files
+	@sh .ci/check
+
+lint: ## golangci-lint, in the version that .tools/go.mod names
+	@sh .ci/lint
+
+bench: ## measure this machine; prints JSON
+	@sh .ci/bench
+
+fmt: ## format every Go file
+	@sh .ci/lint fmt

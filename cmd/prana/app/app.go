@@ -1,0 +1,274 @@
+// Package app puts the parts of Prana together into one process: a Redis, the
+// engine on it, and, as asked, the worker and the HTTP side.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/cmd/prana/telemetry"
+	"prana/config"
+	"prana/engine"
+	"prana/engine/flow"
+	"prana/engine/node"
+	enginetelemetry "prana/engine/telemetry"
+	"prana/handlers/console"
+	"prana/handlers/nodes"
+	"prana/handlers/worker"
+	"prana/suspend"
+	"prana/tasks"
+)
+
+// Options say which parts a process runs.
+type Options struct {
+	Config config.Config
+	// API serves HTTP; Worker runs steps, and the sweeper with them.
+	API, Worker bool
+	// Listen is "host:port"; port 0 means any. NextPort takes the next free port when this one is busy.
+	Listen   string
+	NextPort bool
+	// Dev opens what only a development server may reach, as the configuration says.
+	Dev bool
+	// Version is what the program calls itself.
+	Version string
+	Stderr  io.Writer    // nil = os.Stderr; gets the one line about a busy port
+	Logger  *slog.Logger // nil = none
+	// Registry is the nodes there are; nil = the built-in ones.
+	Registry *node.Registry
+	// Middleware adds to the names that the configuration may use.
+	Middleware map[string]flow.Middleware
+}
+
+// App is a running process.
+type App struct {
+	o        Options
+	log      *slog.Logger
+	backend  *backend
+	client   redis.UniversalClient
+	store    *suspend.Store
+	waker    *tasks.Waker
+	tel      *telemetry.Telemetry
+	engine   *engine.Engine
+	worker   *worker.Worker
+	egress   *http.Client
+	console  *console.Console
+	server   *http.Server
+	url      string
+	failed   chan error
+	stopRun  context.CancelFunc
+	sweeping sync.WaitGroup
+}
+
+// Start brings the parts up, in the order of their needs. After an error
+// nothing is left running.
+func Start(ctx context.Context, o Options) (*App, error) {
+	a := &App{o: o, log: o.Logger, failed: make(chan error, 4)}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.o.Stderr == nil {
+		a.o.Stderr = os.Stderr
+	}
+	for _, part := range []func(context.Context) error{a.openRedis, a.makeEngine, a.startWorker, a.startAPI} {
+		if err := part(ctx); err != nil {
+			return nil, errors.Join(err, a.Shutdown(context.WithoutCancel(ctx)))
+		}
+	}
+	return a, nil
+}
+
+func (a *App) openRedis(ctx context.Context) error {
+	b, err := openRedis(ctx, a.o.Config)
+	if err != nil {
+		return err
+	}
+	a.backend = b
+	if a.client, err = Connect(b.url); err != nil {
+		return err
+	}
+	a.store = suspend.New(a.client, tasks.Encoder{}, suspend.Options{Partitions: a.o.Config.Partitions})
+	if err := a.store.Ping(ctx); err != nil {
+		return fmt.Errorf("%s: %w", b.line, err)
+	}
+	a.waker = tasks.NewWaker(a.client, tasks.WakerOptions{Logger: a.log})
+	return nil
+}
+
+func (a *App) makeEngine(ctx context.Context) error {
+	var err error
+	a.tel, err = telemetry.Setup(ctx, telemetry.Options{
+		ServiceName: "prana", Version: a.o.Version, OTLPEndpoint: a.o.Config.OTLP.Endpoint, Prometheus: true, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	notify, err := a.middleware()
+	if err != nil {
+		return err
+	}
+	counters, err := enginetelemetry.NewCounters(a.tel.Meters)
+	if err != nil {
+		return err
+	}
+	a.egress = nodes.NewClient(nodes.Egress{AllowPrivate: a.o.Config.Egress.AllowsPrivate(a.o.Dev), AllowCIDRs: a.o.Config.Egress.Allow})
+	a.engine, err = engine.New(a.engineConfig(notify, counters))
+	return err
+}
+
+func (a *App) registry() *node.Registry {
+	if a.o.Registry != nil {
+		return a.o.Registry
+	}
+	return node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: a.egress, MaxResponse: int64(a.o.Config.Limits.Response), Logger: a.log})...)
+}
+
+func (a *App) engineConfig(notify func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
+	c := a.o.Config
+	return engine.Config{
+		Store: a.store, Registry: a.registry(), Partitions: c.Partitions,
+		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
+		Notify:   notify,
+		Woken:    func(p int) { a.waker.Wake(tasks.QueueOf(p)) },
+		Alert:    alertOf(c.OnRetryExhausted),
+		Post:     a.post,
+		Counters: counters,
+		Limits:   engine.Limits{Transitions: c.Limits.Transitions, Payload: int(c.Limits.Payload), Depth: c.Limits.Depth},
+		Retention: map[flow.Status]time.Duration{
+			flow.Completed: c.Retention.Completed, flow.Failed: c.Retention.Failed, flow.Cancelled: c.Retention.Failed, flow.TimedOut: c.Retention.Failed,
+		},
+		Logger: a.log,
+	}
+}
+
+func (a *App) secret(name string) (string, bool) {
+	s, ok := a.o.Config.Secrets[name]
+	return s.Reveal(), ok
+}
+
+func alertOf(a config.Alert) *flow.Alert {
+	if !a.Enabled() {
+		return nil
+	}
+	return &flow.Alert{Event: a.Event, URL: a.URL, Workflow: a.Workflow}
+}
+
+// middleware chains what the configuration names, in its order.
+func (a *App) middleware() (func(context.Context, flow.Notice), error) {
+	metrics, err := enginetelemetry.Metrics(a.tel.Meters)
+	if err != nil {
+		return nil, err
+	}
+	known := enginetelemetry.Registry{
+		"logging": enginetelemetry.Logging(a.log), "metrics": metrics, "tracing": enginetelemetry.Tracing(),
+	}
+	for name, m := range a.o.Middleware {
+		known[name] = m
+	}
+	chosen, err := known.Select(a.o.Config.Middleware)
+	if err != nil {
+		return nil, err
+	}
+	return enginetelemetry.Chain(a.log, chosen...), nil
+}
+
+func (a *App) startWorker(ctx context.Context) error {
+	if !a.o.Worker {
+		return nil
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.stopRun = cancel
+	a.sweeping.Go(func() { a.engine.Run(run) })
+	c := a.o.Config.Worker
+	partitions := make([]int, a.o.Config.Partitions)
+	for i := range partitions {
+		partitions[i] = i
+	}
+	a.worker = worker.New(worker.Config{
+		Redis: a.client, Partitions: partitions, Runner: a.engine, Concurrency: c.Concurrency, Servers: c.Servers,
+		Grace: max(time.Millisecond, c.ShutdownGrace), Intake: c.Intake, Intaker: a.engine, Waker: a.waker, Logger: a.log,
+	})
+	if err := a.worker.Start(ctx); err != nil {
+		a.worker = nil
+		return err
+	}
+	return nil
+}
+
+// Shutdown stops the parts in the reverse order: nothing new is taken, steps
+// that run finish within their grace, the rest is handed back.
+func (a *App) Shutdown(ctx context.Context) error {
+	var errs []error
+	if a.server != nil {
+		errs = append(errs, closeServer(ctx, a.server))
+	}
+	if a.worker != nil {
+		errs = append(errs, a.worker.Shutdown(ctx))
+	}
+	if a.stopRun != nil {
+		a.stopRun()
+		a.sweeping.Wait()
+	}
+	if a.engine != nil {
+		a.engine.Wait()
+	}
+	errs = append(errs, a.closeParts(ctx)...)
+	return errors.Join(errs...)
+}
+
+func (a *App) closeParts(ctx context.Context) []error {
+	var errs []error
+	if a.console != nil {
+		errs = append(errs, a.console.Close())
+	}
+	if a.waker != nil {
+		errs = append(errs, a.waker.Close())
+	}
+	if a.tel != nil {
+		errs = append(errs, a.tel.Shutdown(ctx))
+	}
+	if a.egress != nil {
+		a.egress.CloseIdleConnections()
+	}
+	if a.client != nil {
+		errs = append(errs, a.client.Close())
+	}
+	if a.backend != nil {
+		errs = append(errs, a.backend.close())
+	}
+	return errs
+}
+
+// URL is where the API is, such as "http://127.0.0.1:8484"; empty without API.
+func (a *App) URL() string { return a.url }
+
+// Redis says in one line which Redis is used, and whether data survives.
+func (a *App) Redis() string { return a.backend.line }
+
+// RedisURL is how another process reaches the same Redis.
+func (a *App) RedisURL() string { return a.backend.url }
+
+// RedisKind is Child, InMemory or External.
+func (a *App) RedisKind() string { return a.backend.kind }
+
+// Engine gives the engine.
+func (a *App) Engine() *engine.Engine { return a.engine }
+
+// Store gives the store.
+func (a *App) Store() *suspend.Store { return a.store }
+
+// Deploy publishes a definition.
+func (a *App) Deploy(ctx context.Context, w *flow.Workflow) (string, bool, error) {
+	return a.engine.Deploy(ctx, w)
+}
+
+// Err tells of a part that died.
+func (a *App) Err() <-chan error { return a.failed }

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/config"
+	"prana/engine/definition"
+	"prana/engine/flow"
+	"prana/engine/node"
+	"prana/engine/plan"
+	"prana/handlers/api"
+	"prana/handlers/console"
+	"prana/handlers/hooks"
+)
+
+func (a *App) startAPI(context.Context) error {
+	if !a.o.API {
+		return nil
+	}
+	l, err := a.listen()
+	if err != nil {
+		return err
+	}
+	a.url = "http://" + l.Addr().String()
+	h, err := a.handler()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	a.server = api.NewServer(h)
+	go func() {
+		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serving HTTP: %w", err)
+		}
+	}()
+	return nil
+}
+
+// listen takes the port, or the next free one when that is allowed, and says so.
+func (a *App) listen() (net.Listener, error) {
+	host, port, err := net.SplitHostPort(a.o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", a.o.Listen, err)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", a.o.Listen, err)
+	}
+	for n := first; ; n++ {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n)))
+		if err == nil {
+			if n != first {
+				fmt.Fprintf(a.o.Stderr, "port %d is busy; using %d\n", first, n)
+			}
+			return l, nil
+		}
+		if !a.o.NextPort || !errors.Is(err, syscall.EADDRINUSE) || n-first >= 100 {
+			return nil, fmt.Errorf("listening on %s:%d (choose another with --port): %w", host, n, err)
+		}
+	}
+}
+
+func (a *App) handler() (http.Handler, error) {
+	c := a.o.Config
+	known, err := a.hooks()
+	if err != nil {
+		return nil, err
+	}
+	reg := a.registry()
+	a.console = console.New(console.Config{
+		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ping, Writable: c.Queues.Writable,
+		Redis: func() redis.UniversalClient {
+			client, err := Connect(a.backend.url)
+			if err != nil {
+				panic(err) // the same URL was connected to before
+			}
+			return client
+		},
+	})
+	h := api.New(api.Config{
+		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: nodeTypes(reg), Token: c.Token.Reveal(),
+		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Logger: a.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.Handle("GET /metrics", a.tel.MetricsHandler)
+	return mux, nil
+}
+
+func (a *App) hooks() (http.Handler, error) {
+	all := map[string]hooks.Hook{}
+	for name, h := range a.o.Config.Hooks {
+		secret, err := hooks.ParseSecret(h.Secret.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("hook %s: %w", name, err)
+		}
+		all[name] = hooks.Hook{Event: h.Event, Workflow: h.Workflow, Secret: secret}
+	}
+	return hooks.New(hooks.Config{Hooks: all, Publisher: a.engine, Starter: a.engine, Logger: a.log})
+}
+
+// PlanOptions are what definitions are compiled with.
+func PlanOptions(c config.Config) plan.Options {
+	return plan.Options{EnvAllow: c.EnvAllow, Limits: plan.Limits{
+		Nodes: c.Limits.Nodes, Connections: c.Limits.Connections, Bytes: int(c.Limits.Definition),
+	}}
+}
+
+func (a *App) checker(reg *node.Registry) api.Check {
+	o := PlanOptions(a.o.Config)
+	return func(file string, src []byte) (*flow.Workflow, []any, bool) {
+		w, _, diags := definition.Check(file, src, reg, o)
+		all := make([]any, len(diags))
+		for i, d := range diags {
+			all[i] = d
+		}
+		return w, all, !plan.HasErrors(diags)
+	}
+}
+
+// nodeTypes is what is told about the nodes there are.
+func nodeTypes(reg *node.Registry) []map[string]any {
+	var all []map[string]any
+	for _, name := range reg.Names() {
+		t, _ := reg.Lookup(name)
+		all = append(all, map[string]any{
+			"name": t.Name, "summary": t.Summary, "trigger": t.Trigger, "inputs": t.InputPorts(), "outputs": t.OutputPorts(nil), "fields": fieldTypes(t.Fields),
+		})
+	}
+	return all
+}
+
+func fieldTypes(fields []node.Field) []map[string]any {
+	all := []map[string]any{}
+	for _, f := range fields {
+		m := map[string]any{"name": f.Name, "kind": f.Kind, "summary": f.Summary, "required": f.Required}
+		if f.Default != nil {
+			m["default"] = f.Default
+		}
+		if len(f.Enum) > 0 {
+			m["enum"] = f.Enum
+		}
+		if len(f.Items) > 0 {
+			m["items"] = fieldTypes(f.Items)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// closeServer lets requests finish within ctx, then ends them.
+func closeServer(ctx context.Context, s *http.Server) error {
+	err := s.Shutdown(ctx)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+// Package cli is the command line of prana, one file for each verb. Data goes to stdout, everything else to stderr.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs one command line and gives its exit code. When ctx ends, servers stop in order and waiting clients detach.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run(ctx, &shell{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}, args)
+}
+
+// shell is what a command line runs in.
+type shell struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string
+
+	output  string // -o
+	server  string // --server
+	config  string // --config
+	noColor bool
+}
+
+func run(ctx context.Context, sh *shell, args []string) int {
+	root := sh.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var f *failure
+	if err != nil && !errors.As(err, &f) { // what no verb said was said by the parser
+		err = mark(err, errUsage)
+	}
+	return sh.report(err)
+}
+
+// failure is an error that a verb returned, as opposed to one of the parser.
+type failure struct{ error }
+
+func (f *failure) Unwrap() error { return f.error }
+
+// verb makes a command's RunE of what it does.
+func verb(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := do(cmd.Context(), args); err != nil {
+			return &failure{err}
+		}
+		return nil
+	}
+}
+
+func (sh *shell) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "prana",
+		Short: "A durable workflow engine on Redis",
+		Long: "Prana runs workflows that can stop anywhere for milliseconds or months and go on exactly where they stopped.\n\n" +
+			"Begin with `prana demo`, or `prana dev` in a directory of workflows.",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return checkFormat(sh.output) },
+	}
+	root.SetIn(sh.stdin)
+	root.SetOut(sh.stdout)
+	root.SetErr(sh.stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVarP(&sh.output, "output", "o", formatTable, "how to print data: "+strings.Join(formats, ", "))
+	flags.StringVar(&sh.server, "server", "", "URL of the server to speak to (PRANA_SERVER; default http://127.0.0.1:8484; the token is PRANA_TOKEN)")
+	flags.StringVar(&sh.config, "config", "", "configuration file (PRANA_CONFIG; default prana.yaml, if there is one)")
+	flags.BoolVar(&sh.noColor, "no-color", false, "print without colours (NO_COLOR)")
+	root.AddCommand(
+		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(),
+		sh.validateCommand(), sh.deployCommand(), sh.runCommand(),
+		sh.listCommand(), sh.showCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(),
+		sh.resumeCommand(), sh.eventCommand(), sh.cancelCommand(),
+		sh.versionCommand(), exitCodesTopic(),
+	)
+	return root
+}
+
+// env is the value of an environment variable.
+func (sh *shell) env(name string) string {
+	for _, pair := range sh.environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

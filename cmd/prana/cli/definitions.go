@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"prana/cmd/prana/app"
+	"prana/config"
+	"prana/engine/definition"
+	"prana/engine/flow"
+	"prana/engine/node"
+	"prana/engine/plan"
+	"prana/handlers/nodes"
+)
+
+// source is a definition as its author wrote it.
+type source struct {
+	file string
+	text []byte
+}
+
+// maxSource is more than any limit of definitions; it keeps a wrong path from being read whole.
+const maxSource = 16 << 20
+
+func (sh *shell) readSource(file string) (source, error) {
+	if file == "-" {
+		text, err := io.ReadAll(io.LimitReader(sh.stdin, maxSource))
+		return source{"stdin", text}, err
+	}
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return source{}, invalidf("cannot be read: %w", err)
+	case info.IsDir():
+		return source{}, usagef("%s is a directory; name the files in it", file)
+	case info.Size() > maxSource:
+		return source{}, invalidf("%s has %d bytes: that is no definition", file, info.Size())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return source{}, invalidf("cannot be read: %w", err)
+	}
+	return source{file, text}, nil
+}
+
+// hasNodes recognises workflows among the other YAML and JSON files of a directory. In a configuration, nodes is indented
+// and a number.
+var hasNodes = regexp.MustCompile(`(?m)^["']?nodes["']?\s*:|"nodes"\s*:\s*[\[{]`)
+
+// isDefinition tells whether a file is called like one.
+func isDefinition(file string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file)))
+}
+
+// readDir reads the definitions of a directory, not of those below it. Others are left out, with a note.
+func (sh *shell) readDir(dir string) ([]source, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, invalidf("cannot be read: %w", err)
+	}
+	var found []source
+	for _, e := range entries {
+		if e.IsDir() || !isDefinition(e.Name()) || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		s, err := sh.readSource(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if !hasNodes.Match(s.text) {
+			sh.note("%s: left out, it has no nodes", s.file)
+			continue
+		}
+		found = append(found, s)
+	}
+	return found, nil
+}
+
+// readAll reads files and directories, in the order given.
+func (sh *shell) readAll(paths []string) ([]source, error) {
+	var all []source
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			found, err := sh.readDir(path)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+			continue
+		}
+		s, err := sh.readSource(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// checker checks definitions without a server, against the node types of this binary.
+type checker struct {
+	registry *node.Registry
+	options  plan.Options
+}
+
+func newChecker(cfg config.Config) checker {
+	return checker{
+		registry: node.NewRegistry(nodes.Builtin(nodes.Options{})...),
+		options:  app.PlanOptions(cfg),
+	}
+}
+
+func (c checker) check(s source) (*flow.Workflow, []plan.Diagnostic) {
+	w, p, found := definition.Check(s.file, s.text, c.registry, c.options)
+	if p == nil {
+		w = nil
+	}
+	return w, found
+}
+
+// checked gives the workflow, or prints what is wrong with it.
+func (sh *shell) checked(c checker, s source) (*flow.Workflow, error) {
+	w, found := c.check(s)
+	for _, d := range found {
+		sh.note("%s", d)
+	}
+	if w == nil {
+		return nil, mark(fmt.Errorf("%s has errors", s.file), errInvalid)
+	}
+	return w, nil
+}

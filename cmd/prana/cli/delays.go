@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"prana/engine/flow"
+	"prana/handlers/api/client"
+)
+
+func (sh *shell) delaysCommand() *cobra.Command {
+	var f flow.SuspensionFilter
+	cmd := &cobra.Command{
+		Use:   "delays",
+		Short: "List delays by the time they end",
+		Args:  cobra.NoArgs,
+		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
+			return sh.delays(ctx, c, f)
+		})),
+	}
+	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
+	pageFlags(cmd, &f.Limit, &f.Cursor)
+	return cmd
+}
+
+func (sh *shell) delays(ctx context.Context, c *client.Client, f flow.SuspensionFilter) error {
+	page, err := c.Delays(ctx, f)
+	if err != nil {
+		return err
+	}
+	t := newTable("EXECUTION", "NODE", "RUN", "STATUS", "SUSPENDED", "RESUMES")
+	for _, d := range page.Items {
+		t.add(d.ExecutionID, d.Node, strconv.Itoa(d.RunIndex), string(d.Status), moment(&d.SuspendedAt), moment(&d.ResumeAt))
+	}
+	return printPage(sh, page, t, "no delays")
+}

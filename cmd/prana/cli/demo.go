@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"prana/cmd/prana/demo"
+)
+
+func (sh *shell) demoCommand() *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch the five suspension patterns run live, and survive the kill of their worker",
+		Long: "Watch the five suspension patterns run live, and survive the kill of their worker. It stays up with API and console\n" +
+			"when stdin and stdout are terminals; otherwise it ends like --once, with a temporary data directory.",
+		Args: cobra.NoArgs,
+	}
+	g := overrides(cmd).listening()
+	cmd.Flags().BoolVar(&once, "once", false, "end when all is done")
+	cmd.RunE = verb(func(ctx context.Context, _ []string) error {
+		return sh.demo(ctx, g, once || !isTerminal(sh.stdin) || !isTerminal(sh.stdout))
+	})
+	return cmd
+}
+
+func (sh *shell) demo(ctx context.Context, g *given, once bool) (err error) {
+	o, err := sh.demoOptions(g, once)
+	if err != nil {
+		return err
+	}
+	d, err := demo.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	res, err := d.Play(ctx)
+	if err != nil {
+		return err
+	}
+	if err := sh.printDemo(res); err != nil {
+		return err
+	}
+	if !once {
+		sh.note("\n%s is up: try prana list, prana suspended, prana run. Ctrl-C ends it.", d.URL())
+		return d.Stay(ctx)
+	}
+	if !res.OK {
+		return silent(errFailed)
+	}
+	return nil
+}
+
+func (sh *shell) demoOptions(g *given, once bool) (demo.Options, error) {
+	flags := g.values()
+	if !g.isGiven("log-level") {
+		flags["log.level"] = "warn" // the demo tells its story itself
+	}
+	cfg, err := sh.load(flags)
+	if err != nil {
+		return demo.Options{}, err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return demo.Options{}, fmt.Errorf("finding the own binary: %w", err)
+	}
+	environ := sh.environ
+	if sh.config != "" {
+		environ = append(environ[:len(environ):len(environ)], "PRANA_CONFIG="+sh.config)
+	}
+	return demo.Options{
+		App: sh.options(cfg), Temporary: once && !g.isGiven("data-dir"),
+		Executable: executable, Environ: environ, Stderr: sh.stderr,
+	}, nil
+}
+
+func (sh *shell) printDemo(res demo.Result) error {
+	if sh.output == formatLines {
+		return printLines(sh, res.Patterns)
+	}
+	t := newTable("PATTERN", "EXECUTION", "STATUS", "TOOK", "WHAT")
+	for _, p := range res.Patterns {
+		t.add(p.Name, p.ExecutionID, string(p.Status), p.Took, p.What)
+	}
+	return sh.print(res, func() {
+		sh.note("")
+		sh.printTable(t)
+	})
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"prana/engine/flow"
+	"prana/handlers/api/client"
+)
+
+// pageFlags are those of every list.
+func pageFlags(cmd *cobra.Command, limit *int, cursor *string) {
+	cmd.Flags().IntVar(limit, "limit", 0, "at most so many, 1 to 1000 (default 100)")
+	cmd.Flags().StringVar(cursor, "cursor", "", "go on where the list before ended")
+}
+
+func (sh *shell) listCommand() *cobra.Command {
+	var f flow.ExecutionFilter
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List executions, newest first",
+		Args:  cobra.NoArgs,
+		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
+			return sh.list(ctx, c, f)
+		})),
+	}
+	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
+	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
+	pageFlags(cmd, &f.Limit, &f.Cursor)
+	return cmd
+}
+
+func (sh *shell) list(ctx context.Context, c *client.Client, f flow.ExecutionFilter) error {
+	page, err := c.List(ctx, f)
+	if err != nil {
+		return err
+	}
+	t := newTable("EXECUTION", "WORKFLOW", "STATUS", "CREATED", "TOOK", "ERROR")
+	for _, x := range page.Items {
+		problem := ""
+		if x.Error != nil {
+			problem = x.Error.Error()
+		}
+		t.add(x.ID, x.Workflow, string(x.Status), moment(&x.CreatedAt), took(&x.CreatedAt, x.EndedAt), problem)
+	}
+	return printPage(sh, page, t, "no executions")
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+
+	"prana/config"
+	"prana/handlers/api/client"
+)
+
+// load reads the configuration. flags are those that were given, by their key in it.
+func (sh *shell) load(flags map[string]any) (config.Config, error) {
+	if flags == nil {
+		flags = map[string]any{}
+	}
+	if sh.server != "" {
+		flags["server"] = sh.server
+	}
+	return config.Load(config.Options{File: sh.config, Environ: sh.environ, Flags: flags})
+}
+
+// remote makes a client of the server that was chosen.
+func (sh *shell) remote() (*client.Client, error) {
+	cfg, err := sh.load(nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(cfg.Server, cfg.Token.Reveal())
+	if err != nil {
+		return nil, mark(err, errUsage)
+	}
+	return c, nil
+}
+
+// asking makes a verb of a conversation with the server.
+func (sh *shell) asking(ask func(ctx context.Context, c *client.Client, args []string) error) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		c, err := sh.remote()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return ask(ctx, c, args)
+	}
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"prana/cmd/prana/app"
+	"prana/config"
+)
+
+// given are flags that override keys of the configuration.
+type given struct {
+	cmd  *cobra.Command
+	keys map[string]string // flag -> key
+}
+
+// overrides declares the flags of a verb that runs a part of the engine.
+func overrides(cmd *cobra.Command) *given {
+	g := &given{cmd, map[string]string{}}
+	g.flag("redis", "redis.url", "URL of the Redis (PRANA_REDIS): redis://, rediss://, unix://, redis-sentinel://, redis-cluster://, or miniredis")
+	g.flag("data-dir", "data_dir", "directory of the embedded Redis (default .prana)")
+	g.flag("log-level", "log.level", "debug, info, warn or error (default info)")
+	return g
+}
+
+// listening adds the flags of a verb that serves the API.
+func (g *given) listening() *given {
+	g.flag("listen", "listen", "host to listen on (default 127.0.0.1; others need PRANA_TOKEN)")
+	g.flag("port", "port", "port to listen on; 0 = a free one (default 8484)")
+	return g
+}
+
+func (g *given) flag(name, key, usage string) {
+	g.cmd.Flags().String(name, "", usage)
+	g.keys[name] = key
+}
+
+// values are the flags that were given, by key.
+func (g *given) values() map[string]any {
+	values := map[string]any{}
+	for name, key := range g.keys {
+		if f := g.cmd.Flags().Lookup(name); f.Changed {
+			values[key] = f.Value.String()
+		}
+	}
+	return values
+}
+
+// isGiven tells whether a flag was given.
+func (g *given) isGiven(name string) bool { return g.cmd.Flags().Changed(name) }
+
+// options makes those of app.Start.
+func (sh *shell) options(cfg config.Config) app.Options {
+	return app.Options{
+		Config: cfg,
+		Listen: net.JoinHostPort(cfg.Listen, strconv.Itoa(cfg.Port)), Version: thisBuild().Version,
+		Stderr: sh.stderr,
+		Logger: sh.logger(cfg.Log),
+	}
+}
+
+func (sh *shell) logger(cfg config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(sh.stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(sh.stderr, opts))
+}
+
+// stopMargin is what a shutdown may take beyond the grace of running steps: closing, and the last writes of Redis.
+const stopMargin = 15 * time.Second
+
+// serve runs until ctx ends, which is no error, or a part dies, which is one.
+func serve(ctx context.Context, a *app.App, grace time.Duration) error {
+	var died error
+	select {
+	case <-ctx.Done():
+	case died = <-a.Err():
+		if died != nil {
+			died = fmt.Errorf("a part of the process died: %w", died)
+		}
+	}
+	return errors.Join(died, stop(ctx, a, grace))
+}
+
+// stop shuts down in order, also when ctx has ended.
+func stop(ctx context.Context, a *app.App, grace time.Duration) error {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace+stopMargin)
+	defer cancel()
+	if err := a.Shutdown(limit); err != nil {
+		return fmt.Errorf("shutting down: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"prana/cmd/prana/cli/live"
+	"prana/engine/flow"
+	"prana/handlers/api/client"
+)
+
+func (sh *shell) suspendedCommand() *cobra.Command {
+	var f flow.SuspensionFilter
+	cmd := &cobra.Command{
+		Use:   "suspended",
+		Short: "List what waits, and for what",
+		Args:  cobra.NoArgs,
+		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
+			return sh.suspended(ctx, c, f)
+		})),
+	}
+	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry …")
+	cmd.Flags().StringVar(&f.EventType, "event-type", "", "only those that wait for this event")
+	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
+	pageFlags(cmd, &f.Limit, &f.Cursor)
+	return cmd
+}
+
+func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.SuspensionFilter) error {
+	page, err := c.Suspensions(ctx, f)
+	if err != nil {
+		return err
+	}
+	t := newTable("SUSPENSION", "WORKFLOW", "NODE", "TYPE", "SINCE", "UNTIL", "WHAT")
+	for _, s := range page.Items {
+		end := s.ResumeAt
+		if end == nil {
+			end = s.TimeoutAt
+		}
+		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), live.Waiting(s))
+	}
+	return printPage(sh, page, t, "nothing waits")
+}

@@ -1,0 +1,189 @@
+// Package config chooses: viper in, plain structs out. Flags win over PRANA_* variables, those over the file, that over
+// the defaults. Only cmd imports it; everything else is handed the values it needs.
+//
+// A key such as worker.shutdown_grace is the variable PRANA_WORKER_SHUTDOWN_GRACE and, in the file, shutdown_grace
+// under worker. Durations are written 20s, 5m, 168h or 7d; sizes 4096, 256KiB or 1MiB; lists in variables with commas.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is everything that can be chosen. Default gives the values named below; the zero value is not meant for use.
+type Config struct {
+	// Redis is where executions live.
+	Redis Redis `key:"redis"`
+	// DataDir is the directory of the embedded Redis, relative to the working directory. Default ".prana".
+	DataDir string `key:"data_dir"`
+	// Partitions is the number of hash tags that new executions are spread over, 1 to 1024. Default 1. Changing it
+	// moves nothing that exists.
+	Partitions int `key:"partitions"`
+
+	// Listen is the host that API and console listen on. Default 127.0.0.1. Others need a Token.
+	Listen string `key:"listen"`
+	// Port is the TCP port that API and console listen on; 0 takes a free one. Default 8484.
+	Port int `key:"port"`
+	// PublicURL is how people and partners reach the server, for links that are sent out. Default "": http://Listen:Port.
+	PublicURL string `key:"public_url"`
+	// Token is what the API asks for, and the client sends, as a Bearer token. Default "": none is asked for.
+	Token Secret `key:"token"`
+	// Server is the API that client commands speak to. Default http://127.0.0.1:8484.
+	Server string `key:"server"`
+
+	// Worker is how a process runs steps.
+	Worker Worker `key:"worker"`
+	// Retention is how long finished executions stay readable.
+	Retention Retention `key:"retention"`
+	// Limits bound everything that is stored.
+	Limits Limits `key:"limits"`
+	// Middleware names what sees the events of executions, in order. Default logging, tracing, metrics.
+	Middleware []string `key:"middleware"`
+	// EnvAllow names the environment variables that expressions may read as $env. Default none.
+	EnvAllow []string `key:"env_allow"`
+	// Secrets are what expressions read as $secrets, by lower-case name: PRANA_SECRET_STRIPE_KEY is stripe_key.
+	Secrets map[string]Secret `key:"secrets"`
+	// Egress is where nodes may connect to.
+	Egress Egress `key:"egress"`
+	// Hooks are the signed webhooks that come in at /v1/hooks/NAME. Default none.
+	Hooks map[string]Hook `key:"hooks"`
+	// OnRetryExhausted is who is told when a node has used up its retries. Default nobody.
+	OnRetryExhausted Alert `key:"on_retry_exhausted"`
+	// OTLP is where traces and metrics are sent.
+	OTLP OTLP `key:"otlp"`
+	// Queues is the view of the queues at /queues.
+	Queues Queues `key:"queues"`
+	// Log is what the process writes to stderr.
+	Log Log `key:"log"`
+}
+
+// Redis says which server to use.
+type Redis struct {
+	// URL is redis://, rediss:// (TLS), unix://, redis-sentinel:// or redis-cluster://, the last two with a list of
+	// hosts divided by commas; or "miniredis" for one in memory. Default "": a redis-server found on PATH is started as
+	// a child, else one in memory. It may hold a password: print it with Redacted only.
+	URL string `key:"url"`
+}
+
+// Worker is how a process runs steps.
+type Worker struct {
+	// Concurrency is how many steps run at once in this process, 1 to 10000. Default 16.
+	Concurrency int `key:"concurrency"`
+	// Servers is how many goroutines fetch tasks, each with its share of Concurrency; 1 to 64. Default 2.
+	Servers int `key:"servers"`
+	// ShutdownGrace is how long running steps may go on after a signal. Default 20s; 0 hands them back at once.
+	ShutdownGrace time.Duration `key:"shutdown_grace"`
+	// Intake also serves the queue where other services start and resume things. Default true.
+	Intake bool `key:"intake"`
+}
+
+// Retention is how long finished executions stay readable, counted from their end. Zero removes them at once.
+type Retention struct {
+	// Completed is for executions that completed. Default 168h.
+	Completed time.Duration `key:"completed"`
+	// Failed is for all that ended otherwise: failed, cancelled, timed out. Default 720h.
+	Failed time.Duration `key:"failed"`
+}
+
+// Limits bound everything that is stored. All are at least 1.
+type Limits struct {
+	// Payload is the most that an input, an output or an event's data may take as JSON. Default 256 KiB.
+	Payload Bytes `key:"payload"`
+	// Body is the most that the API reads of one request. Default 1 MiB.
+	Body Bytes `key:"body"`
+	// HookBody is the most that a webhook reads of one request. Default 256 KiB.
+	HookBody Bytes `key:"hook_body"`
+	// Response is the most that http.request and polls read of one response. Default 1 MiB.
+	Response Bytes `key:"response"`
+	// Definition is the most that a workflow's definition may take. Default 256 KiB.
+	Definition Bytes `key:"definition"`
+	// Nodes of one workflow. Default 500.
+	Nodes int `key:"nodes"`
+	// Connections of one workflow. Default 2000.
+	Connections int `key:"connections"`
+	// Transitions of one execution, after which it fails. Default 10000.
+	Transitions int `key:"transitions"`
+	// Depth of child workflows below the first. Default 10.
+	Depth int `key:"depth"`
+}
+
+// Egress is where nodes may connect to. The metadata addresses of clouds are never reachable.
+type Egress struct {
+	// Allow lists networks that may be reached although they are private: 10.2.0.0/16, 192.168.1.7. Default none.
+	Allow []netip.Prefix `key:"allow"`
+	// Private says whether all loopback and private addresses may be reached: "dev" (in dev and demo only), "always"
+	// or "never". Default "dev".
+	Private string `key:"private"`
+}
+
+// AllowsPrivate resolves Private for a process that runs as a development server or not.
+func (e Egress) AllowsPrivate(dev bool) bool {
+	return e.Private == "always" || e.Private == "dev" && dev
+}
+
+// Hook is one signed webhook. It has exactly one of Event and Workflow.
+type Hook struct {
+	// Event is the type of the event that a call publishes.
+	Event string `key:"event"`
+	// Workflow is the id of the workflow that a call starts.
+	Workflow string `key:"workflow"`
+	// Secret signs the calls; at least 24 bytes.
+	Secret Secret `key:"secret"`
+}
+
+// Alert is who is told. Several may be set; all of them are told.
+type Alert struct {
+	// Event is the type of an event to publish.
+	Event string `key:"event"`
+	// URL receives a POST signed with Secret.
+	URL string `key:"url"`
+	// Secret signs the POST; at least 24 bytes, needed with URL.
+	Secret Secret `key:"secret"`
+	// Workflow is the id of a workflow to start.
+	Workflow string `key:"workflow"`
+}
+
+// Enabled tells whether anybody is to be told.
+func (a Alert) Enabled() bool { return a.Event != "" || a.URL != "" || a.Workflow != "" }
+
+// OTLP is where traces and metrics are sent.
+type OTLP struct {
+	// Endpoint is an http:// or https:// URL of a collector. Default OTEL_EXPORTER_OTLP_ENDPOINT, else "": nothing is sent.
+	Endpoint string `key:"endpoint"`
+}
+
+// Queues is the view of the queues at /queues.
+type Queues struct {
+	// Writable lets people delete, archive and run tasks there. Default false.
+	Writable bool `key:"writable"`
+}
+
+// Log is what the process writes to stderr.
+type Log struct {
+	// Level is debug, info, warn or error. Default info.
+	Level string `key:"level"`
+	// Format is text or json. Default text.
+	Format string `key:"format"`
+}
+
+// Default is the configuration of somebody who chose nothing.
+func Default() Config {
+	return Config{
+		DataDir:    ".prana",
+		Partitions: 1,
+		Listen:     "127.0.0.1",
+		Port:       8484,
+		Server:     "http://127.0.0.1:8484",
+		Worker:     Worker{Concurrency: 16, Servers: 2, ShutdownGrace: 20 * time.Second, Intake: true},
+		Retention:  Retention{Completed: 168 * time.Hour, Failed: 720 * time.Hour},
+		Limits: Limits{
+			Payload: 256 * KiB, Body: MiB, HookBody: 256 * KiB, Response: MiB, Definition: 256 * KiB,
+			Nodes: 500, Connections: 2000, Transitions: 10000, Depth: 10,
+		},
+		Middleware: []string{"logging", "tracing", "metrics"},
+		Egress:     Egress{Private: "dev"},
+		Log:        Log{Level: "info", Format: "text"},
+		Secrets:    map[string]Secret{},
+		Hooks:      map[string]Hook{},
+	}
+}

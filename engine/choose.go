@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"prana/engine/flow"
+)
+
+// chooseWait finds the wait that a resume means.
+func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.SuspensionID, error) {
+	if r.Suspension != nil {
+		if s := x.Steps[r.Suspension.Step]; s == nil || s.Turn < r.Suspension.Turn {
+			return flow.SuspensionID{}, flow.NotFound("suspension", r.Suspension.String())
+		}
+		return *r.Suspension, nil
+	}
+	if r.Node != "" {
+		if _, ok := p.Node(r.Node); !ok {
+			return flow.SuspensionID{}, flow.NotFound("node", flow.Cut(r.Node, 64))
+		}
+	}
+	open := openWaits(p, x, r.Node)
+	switch len(open) {
+	case 1:
+		return open[0], nil
+	case 0:
+		return flow.SuspensionID{}, nothingWaits(x, r.Node)
+	}
+	return flow.SuspensionID{}, severalWait(p, x, open)
+}
+
+// openWaits lists the waits of an execution that a person may end: all but retries.
+func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {
+	var ids []flow.SuspensionID
+	for id, s := range x.Steps {
+		if s.Status != flow.StepSuspended || s.Wait == nil || node != "" && p.Nodes[id.Node].Key != node {
+			continue
+		}
+		ids = append(ids, flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
+	}
+	slices.SortFunc(ids, func(a, b flow.SuspensionID) int { return compareSteps(a.Step, b.Step) })
+	return ids
+}
+
+func nothingWaits(x *flow.Execution, node string) error {
+	p := flow.Problemf(flow.ErrConflict.Code, "execution %s is %s; nothing in it waits", x.ID, x.Status)
+	if node != "" {
+		p.Message = "node " + node + " of execution " + x.ID + " does not wait; the execution is " + string(x.Status)
+	}
+	p.Details = map[string]any{"execution_status": string(x.Status)}
+	return p
+}
+
+func severalWait(p *compiled, x *flow.Execution, open []flow.SuspensionID) error {
+	var list []any
+	for _, id := range open {
+		list = append(list, map[string]any{"id": id.String(), "node": p.Nodes[id.Step.Node].Key, "suspend_type": x.Steps[id.Step].Wait.Type})
+	}
+	problem := flow.Problemf(flow.ErrConflict.Code, "%d nodes of execution %s wait; say which with node or suspension", len(open), x.ID)
+	problem.Details = map[string]any{"suspensions": list}
+	return problem
+}
+
+func tooLarge(what string, raw []byte, limit int) *flow.Problem {
+	if limit == 0 || len(raw) <= limit {
+		return nil
+	}
+	p := flow.Problemf(flow.ErrTooLarge.Code, "%s has %d bytes; the limit is %d", what, len(raw), limit)
+	p.Permanent = true
+	return p
+}
+
+func digest(raw []byte) string {
+	v, err := flow.Decode(raw)
+	if err == nil {
+		raw, _ = flow.Encode(v) // object keys sorted: the same value has the same digest
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
+}
+
+func orNull(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("null")
+	}
+	return raw
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func isNotFound(err error) bool { return errors.Is(err, flow.ErrNotFound) }

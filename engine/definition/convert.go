@@ -1,0 +1,250 @@
+package definition
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"prana/engine/plan"
+)
+
+// convert rewrites older forms into the canonical one: the node form of the
+// integration guide, and Prana's map of connections.
+func (r *reader) convert(root *tree) {
+	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listKind {
+		for _, n := range nodes.items {
+			if n.kind == mappingKind {
+				r.convertNode(n)
+			}
+		}
+	}
+	for i, f := range root.fields {
+		if f.name == "connections" {
+			root.fields[i].value = r.convertConnections(f.value)
+		}
+	}
+	r.drop(root, "version", "the version of a definition is the digest of its content")
+}
+
+// drop removes a field that old files have.
+func (r *reader) drop(t *tree, name, why string) {
+	i := slices.IndexFunc(t.fields, func(f field) bool { return f.name == name })
+	if i < 0 {
+		return
+	}
+	at := t.fields[i].place
+	r.found = append(r.found, plan.Diagnostic{
+		Severity: plan.SeverityWarning, Code: plan.CodeIgnoredField, Path: name, Line: at.line, Column: at.column,
+		Message: name + " has no effect: " + why,
+	})
+	t.fields = slices.Delete(t.fields, i, i+1)
+}
+
+// convertNode rewrites a node in place.
+func (r *reader) convertNode(n *tree) {
+	integration, ok1 := n.get("integration_name").text()
+	action, ok2 := n.get("action_name").text()
+	if ok1 && ok2 {
+		at := n.get("integration_name").place
+		n.remove("integration_name", "action_name", "type")
+		n.set("type", newText(integration+"."+action, at))
+		n.splitSettings()
+	}
+	if n.get("key") == nil {
+		n.rename("id", "key")
+	}
+	if name, ok := n.get("name").text(); ok && n.get("key") == nil {
+		if key := keyFrom(name); key != "" {
+			n.set("key", newText(key, n.get("name").place))
+		}
+	}
+	if kind, _ := n.get("type").text(); kind == "workflow.execute_workflow" {
+		n.get("params").childMode()
+	}
+}
+
+func (t *tree) remove(names ...string) {
+	t.fields = slices.DeleteFunc(t.fields, func(f field) bool { return slices.Contains(names, f.name) })
+}
+
+func (t *tree) rename(from, to string) {
+	for i := range t.fields {
+		if t.fields[i].name == from {
+			t.fields[i].name = to
+		}
+	}
+}
+
+func (t *tree) set(name string, v *tree) {
+	t.fields = append(t.fields, field{name, v.place, v})
+}
+
+var notInKey = regexp.MustCompile(`[^a-z0-9]+`)
+
+// keyFrom derives the key of a node from its name.
+func keyFrom(name string) string {
+	return strings.Trim(notInKey.ReplaceAllString(strings.ToLower(name), "_"), "_")
+}
+
+// guideSettings are the engine settings that the guide's form mixes with the
+// parameters. timeout_ms and queue are missing on purpose: there they are
+// parameters of waits and children.
+var guideSettings = []string{
+	"retry_on_failed", "max_retries", "retry_delay_ms", "backoff", "max_delay_ms", "jitter",
+	"retry_on", "no_retry_on", "retry_after", "on_error", "join",
+}
+
+// splitSettings moves the parameters out of settings.
+func (t *tree) splitSettings() {
+	settings := t.get("settings")
+	if settings == nil || settings.kind != mappingKind {
+		return
+	}
+	t.remove("settings")
+	params, rest := t.get("params"), &tree{place: settings.place, kind: mappingKind}
+	if params == nil || params.kind != mappingKind {
+		t.remove("params")
+		params = &tree{place: settings.place, kind: mappingKind}
+	} else {
+		t.remove("params")
+	}
+	for _, f := range settings.fields {
+		if slices.Contains(guideSettings, f.name) {
+			rest.fields = append(rest.fields, f)
+		} else {
+			params.fields = append(params.fields, f)
+		}
+	}
+	for name, part := range map[string]*tree{"params": params, "settings": rest} {
+		if len(part.fields) > 0 {
+			t.set(name, part)
+		}
+	}
+}
+
+// childMode turns the guide's wait_for_completion into execution_mode.
+func (t *tree) childMode() {
+	if t == nil || t.get("execution_mode") != nil {
+		return
+	}
+	for i, f := range t.fields {
+		wait, ok := f.value.scalar.(bool)
+		if f.name != "wait_for_completion" || !ok {
+			continue
+		}
+		mode := "fire_and_forget"
+		if wait {
+			mode = "sync"
+		}
+		t.fields[i] = field{"execution_mode", f.place, newText(mode, f.value.place)}
+	}
+}
+
+// convertConnections makes a list of objects of whatever form there is.
+func (r *reader) convertConnections(t *tree) *tree {
+	out := &tree{place: t.place, kind: listKind}
+	switch t.kind {
+	case listKind:
+		for i, c := range t.items {
+			r.below(plan.At("connections", i), func() { out.items = append(out.items, r.convertConnection(c)) })
+		}
+	case mappingKind:
+		for _, source := range t.fields {
+			r.sourcePorts(out, source)
+		}
+	default:
+		return t
+	}
+	return out
+}
+
+func (r *reader) sourcePorts(out *tree, source field) {
+	if source.value.kind != mappingKind {
+		r.bad(source.value.place, plan.CodeBadConnection, "write source: { port: [ { to: target } ] }", "%s: a mapping of ports belongs here, not %s", source.name, source.value.what())
+		return
+	}
+	for _, port := range source.value.fields {
+		targets := port.value.items
+		if port.value.kind != listKind {
+			targets = []*tree{port.value}
+		}
+		for _, target := range targets {
+			r.below(plan.At("connections", len(out.items)), func() { out.items = append(out.items, r.mapped(source, port, target)) })
+		}
+	}
+}
+
+// mapped completes one connection of the map with what stands above it.
+func (r *reader) mapped(source, port field, target *tree) *tree {
+	if s, ok := target.text(); ok {
+		to, toPort := r.end(s, target.place, plain)
+		target = &tree{place: target.place, kind: mappingKind}
+		target.ends(nil, nil, to, toPort)
+	}
+	if target.kind != mappingKind {
+		return target
+	}
+	r.sameAs(target, "from", source)
+	r.sameAs(target, "from_port", port)
+	return target
+}
+
+func (r *reader) sameAs(t *tree, name string, above field) {
+	if said, ok := t.get(name).text(); ok && said != above.name {
+		r.bad(t.get(name).place, plan.CodeBadConnection, "", "%s is %q, but it stands below %q", name, said, above.name)
+	}
+	if t.get(name) == nil {
+		t.set(name, newText(above.name, above.place))
+	}
+}
+
+const arrow = "->"
+
+// convertConnection reads "a.port -> b.port".
+func (r *reader) convertConnection(t *tree) *tree {
+	s, ok := t.text()
+	if !ok {
+		return t
+	}
+	from, to, ok := strings.Cut(s, arrow)
+	if !ok || strings.Contains(to, arrow) || strings.TrimSpace(from) == "" || strings.TrimSpace(to) == "" {
+		r.bad(t.place, plan.CodeBadConnection, "write source -> target, or source.port -> target.port", "%q is not a connection", s)
+		return &tree{place: t.place, kind: mappingKind, scalar: unreadable}
+	}
+	out := &tree{place: t.place, kind: mappingKind}
+	a, aPort := r.end(from, t.place, t.style)
+	second := t.place
+	second.column += len([]rune(from)) + len(arrow)
+	b, bPort := r.end(to, second, t.style)
+	out.ends(a, aPort, b, bPort)
+	return out
+}
+
+// unreadable marks a connection that was told about already.
+const unreadable = "unreadable"
+
+func (t *tree) ends(from, fromPort, to, toPort *tree) {
+	for _, e := range []struct {
+		name  string
+		value *tree
+	}{{"from", from}, {"from_port", fromPort}, {"to", to}, {"to_port", toPort}} {
+		if e.value != nil {
+			t.set(e.name, e.value)
+		}
+	}
+}
+
+// end reads "key" or "key.port"; keys have no dots, ports may.
+func (r *reader) end(s string, at place, how style) (key, port *tree) {
+	if how == single || how == double {
+		at.column++
+	}
+	at.column += len([]rune(s)) - len([]rune(strings.TrimLeft(s, " \t")))
+	name, rest, dotted := strings.Cut(strings.TrimSpace(s), ".")
+	key = newText(strings.TrimSpace(name), at)
+	if dotted {
+		at.column += len([]rune(name)) + 1
+		port = newText(strings.TrimSpace(rest), at)
+	}
+	return key, port
+}

@@ -1,0 +1,61 @@
+package definition_test
+
+import (
+	"context"
+
+	"prana/engine/node"
+)
+
+func nothing(context.Context, *node.Call) (node.Outcome, error) { return node.Outcome{}, nil }
+
+// types is a registry with one node type of each sort that checking tells apart.
+func types() *node.Registry {
+	return node.NewRegistry(
+		node.Type{Name: "manual.trigger", Trigger: true, Run: nothing},
+		node.Type{Name: "core.log", Run: nothing, Fields: []node.Field{
+			{Name: "message", Kind: node.String, Default: "log"},
+			{Name: "level", Kind: node.String, Enum: []string{"info", "error"}},
+			{Name: "data", Kind: node.Any},
+		}},
+		node.Type{Name: "core.end", Run: nothing, Outputs: []string{"out"}},
+		node.Type{Name: "logic.if_condition", Run: nothing, Outputs: []string{"true", "false"}, Fields: []node.Field{
+			{Name: "condition", Kind: node.Condition, Required: true},
+		}},
+		node.Type{Name: "logic.switch", Run: nothing, Outputs: []string{"*"}, Fields: []node.Field{
+			{Name: "cases", Kind: node.Array, Required: true, Items: []node.Field{
+				{Name: "condition", Kind: node.Condition, Required: true},
+				{Name: "port", Kind: node.String, Required: true},
+			}},
+		}},
+		node.Type{Name: "data.merge", Run: nothing, Inputs: []string{"input_a", "input_b"}},
+		node.Type{Name: "time.delay", Run: nothing, Fields: []node.Field{
+			{Name: "duration_ms", Kind: node.Int, Required: true, Min: new(0.0), Max: new(1000.0)},
+		}},
+		node.Type{Name: "http.request", Run: nothing, Fields: []node.Field{
+			{Name: "url", Kind: node.String, Required: true, Summary: "where to send it"},
+			{Name: "method", Kind: node.String, Default: "GET", Enum: []string{"GET", "POST"}},
+			{Name: "headers", Kind: node.Object},
+			{Name: "json", Kind: node.Any},
+		}},
+		node.Type{Name: "wait.wait_for_event", Waits: true, Run: nothing, OutputsFor: waitPorts, Fields: []node.Field{
+			{Name: "event_type", Kind: node.String, Required: true},
+			{Name: "event_filter", Kind: node.Object},
+			{Name: "match", Kind: node.Condition, Lazy: true, Roots: []string{"$event"}},
+			{Name: "timeout_ms", Kind: node.Int, Min: new(1.0)},
+			{Name: "on_timeout", Kind: node.String},
+		}},
+		node.Type{Name: "workflow.execute_workflow", Run: nothing, Fields: []node.Field{
+			{Name: "workflow_id", Kind: node.String, Required: true},
+			{Name: "input_data", Kind: node.Any},
+			{Name: "execution_mode", Kind: node.String},
+			{Name: "timeout_ms", Kind: node.Int},
+		}},
+	)
+}
+
+func waitPorts(params map[string]any) []string {
+	if port, ok := params["on_timeout"].(string); ok && port != "fail" {
+		return []string{"main", port}
+	}
+	return []string{"main"}
+}

@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// Describe tells everything about an execution.
+func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
+	x, p, err := e.whole(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := &flow.View{
+		Summary: summary(x), StartID: x.StartID, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation,
+		Input: orNull(x.Input), Output: orNull(x.Result), Trace: x.Trace,
+		Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
+	}
+	if x.Timeout > 0 {
+		at := x.CreatedAt.Add(x.Timeout)
+		v.Deadline = &at
+	}
+	if len(x.State) > 0 {
+		v.State = newScope(p, x, nil).state()
+	}
+	for _, s := range inOrder(x) {
+		v.Nodes = append(v.Nodes, nodeRun(p, x, s))
+		if s.Status == flow.StepSuspended {
+			v.Suspensions = append(v.Suspensions, flow.SuspensionOf(p.Workflow, x, s))
+		}
+		for _, c := range s.Children {
+			v.Children = append(v.Children, flow.Relation{ParentID: x.ID, ChildID: c, Type: flow.SubWorkflow, Node: p.Nodes[s.ID.Node].Key, CreatedAt: s.CreatedAt})
+		}
+	}
+	return v, nil
+}
+
+func summary(x *flow.Execution) flow.Summary {
+	s := flow.Summary{ID: x.ID, Workflow: x.Workflow, Version: x.Version, Status: x.Status, CreatedAt: x.CreatedAt, EndedAt: flow.TimePointer(x.EndedAt), Tags: x.Tags, Error: x.Error}
+	if x.Parent != nil {
+		s.ParentID = x.Parent.Execution
+	}
+	return s
+}
+
+// inOrder lists the steps as they came to be; of those made together, by node and run.
+func inOrder(x *flow.Execution) []*flow.Step {
+	all := make([]*flow.Step, 0, len(x.Steps))
+	for _, s := range x.Steps {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *flow.Step) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return compareSteps(a.ID, b.ID)
+	})
+	return all
+}
+
+func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
+	n := p.Nodes[s.ID.Node]
+	r := flow.NodeRun{
+		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
+		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths,
+	}
+	sc := newScope(p, x, nil)
+	r.Input, _ = sc.inputs(s)
+	if s.Status == flow.StepCompleted {
+		r.Output = orNull(sc.raw(flow.OutputRef(s.ID)))
+	}
+	for _, a := range s.Attempts {
+		r.Attempts = append(r.Attempts, flow.AttemptView{Number: a.Number, StartedAt: flow.TimePointer(a.StartedAt), EndedAt: a.EndedAt, Error: a.Error})
+	}
+	if s.Resumed != nil {
+		r.ResumedBy = s.Resumed.By
+	}
+	return r
+}
+
+// Await waits until the execution is terminal and tells everything about it. When
+// ctx ends first, it gives the execution as it is then, with the context's error.
+func (e *Engine) Await(ctx context.Context, id string) (*flow.View, error) {
+	for wait := 2 * time.Millisecond; ; wait = min(wait*3/2, 250*time.Millisecond) {
+		x, err := e.store.Load(ctx, id, flow.Want{})
+		if err != nil && ctx.Err() == nil {
+			return nil, err
+		}
+		if err == nil && x.Status.Terminal() {
+			return e.Describe(ctx, id)
+		}
+		if ctx.Err() != nil {
+			v, err := e.Describe(context.WithoutCancel(ctx), id)
+			if err != nil {
+				return nil, err
+			}
+			return v, context.Cause(ctx)
+		}
+		pause(ctx, wait)
+	}
+}

@@ -1,0 +1,156 @@
+package eval
+
+import (
+	"reflect"
+	"testing"
+)
+
+func TestStrings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		src  string
+		want any
+	}{
+		{`{{ $input.n }}`, 42},
+		{` {{ 1 }}`, " 1"},
+		{`{{ 42 }}{{ true }}`, "42true"},
+		{`Count: {{ $input.n }}`, "Count: 42"},
+		{`[{{ $input.none }}]`, "[]"},
+		{`{{ $input.m }} and {{ $input.l }}`, `{"k":{"j":1}} and [3,1,2]`},
+		{`x {{ 100000000.0 * 10 }}`, "x 1000000000"},
+		{`$input.n`, 42},
+		{`$variables.x`, "v"},
+		{`$nodes.start.output`, obj{"id": "r1"}},
+		{`$input.s | upper_case`, "HELLO"},
+		{`$$input.n`, "$input.n"},
+		{`$$input {{ $input.n }}`, "$input 42"},
+		{`$$5`, "$$5"},
+		{`$inputx.n`, "$inputx.n"},
+		{`$input_x`, "$input_x"},
+		{`costs $input.n`, "costs $input.n"},
+		{`plain { braces }`, "plain { braces }"},
+		{`{# kept #}`, "{# kept #}"},
+		{`a{# gone #}b{{ 1 }}`, "ab1"},
+		{"a \n {{- 1 -}} \n b", "a1b"},
+		{"a {{-1}} b", "a -1 b"},
+		{`{{ "}}" }}`, "}}"},
+		{`{{ '{{' }}x`, "{{x"},
+		{`{{ {"a": {"b": 1}}}}`, obj{"a": obj{"b": 1}}},
+		{"é{{ \"ü\" }}", "éü"},
+		{``, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.src, func(t *testing.T) {
+			t.Parallel()
+			got, err := compileOK(t, tt.src).Eval(testEnv())
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Fatalf("got %#v, %v; want %#v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestTree(t *testing.T) {
+	t.Parallel()
+	constant := obj{"x": items(1, "y")}
+	p := compileOK(t, obj{
+		"url": "https://x/{{ $input.n }}", "{{ key }}": true, "list": items("$input.s", items("$$vars.a"), nil), "same": constant,
+	})
+	if p.IsConstant() {
+		t.Fatal("not a constant")
+	}
+	got, err := p.Eval(testEnv())
+	want := obj{
+		"url": "https://x/42", "{{ key }}": true, "list": items("hello", items("$vars.a"), nil), "same": constant,
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %v, %v; want %v", got, err, want)
+	}
+}
+
+func TestConstantIsShared(t *testing.T) {
+	t.Parallel()
+	v := obj{"a": items(1, "b"), "c": obj{}}
+	p := compileOK(t, v)
+	got, err := p.Eval(nil)
+	if err != nil || !p.IsConstant() || reflect.ValueOf(got).Pointer() != reflect.ValueOf(v).Pointer() {
+		t.Fatalf("got %v, %v, constant %v", got, err, p.IsConstant())
+	}
+	if v, err := new(Program).Eval(nil); v != nil || err != nil {
+		t.Fatalf("zero program: %v, %v", v, err)
+	}
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		src  string
+		want string // "true", "false", or the message
+	}{
+		{`$input.n > 40`, "true"},
+		{`{{ $input.n > 400 }}`, "false"},
+		{`  {{ $input.b }}  `, "true"},
+		{`"false"`, "false"},
+		{`$input.none`, "the condition must give true or false, not nil"},
+		{`$input.n`, "the condition must give true or false, not an integer"},
+		{`$input.none > 5`, "invalid operation: <nil> > int"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.src, func(t *testing.T) {
+			t.Parallel()
+			p, issues := CompileCondition(tt.src, testScope)
+			if len(issues) > 0 {
+				t.Fatal(issues)
+			}
+			v, err := p.EvalBool(testEnv())
+			got := map[bool]string{true: "true", false: "false"}[v]
+			if err != nil {
+				got = err.(*Error).Message
+			}
+			if got != tt.want {
+				t.Fatalf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+	if _, issues := CompileCondition(`{{ true }} && {{ true }}`, testScope); len(issues) != 1 {
+		t.Fatalf("issues = %v", issues)
+	}
+}
+
+func TestRefs(t *testing.T) {
+	t.Parallel()
+	all := NodeRef{Output: true, Error: true, Port: true, Context: true}
+	tests := []struct {
+		src  string
+		want Refs
+	}{
+		{`$input.x`, Refs{Input: true}},
+		{`$inputs.a.b`, Refs{InputPorts: []string{"a"}}},
+		{`$inputs`, Refs{Inputs: true}},
+		{`$nodes.start.output.x`, Refs{Nodes: map[string]NodeRef{"start": {Output: true}}}},
+		{`{{ $nodes["a-b"].error }}{{ $nodes["a-b"]?.port }}`, Refs{Nodes: map[string]NodeRef{"a-b": {Error: true, Port: true}}}},
+		{`$nodes.call`, Refs{Nodes: map[string]NodeRef{"call": all}}},
+		{`{{ [$vars.a, $variables, $workflow.id, $trigger.x, $loop.item, $now] }}`, Refs{Vars: true, Workflow: true, Trigger: true, Loop: true, Now: true}},
+		{`$execution.state.x`, Refs{Execution: true, State: true, ExecutionFields: []string{"state"}}},
+		{`$execution.id`, Refs{Execution: true, ExecutionFields: []string{"id"}}},
+		{`$execution`, Refs{Execution: true, State: true, Loop: true, ExecutionFields: []string{"*"}}},
+		{`{{ $secrets.B + $secrets.A + $secrets.A + $env.REGION }}`, Refs{Env: []string{"REGION"}, Secrets: []string{"A", "B"}}},
+		{`{{ $response.a || $http.status }}`, Refs{Response: true, HTTP: true}},
+		{`{{ map([1], $input[$vars.f]) }}`, Refs{Input: true, Vars: true}},
+		{`{{ now() }}`, Refs{Now: true}},
+		{`text`, Refs{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.src, func(t *testing.T) {
+			t.Parallel()
+			if got := compileOK(t, items(tt.src)).Refs(); !reflect.DeepEqual(got, tt.want) {
+				t.Fatalf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	a, b := Refs{Input: true, Env: []string{"B"}, Nodes: map[string]NodeRef{"x": {Port: true}}}, Refs{Env: []string{"A", "B"}, Nodes: map[string]NodeRef{"x": {Output: true}}}
+	want := Refs{Input: true, Env: []string{"A", "B"}, Nodes: map[string]NodeRef{"x": {Port: true, Output: true}}}
+	if got := a.Union(b); !reflect.DeepEqual(got, want) || a.Nodes["x"].Output {
+		t.Fatalf("Union = %+v", got)
+	}
+}

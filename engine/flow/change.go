@@ -1,0 +1,138 @@
+package flow
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Change is one move of one execution: all of it is stored, or nothing.
+// Durations in it begin at the commit, by the store's clock.
+type Change struct {
+	Execution string
+	Op        string // this operation: becomes the execution's Rev
+	Prev      string // the Rev that was seen; empty = the execution must not exist yet
+
+	Head  *Head           // set when it is created
+	Input json.RawMessage // set when it is created
+	Front Front
+	Was   Status // the status before; empty when it is created
+
+	Steps  []*Step                    // written whole
+	Nodes  map[int]NodeState          // written
+	Values map[Ref]Value              // written once each
+	State  map[string]json.RawMessage // shared state to set; a nil value removes the key
+	Opened []SuspensionID             // waits of Steps that are new: to be listed and indexed
+	Closed []Closed                   // waits that end: every trace of them goes
+	// Dispatch are tasks to enqueue now; steps beyond the bound of one commit are stored as due now instead.
+	Dispatch []Dispatch
+	Outbox   []Outgoing
+	Result   *Value
+	Error    *Problem
+	Ended    bool // it became terminal: everything that could wake it goes
+	Revived  bool // it was terminal and lives again: retention is withdrawn
+	// Takes are events that it consumes: one that it took before makes the commit fail as taken.
+	Takes   []Taken
+	Records []Record
+}
+
+// Value is a stored value: raw JSON, or the same as another stored value.
+type Value struct {
+	Raw  json.RawMessage
+	Same Ref
+}
+
+// Taken says that a node of the execution consumed an event. A node takes an
+// event once, however often it is offered.
+type Taken struct {
+	Event string
+	Node  int
+}
+
+// Closed names a wait that ends and what must go with it.
+type Closed struct {
+	ID    SuspensionID
+	Type  string
+	Event *Subscription
+	Alarm *Dispatch // the alarm task to withdraw; nil = none
+}
+
+// What a dispatch asks for.
+const (
+	KindStep   = "step"
+	KindResume = "resume"
+)
+
+// Dispatch is a hint to a worker: run this step, if it still carries this token.
+type Dispatch struct {
+	Kind      string
+	Execution string
+	Step      StepID
+	Token     string
+	Workflow  string        // id and version, so that the plan is known before the snapshot is read
+	Queue     string        // empty = the partition's own
+	First     bool          // goes on with something under way: ahead of new starts
+	In        time.Duration // 0 = now; otherwise an alarm
+	Trace     map[string]string
+}
+
+// Task is a dispatch in the words of the queue: the bytes and keys that a
+// commit writes unread.
+type Task struct {
+	ID        string
+	Queue     string
+	Key       string // hash of the task
+	Pending   string // list
+	Scheduled string // sorted set of alarms
+	Message   []byte
+}
+
+// Kinds of outgoing things.
+const (
+	SendAlert      = "alert"      // tell somebody that retries are used up
+	SendCancel     = "cancel"     // cancel another execution
+	SendResolve    = "resolve"    // end a wait of a parent in another partition
+	SendStart      = "start"      // create an execution in another partition
+	SendMiddleware = "middleware" // call a durable middleware
+)
+
+// Outgoing is something still to be told to somebody else; it stands in the
+// snapshot until they have it.
+type Outgoing struct {
+	ID   string // unique within the execution; also the key by which the receiver counts it once
+	Kind string
+	To   string // execution, URL, event type …, as the kind says
+	Data json.RawMessage
+}
+
+// Record is something that happened, for middleware and history. Seq numbers
+// the records of an execution without gaps.
+type Record struct {
+	Seq  int64
+	Name string // such as "node_completed"
+	Step *Step  // nil for records of the whole execution
+	Node string // key
+	Type string // of the node
+	Wait *Wait  // of suspensions and resumptions
+	// Slept is how long the wait took that this record ends; 0 otherwise.
+	Slept  time.Duration
+	Reason string
+}
+
+// Names of records, as middleware sees them.
+const (
+	ExecutionStarted   = "execution_started"
+	ExecutionResumed   = "execution_resumed"
+	ExecutionSuspended = "execution_suspended"
+	ExecutionCompleted = "execution_completed"
+	ExecutionFailed    = "execution_failed"
+	WorkflowCancelled  = "workflow_cancelled"
+	NodeStarting       = "node_starting"
+	NodeCompleted      = "node_completed"
+	NodeFailed         = "node_failed"
+	NodeSuspended      = "node_suspended"
+	NodeResumed        = "node_resumed"
+	NodeRetryScheduled = "node_retry_scheduled"
+	NodeRetrySucceeded = "node_retry_succeeded"
+	NodeRetryExhausted = "node_retry_exhausted"
+	NodeTimedOut       = "node_timed_out"
+)

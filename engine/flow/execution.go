@@ -1,0 +1,238 @@
+package flow
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Status is where an execution stands. It is stored by name.
+type Status string
+
+// The statuses. Terminal ones absorb everything except an explicit retry.
+const (
+	Pending     Status = "pending"   // created, to begin at a later time
+	Running     Status = "running"   // at least one step is due or being run
+	Suspended   Status = "suspended" // every live step waits
+	Paused      Status = "paused"
+	Cancelling  Status = "cancelling"
+	Completed   Status = "completed" // terminal
+	Failed      Status = "failed"    // terminal
+	Cancelled   Status = "cancelled" // terminal
+	TimedOut    Status = "timed_out" // terminal
+	Quarantined Status = "quarantined"
+)
+
+// Statuses lists all statuses in the order of a life.
+func Statuses() []Status {
+	return []Status{Pending, Running, Suspended, Paused, Cancelling, Completed, Failed, Cancelled, TimedOut, Quarantined}
+}
+
+// Terminal tells whether nothing more happens by itself.
+func (s Status) Terminal() bool {
+	return s == Completed || s == Failed || s == Cancelled || s == TimedOut
+}
+
+// StepStatus is where one activation of a node stands.
+type StepStatus string
+
+// The statuses of a step.
+const (
+	StepPending     StepStatus = "pending"   // a task for it exists or is due
+	StepSuspended   StepStatus = "suspended" // it waits; Wait says for what
+	StepCompleted   StepStatus = "completed"
+	StepFailed      StepStatus = "failed"
+	StepCancelled   StepStatus = "cancelled"
+	StepQuarantined StepStatus = "quarantined"
+)
+
+// Live tells whether the step can still move.
+func (s StepStatus) Live() bool { return s == StepPending || s == StepSuspended }
+
+// Execution is what one run of a workflow remembers between two tasks, or the
+// part of it that was loaded. Times are those of the store's clock.
+type Execution struct {
+	ID  string
+	Rev string // operation id of the last commit; compared by equality only
+	Head
+	Front
+
+	Input   json.RawMessage
+	Steps   map[StepID]*Step
+	Nodes   map[int]NodeState          // by index of the node
+	Values  map[Ref]json.RawMessage    // outputs and resume data that were loaded, references followed
+	Claims  map[StepID]string          // who renews a running step; absent = nobody
+	State   map[string]json.RawMessage // shared state ($execution.state)
+	Result  json.RawMessage            // the execution's output, once completed
+	Error   *Problem                   // why it failed, was cancelled or timed out
+	EndedAt time.Time                  // zero until terminal
+	Now     time.Time                  // the store's clock when this was loaded
+	Whole   bool                       // everything was loaded, not just what was asked for
+}
+
+// Head is what an execution is born with; it never changes.
+type Head struct {
+	Workflow  string
+	Version   string
+	CreatedAt time.Time
+	StartID   string            // the caller's id or idempotency key; empty = none
+	Parent    *Parent           // nil = not a child
+	Depth     int               // number of ancestors
+	Trace     map[string]string // carrier of the span that started it
+	Tags      map[string]string
+	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
+}
+
+// Parent names the step that waits for, or merely started, this execution.
+type Parent struct {
+	Execution string
+	Step      StepID
+	Turn      int    // the suspension it resolves
+	Mode      string // sync, async, fire_and_forget
+	Index     int    // place in a batch
+}
+
+// Front is the control state: small, bounded by the width of the graph and
+// rewritten by every commit.
+type Front struct {
+	Status      Status
+	Live        map[int]Live  // nodes with live steps, by index
+	Joins       map[int]*Open // nodes with a round of arrivals not yet complete
+	Ready       []StepID      // sequential mode: activated, not yet dispatched; the last is next
+	Ends        map[int]int   // nodes a path ended at -> run
+	Seq         int64         // number of the last record
+	Transitions int           // commits of steps so far
+	Generation  int           // raised by each retry of the whole execution
+}
+
+// Live counts the live steps of a node. Steps that wait for a child which still
+// runs count as pending.
+type Live struct{ Pending, Suspended int }
+
+// Open is a round of arrivals at a join.
+type Open struct {
+	Arrived []Arrival
+	Fired   bool // any / N: it has run; the rest of the round is dropped
+}
+
+// Arrival is one branch that reached a join.
+type Arrival struct {
+	Edge int // index of the connection in the plan
+	Port string
+	Ref  Ref
+}
+
+// NodeState is what is known of a node across its runs.
+type NodeState struct {
+	Runs int // activations so far
+	Last int // run that completed last; -1 = none
+}
+
+// Ref names a stored value: "i" the input of the execution, "o3.0" the output
+// of step 3.0, "d3.0" what resumed it. The empty Ref is null.
+type Ref string
+
+// InputRef is the input of the execution.
+const InputRef Ref = "i"
+
+// OutputRef names the output of a step.
+func OutputRef(id StepID) Ref { return Ref("o" + id.String()) }
+
+// ResumeRef names the data that resumed a step.
+func ResumeRef(id StepID) Ref { return Ref("d" + id.String()) }
+
+// Step is one activation of a node: its present, and its history.
+type Step struct {
+	ID     StepID
+	Status StepStatus
+	Token  string // of the dispatch that may run it now
+	Op     string // operation that wrote it last: how a repeated commit is recognised
+	At     time.Time
+
+	Attempt  int // 0-based; grows with retries only
+	Turn     int // suspensions so far
+	Deaths   int // workers that died running it; counted by the sweeper only
+	Inputs   []Arrival
+	Port     string // by which it left; empty while live or failed
+	Error    *Problem
+	Wait     *Wait       // while suspended
+	Resumed  *Resumption // how the last wait ended
+	Attempts []Attempt   // failed attempts, oldest first, bounded
+	Children []string    // executions it started, in order
+	Trace    map[string]string
+
+	CreatedAt time.Time
+	StartedAt time.Time // of the last attempt; zero while it never ran
+	EndedAt   time.Time // zero while live
+
+	// Ran is how long the attempt of this change took; the store turns it into StartedAt. Not stored.
+	Ran time.Duration
+	// Span is the span of the attempt of this change. Not stored.
+	Span map[string]string
+}
+
+// Attempt is a failed attempt of a step.
+type Attempt struct {
+	Number    int // 0-based
+	StartedAt time.Time
+	EndedAt   time.Time
+	Error     *Problem
+}
+
+// Who ended a wait.
+const (
+	ByEvent   = "event"
+	ByTimer   = "timer"   // the time came that the step itself asked for
+	ByTimeout = "timeout" // it waited for something else, which did not come
+	ByManual  = "manual"  // resume through the API, CLI or a task
+	ByChild   = "child"
+	ByCancel  = "cancel"
+	ByError   = "suspension_error"
+)
+
+// Resumption says who ended a wait. What they brought is the value ResumeRef.
+type Resumption struct {
+	By    string
+	At    time.Time
+	Turn  int    // the wait it ended
+	Op    string // the operation that ended it
+	Event string
+	Error *Problem // the wait ended with an error, given to the node
+	// Wait and Since are the Data and Since of the wait: what the node noted when it went to sleep.
+	Wait  json.RawMessage
+	Since time.Time
+}
+
+// Suspend types. Nodes of users have CustomWait or a name of their own.
+const (
+	ExternalEvent = "external_event"
+	SubWorkflow   = "sub_workflow"
+	Polling       = "polling"
+	Delay         = "delay"
+	Retry         = "retry"
+	Webhook       = "webhook"
+	TimedWait     = "wait"
+	CustomWait    = "custom"
+)
+
+// Wait is what a suspended step waits for. It is always resolved exactly once.
+type Wait struct {
+	Type string
+	// Data describes the wait to people and programs (suspension_data), and is the node's own memory across turns.
+	Data json.RawMessage
+	// Timer: the time is what the step waits for (delay, poll, retry), and has an alarm task. Otherwise the time is a timeout.
+	Timer bool
+	// In is the time from the commit until it is due; Until is used instead when it is not zero. Both zero: no end.
+	In    time.Duration
+	Until time.Time
+	// Due is In or Until as a time of the store's clock; set by the store.
+	Due   time.Time
+	Since time.Time // set by the store
+	Event *Subscription
+	// Child is the execution it waits for; empty = none.
+	Child string
+	// Held: the child runs on, so the execution does not count as suspended.
+	Held bool
+}
+
+// HasDue tells whether time alone ends the wait.
+func (w *Wait) HasDue() bool { return w.In > 0 || !w.Until.IsZero() || !w.Due.IsZero() || w.Timer }

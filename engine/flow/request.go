@@ -1,0 +1,69 @@
+package flow
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// StartRequest asks for a new execution.
+type StartRequest struct {
+	Workflow string
+	Version  string          // empty = the newest
+	Input    json.RawMessage // empty = null
+	// ID makes the start count once per workflow, for as long as the execution is remembered; empty = always a new one.
+	ID string
+	// StartAt is when the first step is due; zero or past = at once.
+	StartAt time.Time
+	Tags    map[string]string
+	Trace   map[string]string
+}
+
+// StartResult names the execution.
+type StartResult struct {
+	ExecutionID string `json:"execution_id"`
+	Workflow    string `json:"workflow"`
+	Version     string `json:"version"`
+	// Replayed: the ID was known; this is the execution it started then.
+	Replayed bool `json:"-"`
+}
+
+// ResumeRequest ends one wait of an execution by hand. One of Suspension, Node
+// or neither (the only wait) says which.
+type ResumeRequest struct {
+	Execution  string
+	Suspension *SuspensionID
+	Node       string // key
+	// Token names the wait instead of all of the above: the id of a suspension.
+	Token string
+	Data  json.RawMessage
+	Error *Problem // resume with an error instead of data
+	// ID makes the resume count once; empty = the wait itself is the only guard.
+	ID string
+}
+
+// ResumeResult names the wait that was ended.
+type ResumeResult struct {
+	Suspension string `json:"suspension_id"`
+	Node       string `json:"node"`
+	// Repeated: the same ID had ended it before.
+	Repeated bool `json:"-"`
+}
+
+// PublishResult tells what an event did.
+type PublishResult struct {
+	ID         string   `json:"id"`
+	Matched    int      `json:"matched"`
+	Executions []string `json:"executions"`
+	// Buffered: it is kept for a wait that registers within its time to live.
+	Buffered bool `json:"buffered"`
+	// Repeated: an event of this id counted before; the answer is that one's.
+	Repeated bool `json:"-"`
+}
+
+// CancelRequest ends an execution before its time.
+type CancelRequest struct {
+	Execution string
+	Reason    string
+	// ID makes the request count once; a repetition is answered like the first.
+	ID string
+}

@@ -1,0 +1,93 @@
+package flow
+
+import (
+	"errors"
+	"time"
+)
+
+// What a Store answers besides flow's own errors.
+var (
+	// ErrStale: the execution moved since it was loaded. Nothing was changed; load, decide and commit again.
+	ErrStale = errors.New("the execution moved since it was loaded")
+	// ErrExists: an execution of that id exists already. Nothing was changed.
+	ErrExists = errors.New("the execution exists already")
+	// ErrTaken: the node took that event before. Nothing was changed.
+	ErrTaken = errors.New("the event was taken before")
+)
+
+// Want says which part of an execution to load. Its head, front and revision
+// are always loaded.
+type Want struct {
+	// Steps are loaded with their claims.
+	Steps []StepID
+	// Inputs loads also what arrived at Steps and what resumed them.
+	Inputs bool
+	Nodes  []int // their NodeState
+	// Outputs loads the last completed step's output of these nodes; Records that step itself.
+	Outputs, Records []int
+	Input, State     bool
+	All              bool // everything; the rest of Want is ignored
+}
+
+// Times that every Store puts into its due index.
+const (
+	// FreshDue is when a step that was just dispatched is looked at again.
+	FreshDue = 10 * time.Second
+	// LookDue is when a new wait for an event is looked at again, unless its look for kept events is done before.
+	LookDue = 5 * time.Second
+	// OutboxDue is when an entry of the outbox is delivered by somebody else than its writer.
+	OutboxDue = 3 * time.Second
+	// MaxDispatch is how many tasks one commit enqueues; the engine never asks for more.
+	MaxDispatch = 100
+)
+
+// KeptEvent is an event that waits for its wait.
+type KeptEvent struct {
+	Event
+	Taker string // suspension id; empty = nobody
+	Open  bool   // it is still being published: every wait that matches may take it
+}
+
+// DueEntry is a line of the due index.
+type DueEntry struct {
+	Execution string
+	Kind      DueKind
+	Step      StepID // of DueStep
+	// Token is what the step was seen to carry: an entry of a step that moved on is not settled. Empty = not looked at.
+	Token string
+}
+
+// DueKind says what is due.
+type DueKind string
+
+// The kinds of due entries.
+const (
+	DueStep     DueKind = "step"
+	DueDeadline DueKind = "deadline" // of the whole execution
+	DueOutbox   DueKind = "outbox"
+)
+
+// TaskState is where an asynq task stands.
+type TaskState string
+
+// The states of a task. Ghost: it says pending, but the list is empty.
+const (
+	TaskMissing   TaskState = "missing"
+	TaskPending   TaskState = "pending"
+	TaskScheduled TaskState = "scheduled"
+	TaskActive    TaskState = "active"
+	TaskRetry     TaskState = "retry"
+	TaskGhost     TaskState = "ghost"
+	TaskDone      TaskState = "done" // archived or completed: nobody will run it
+)
+
+// And unites two wants.
+func (w Want) And(o Want) Want {
+	w.Steps = append(w.Steps, o.Steps...)
+	w.Nodes = append(w.Nodes, o.Nodes...)
+	w.Outputs = append(w.Outputs, o.Outputs...)
+	w.Records = append(w.Records, o.Records...)
+	w.Inputs, w.Input = w.Inputs || o.Inputs, w.Input || o.Input
+	w.State, w.All = w.State || o.State, w.All || o.All
+	return w
+}

@@ -1,0 +1,77 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Decode reads one JSON value the way expressions see it: objects are
+// map[string]any, arrays []any, integers int, other numbers float64.
+// Empty input is nil. Anything after the value is an error.
+func Decode(raw []byte) (any, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something after the JSON value")
+	}
+	return Plain(v), nil
+}
+
+// Plain turns json.Number inside a decoded tree into int or float64, in place.
+func Plain(v any) any {
+	switch t := v.(type) {
+	case json.Number:
+		return number(t)
+	case map[string]any:
+		for k, e := range t {
+			t[k] = Plain(e)
+		}
+	case []any:
+		for i, e := range t {
+			t[i] = Plain(e)
+		}
+	}
+	return v
+}
+
+func number(n json.Number) any {
+	if i, err := strconv.Atoi(n.String()); err == nil {
+		return i
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return n.String()
+	}
+	return f
+}
+
+// Encode gives the compact JSON of v. Characters of HTML are left as they are.
+func Encode(v any) (json.RawMessage, error) {
+	if raw, ok := v.(json.RawMessage); ok {
+		return raw, nil
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
+}
+
+// Millis turns a duration into whole milliseconds, rounded up: a timer may be late, never early.
+func Millis(d time.Duration) int64 {
+	return int64(math.Ceil(float64(d) / float64(time.Millisecond)))
+}

@@ -1,0 +1,202 @@
+package flow
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ExecutionFilter narrows a list of executions. Zero values do not narrow.
+type ExecutionFilter struct {
+	Status   Status // one status
+	Workflow string
+	Since    time.Time // created at or after
+	Until    time.Time // created before
+	Limit    int       // 1..1000; 0 = 100
+	Cursor   string    // from the page before
+}
+
+// Page is a part of a list, newest first unless said otherwise.
+type Page[T any] struct {
+	Items []T `json:"items"`
+	// Cursor asks for the next page; empty = this is the last.
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// Summary is an execution in a list.
+type Summary struct {
+	ID        string            `json:"execution_id"`
+	Workflow  string            `json:"workflow"`
+	Version   string            `json:"version"`
+	Status    Status            `json:"status"`
+	CreatedAt time.Time         `json:"created_at"`
+	EndedAt   *time.Time        `json:"ended_at,omitempty"`
+	ParentID  string            `json:"parent_execution_id,omitempty"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	Error     *Problem          `json:"error,omitempty"`
+}
+
+// View is everything about one execution, for people.
+type View struct {
+	Summary
+	StartID     string            `json:"id,omitempty"`
+	Depth       int               `json:"depth,omitempty"`
+	Deadline    *time.Time        `json:"deadline,omitempty"`
+	Transitions int               `json:"transitions"`
+	Generation  int               `json:"generation,omitempty"`
+	Input       json.RawMessage   `json:"input"`
+	Output      json.RawMessage   `json:"output"`
+	State       map[string]any    `json:"state,omitempty"`
+	Nodes       []NodeRun         `json:"nodes"` // in order of activation
+	Suspensions []Suspension      `json:"suspensions"`
+	Children    []Relation        `json:"children"`
+	Trace       map[string]string `json:"trace,omitempty"` // W3C carrier of the span that started it
+}
+
+// NodeRun is one run of one node.
+type NodeRun struct {
+	Node      string          `json:"node"`
+	Type      string          `json:"type"`
+	RunIndex  int             `json:"run_index"`
+	Status    StepStatus      `json:"status"`
+	Attempt   int             `json:"attempt"` // 0-based
+	Port      string          `json:"port,omitempty"`
+	Input     map[string]any  `json:"input,omitempty"` // port -> value
+	Output    json.RawMessage `json:"output,omitempty"`
+	Error     *Problem        `json:"error,omitempty"`
+	CreatedAt time.Time       `json:"created_at"`
+	StartedAt *time.Time      `json:"started_at,omitempty"`
+	EndedAt   *time.Time      `json:"ended_at,omitempty"`
+	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
+	ResumedBy string          `json:"resumed_by,omitempty"`
+	Children  []string        `json:"children,omitempty"`
+	Deaths    int             `json:"worker_deaths,omitempty"`
+}
+
+// AttemptView is a failed attempt.
+type AttemptView struct {
+	Number    int        `json:"attempt"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	EndedAt   time.Time  `json:"ended_at"`
+	Error     *Problem   `json:"error"`
+}
+
+// SuspensionFilter narrows a list of suspensions. Zero values do not narrow.
+type SuspensionFilter struct {
+	Type      string // suspend type
+	EventType string
+	Execution string
+	// ExpiresBefore keeps those whose time comes before.
+	ExpiresBefore time.Time
+	Limit         int // 1..1000; 0 = 100
+	Cursor        string
+}
+
+// Suspension is one wait, in the words of the guide.
+type Suspension struct {
+	ID          string          `json:"id"`
+	ExecutionID string          `json:"execution_id"`
+	Workflow    string          `json:"workflow,omitempty"`
+	Node        string          `json:"node"`
+	RunIndex    int             `json:"run_index"`
+	Type        string          `json:"suspend_type"`
+	EventType   string          `json:"event_type,omitempty"` // of what it listens for
+	Data        json.RawMessage `json:"suspension_data"`
+	SuspendedAt time.Time       `json:"suspended_at"`
+	// TimeoutAt is when it gives up; ResumeAt when it goes on by itself (delay, poll, retry).
+	TimeoutAt *time.Time `json:"timeout_at,omitempty"`
+	ResumeAt  *time.Time `json:"resume_at,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+// Relation links a parent and a child.
+type Relation struct {
+	ParentID  string    `json:"parent_execution_id"`
+	ChildID   string    `json:"child_execution_id"`
+	Type      string    `json:"relationship_type"` // "sub_workflow"
+	Node      string    `json:"node,omitempty"`    // of the parent
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// RelationFilter narrows a list of relations by either end.
+type RelationFilter struct {
+	Parent, Child string
+	Limit         int
+	Cursor        string
+}
+
+// DelayStatus says what became of a delay.
+type DelayStatus string
+
+// The statuses of a delay.
+const (
+	DelayPending   DelayStatus = "pending"
+	DelayCompleted DelayStatus = "completed"
+	DelayCancelled DelayStatus = "cancelled"
+)
+
+// DelayView is one delay, in the words of the guide.
+type DelayView struct {
+	ExecutionID string      `json:"execution_id"`
+	Node        string      `json:"node"`
+	RunIndex    int         `json:"run_index"`
+	ResumeAt    time.Time   `json:"resume_at"`
+	SuspendedAt time.Time   `json:"suspended_at"`
+	Status      DelayStatus `json:"status"`
+	CreatedAt   time.Time   `json:"created_at"`
+}
+
+// WorkflowInfo is a published definition in a list.
+type WorkflowInfo struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name,omitempty"`
+	Version   string    `json:"version"`
+	Versions  int       `json:"versions"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// SuspensionOf tells about one wait in the words of the guide. A retry's resume_at
+// can also be read as the guide's resumed_at.
+func SuspensionOf(w *Workflow, x *Execution, s *Step) Suspension {
+	v := Suspension{
+		ID:          SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Turn}.String(),
+		ExecutionID: x.ID, Workflow: x.Workflow, Node: w.NodeKey(s.ID.Node), RunIndex: s.ID.Run,
+		Type: s.Wait.Type, Data: s.Wait.Data, SuspendedAt: s.Wait.Since, CreatedAt: s.Wait.Since,
+	}
+	if s.Wait.Event != nil {
+		v.EventType = s.Wait.Event.Type
+	}
+	if s.Wait.Timer {
+		v.ResumeAt = TimePointer(s.Wait.Due)
+	} else {
+		v.TimeoutAt = TimePointer(s.Wait.Due)
+	}
+	if s.Wait.Type == Retry {
+		v.Data = withResumeAt(s.Wait.Data, s.Wait.Due)
+	}
+	return v
+}
+
+func withResumeAt(data json.RawMessage, at time.Time) json.RawMessage {
+	v, err := Decode(data)
+	m, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return data
+	}
+	m["resume_at"], m["resumed_at"] = Stamp(at), Stamp(at)
+	raw, err := Encode(m)
+	if err != nil {
+		return data
+	}
+	return raw
+}
+
+// TimePointer gives nil for the zero time.
+func TimePointer(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Stamp gives a time as the API writes it: RFC 3339 with milliseconds, in UTC.
+func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

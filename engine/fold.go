@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// folder makes the facts about one execution that meet in this process into one
+// change: wide fan-outs then do not fight over the revision.
+type folder struct {
+	mu   sync.Mutex
+	open map[string]*fold // executions with a leader
+}
+
+// fold is what waits while a leader commits.
+type fold struct{ waiting []*submission }
+
+// submission is a fact with the place where its answer goes.
+type submission struct {
+	fact     Fact
+	children []*flow.Change // created with it, or not at all
+	plan     *compiled
+	loaded   *flow.Execution // the state it was found in, if it was all loaded that is needed
+	done     chan error
+	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
+	tried    []string        // operations whose fate was not learned
+}
+
+// maxFold bounds the facts of one change.
+const maxFold = 64
+
+// join adds a submission and tells whether the caller must lead.
+func (f *folder) join(id string, s *submission) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open == nil {
+		f.open = map[string]*fold{}
+	}
+	if w, led := f.open[id]; led {
+		w.waiting = append(w.waiting, s)
+		return false
+	}
+	f.open[id] = &fold{}
+	return true
+}
+
+// take gives the leader what came meanwhile; nothing ends its lead.
+func (f *folder) take(id string) []*submission {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.open[id]
+	if len(w.waiting) == 0 {
+		delete(f.open, id)
+		return nil
+	}
+	n := min(maxFold, len(w.waiting))
+	batch := w.waiting[:n:n]
+	w.waiting = w.waiting[n:]
+	return batch
+}
+
+// apply has a fact judged, and what follows stored. loaded may hold the state
+// in which the fact was found, to save a look. The answer is the fact's own error
+// or that of the store; by then everything that follows is stored, or nothing.
+func (e *Engine) apply(ctx context.Context, id string, p *compiled, loaded *flow.Execution, fact Fact, children ...*flow.Change) error {
+	s := &submission{fact: fact, children: children, plan: p, loaded: loaded, done: make(chan error, 1), ctx: ctx}
+	if e.folder.join(id, s) {
+		e.decide(ctx, id, []*submission{s})
+		for batch := e.folder.take(id); batch != nil; batch = e.folder.take(id) {
+			e.decide(batch[0].ctx, id, batch)
+		}
+	}
+	return <-s.done
+}
+
+// patience is how long a decision waits for a store that cannot be reached. What
+// a node did is worth waiting for: afterwards it would have to be done again.
+const patience = 30 * time.Second
+
+// decide finds one change for a batch and stores it, again and again while the
+// execution moves under it. A fact that cannot be judged alone fails alone.
+func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	loaded := batch[0].loaded
+	if len(batch) > 1 {
+		loaded = nil
+	}
+	errs, err := e.decideOnce(ctx, id, batch, loaded, false)
+	for wait := time.Millisecond; again(err) && ctx.Err() == nil; wait = min(2*wait, time.Second) {
+		if errors.Is(err, flow.ErrUnavailable) {
+			pause(ctx, 20*wait)
+		} else if errors.Is(err, flow.ErrStale) {
+			pause(ctx, time.Duration(rand.Int64N(int64(wait))))
+		}
+		errs, err = e.decideOnce(ctx, id, batch, nil, errors.Is(err, errNeedAll))
+	}
+	if errors.Is(err, flow.ErrTaken) && len(batch) > 1 {
+		e.decideApart(ctx, id, batch)
+		return
+	}
+	for i, s := range batch {
+		if err == nil && errs != nil {
+			s.done <- errs[i]
+			continue
+		}
+		s.done <- err
+	}
+}
+
+// decideApart judges each fact of a batch for itself.
+func (e *Engine) decideApart(ctx context.Context, id string, batch []*submission) {
+	for _, s := range batch {
+		e.decide(ctx, id, []*submission{s})
+	}
+}
+
+func again(err error) bool {
+	return errors.Is(err, flow.ErrStale) || errors.Is(err, errNeedAll) || errors.Is(err, flow.ErrUnavailable)
+}
+
+// decideOnce loads, decides and commits.
+func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission, x *flow.Execution, all bool) ([]error, error) {
+	p := batch[0].plan
+	if x == nil {
+		want := flow.Want{All: all}
+		for _, s := range batch {
+			want = want.And(s.fact.wants(p))
+		}
+		var err error
+		if x, err = e.store.Load(ctx, id, want); err != nil {
+			return nil, err
+		}
+	}
+	facts := make([]Fact, len(batch))
+	for i, s := range batch {
+		facts[i] = s.fact
+	}
+	ch, errs, err := advance(p, x, facts, e.limits, e.cfg.Alert)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range batch {
+		if errs[i] != nil && s.fact.done(x, s.tried) {
+			errs[i] = nil // an earlier try was stored, and only its answer was lost
+		}
+		s.tried = append(s.tried, ch.Op)
+	}
+	if !moved(ch) {
+		return errs, nil
+	}
+	return errs, e.commitAll(ctx, p, x, ch, born(batch, errs))
+}
+
+// born gives the children of the facts that count.
+func born(batch []*submission, errs []error) []*flow.Change {
+	var all []*flow.Change
+	for i, s := range batch {
+		if errs[i] == nil {
+			all = append(all, s.children...)
+		}
+	}
+	return all
+}
+
+// commitAll stores a change together with its children, and with what it means to its parent.
+func (e *Engine) commitAll(ctx context.Context, p *compiled, x *flow.Execution, ch *flow.Change, children []*flow.Change) error {
+	changes := append([]*flow.Change{ch}, children...)
+	pp, parent, err := e.parentChange(ctx, p, x, ch)
+	if err != nil {
+		return err
+	}
+	if parent != nil {
+		changes = append(changes, parent)
+	}
+	if err := e.commit(ctx, changes...); err != nil {
+		return err
+	}
+	e.told(ctx, p, x, ch)
+	for _, c := range children {
+		e.toldChild(ctx, c)
+	}
+	if parent != nil {
+		e.told(ctx, pp, nil, parent)
+	}
+	return nil
+}
+
+// commit stores changes and wakes who must know.
+func (e *Engine) commit(ctx context.Context, changes ...*flow.Change) error {
+	if err := e.store.Commit(ctx, changes...); err != nil {
+		return err
+	}
+	part, _ := flow.PartitionOf(changes[0].Execution)
+	for _, ch := range changes {
+		if len(ch.Dispatch) > 0 {
+			e.cfg.Woken(part)
+		}
+		if len(ch.Opened) > 0 || ch.Head != nil || len(ch.Steps) > len(ch.Dispatch) {
+			e.nudgeSweep(part)
+		}
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// done tells whether one of the operations ended the wait.
+func (f waitEnded) done(x *flow.Execution, ops []string) bool {
+	s := x.Steps[f.wait.Step]
+	return s != nil && s.Resumed != nil && s.Resumed.Turn == f.wait.Turn && slices.Contains(ops, s.Resumed.Op)
+}
+
+func (f stepEnded) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }
+func (f childSlept) done(x *flow.Execution, ops []string) bool {
+	return wrote(x.Steps[f.wait.Step], ops)
+}
+func (f redispatched) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }
+
+// done tells whether one of the operations ended the execution: a terminal one does not change again.
+func (f ended) done(x *flow.Execution, ops []string) bool { return slices.Contains(ops, x.Rev) }
+
+func wrote(s *flow.Step, ops []string) bool { return s != nil && slices.Contains(ops, s.Op) }
+
+// wrap names the execution in an error of the store.
+func wrap(doing, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s execution %s: %w", doing, id, err)
+}

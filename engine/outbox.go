@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"prana/engine/flow"
+)
+
+// deliver tells others what an execution has to tell them. Whatever fails stays
+// in the outbox, and the sweeper brings it up again.
+func (e *Engine) deliver(ctx context.Context, execution string) {
+	out, err := e.store.Outbox(ctx, execution)
+	for _, o := range out {
+		if derr := e.deliverOne(ctx, execution, o); derr != nil {
+			err = errors.Join(err, fmt.Errorf("delivering %s %s: %w", o.Kind, o.ID, derr))
+		}
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "the outbox was not emptied; it is tried again", "execution", execution, "error", err)
+	}
+}
+
+func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoing) error {
+	var err error
+	switch o.Kind {
+	case flow.SendCancel:
+		err = e.cancelChild(ctx, o)
+	case flow.SendAlert:
+		err = e.sendAlert(ctx, o)
+	default:
+		err = fmt.Errorf("nobody knows how to deliver %q; a newer version wrote it", o.Kind)
+	}
+	if err != nil {
+		return err
+	}
+	return e.store.Delivered(ctx, execution, o.ID)
+}
+
+// cancelChild cancels a child that nobody waits for any more. One that ended is left alone.
+func (e *Engine) cancelChild(ctx context.Context, o flow.Outgoing) error {
+	var why string
+	_ = json.Unmarshal(o.Data, &why)
+	err := e.Cancel(ctx, flow.CancelRequest{Execution: o.To, Reason: "its parent does not wait for it any more (" + why + ")"})
+	if errors.Is(err, flow.ErrConflict) || isNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// sendAlert tells somebody that the retries of a node are used up. The id of
+// the entry makes it count once where it is an event or a start.
+func (e *Engine) sendAlert(ctx context.Context, o flow.Outgoing) error {
+	var body struct {
+		Alert flow.Alert `json:"alert"`
+	}
+	if err := json.Unmarshal(o.Data, &body); err != nil {
+		return fmt.Errorf("reading the alert: %w", err)
+	}
+	switch a := body.Alert; {
+	case a.Event != "":
+		_, err := e.Publish(ctx, flow.Event{ID: o.ID, Type: a.Event, Data: o.Data})
+		return err
+	case a.Workflow != "":
+		_, err := e.Start(ctx, flow.StartRequest{Workflow: a.Workflow, ID: o.ID, Input: o.Data})
+		return err
+	case a.URL != "" && e.cfg.Post != nil:
+		return e.cfg.Post(ctx, a.URL, o.ID, o.Data)
+	}
+	return fmt.Errorf("the alert names nobody that can be told here")
+}

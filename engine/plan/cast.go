@@ -1,0 +1,247 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"prana/engine/node"
+)
+
+// anyName is the name of a field that stands for every other name.
+const anyName = "*"
+
+// fault is one thing wrong with a value.
+type fault struct {
+	path, code, message, hint string
+	onKey                     bool
+	line, column              int // inside the string at path; 0 = unknown
+}
+
+// shape casts a value to its field's kind, fills in defaults and checks it.
+func shape(spec node.Field, v any, path string) (any, []fault) {
+	if v == nil {
+		return absent(spec, path)
+	}
+	out, expected := cast(spec.Kind, v)
+	if expected != "" {
+		message := fmt.Sprintf("%s must be %s, not %s", spec.Name, expected, kindOf(v))
+		return nil, []fault{{path: path, code: CodeWrongKind, message: message}}
+	}
+	out, faults := checkValue(spec, out, path)
+	if spec.Items == nil || len(faults) > 0 {
+		return out, faults
+	}
+	return shapeItems(spec, out, path)
+}
+
+func absent(spec node.Field, path string) (any, []fault) {
+	if spec.Required && spec.Default == nil {
+		message := fmt.Sprintf("%s is required", spec.Name)
+		return nil, []fault{{path: path, code: CodeMissingParam, message: message, hint: spec.Summary}}
+	}
+	return spec.Default, nil
+}
+
+func shapeItems(spec node.Field, v any, path string) (any, []fault) {
+	switch t := v.(type) {
+	case map[string]any:
+		return shapeMembers(spec.Items, t, path)
+	case []any:
+		return shapeElements(spec, t, path)
+	}
+	return v, nil
+}
+
+func shapeElements(spec node.Field, list []any, path string) (any, []fault) {
+	element := node.Field{Name: "each of " + spec.Name, Kind: node.Object, Items: spec.Items, Required: true}
+	out := make([]any, len(list))
+	var faults []fault
+	for i, e := range list {
+		v, wrong := shape(element, e, At(path, i))
+		out[i], faults = v, append(faults, wrong...)
+	}
+	return out, faults
+}
+
+// shapeMembers gives the members that the fields know; others are left out.
+func shapeMembers(fields []node.Field, m map[string]any, path string) (map[string]any, []fault) {
+	out := make(map[string]any, len(fields))
+	var faults []fault
+	for _, spec := range fields {
+		if spec.Name == anyName {
+			copyOthers(out, m, fields)
+			continue
+		}
+		given, present := m[spec.Name]
+		v, wrong := shape(spec, given, Join(path, spec.Name))
+		faults = append(faults, wrong...)
+		if v != nil || present && spec.Kind == node.Any {
+			out[spec.Name] = v
+		}
+	}
+	return out, faults
+}
+
+func copyOthers(out, m map[string]any, fields []node.Field) {
+	for name, v := range m {
+		if _, known := findField(fields, name); !known {
+			out[name] = v
+		}
+	}
+}
+
+func findField(fields []node.Field, name string) (node.Field, bool) {
+	i := slices.IndexFunc(fields, func(f node.Field) bool { return f.Name == name })
+	if i < 0 || name == anyName {
+		return node.Field{}, false
+	}
+	return fields[i], true
+}
+
+// cast gives the value as the kind wants it, or what was expected instead.
+func cast(kind node.Kind, v any) (out any, expected string) {
+	switch kind {
+	case node.String:
+		return castString(v)
+	case node.Int:
+		return castInt(v)
+	case node.Number:
+		return castNumber(v)
+	case node.Bool, node.Condition:
+		return castBool(v)
+	case node.Object:
+		if _, ok := v.(map[string]any); !ok {
+			return nil, "an object"
+		}
+	case node.Array:
+		if _, ok := v.([]any); !ok {
+			return nil, "a list"
+		}
+	}
+	return v, ""
+}
+
+func castString(v any) (any, string) {
+	switch t := v.(type) {
+	case string:
+		return t, ""
+	case bool, int:
+		return fmt.Sprint(t), ""
+	case float64:
+		return strconv.FormatFloat(t, 'f', -1, 64), ""
+	case time.Time:
+		return t.Format(time.RFC3339Nano), ""
+	}
+	return nil, "a string"
+}
+
+func castNumber(v any) (any, string) {
+	switch t := v.(type) {
+	case int, float64:
+		return t, ""
+	case string:
+		s := strings.TrimSpace(t)
+		if n, err := strconv.Atoi(s); err == nil {
+			return n, ""
+		}
+		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return f, ""
+		}
+	}
+	return nil, "a number"
+}
+
+// maxExact is the largest float64 below which every integer is exact.
+const maxExact = 1 << 53
+
+func castInt(v any) (any, string) {
+	n, _ := castNumber(v)
+	switch t := n.(type) {
+	case int:
+		return t, ""
+	case float64:
+		if t == math.Trunc(t) && math.Abs(t) <= maxExact {
+			return int(t), ""
+		}
+	}
+	return nil, "an integer"
+}
+
+func castBool(v any) (any, string) {
+	switch v {
+	case true, "true", "1", 1:
+		return true, ""
+	case false, "false", "0", 0:
+		return false, ""
+	}
+	return nil, "true or false"
+}
+
+func checkValue(spec node.Field, v any, path string) (any, []fault) {
+	if s, ok := v.(string); ok && len(spec.Enum) > 0 {
+		i := slices.IndexFunc(spec.Enum, func(e string) bool { return strings.EqualFold(e, s) })
+		if i < 0 {
+			message := fmt.Sprintf("%s is %q, which it does not accept", spec.Name, s)
+			return nil, []fault{{path: path, code: CodeNotInEnum, message: message, hint: suggest(s, "it accepts", spec.Enum)}}
+		}
+		v = spec.Enum[i]
+	}
+	return v, checkRange(spec, v, path)
+}
+
+func checkRange(spec node.Field, v any, path string) []fault {
+	size, what, ok := measure(v)
+	if !ok {
+		return nil
+	}
+	number := func(f *float64) string { return strconv.FormatFloat(*f, 'f', -1, 64) }
+	switch {
+	case spec.Min != nil && size < *spec.Min:
+		what += " must be at least " + number(spec.Min)
+	case spec.Max != nil && size > *spec.Max:
+		what += " must be at most " + number(spec.Max)
+	default:
+		return nil
+	}
+	return []fault{{path: path, code: CodeOutOfRange, message: spec.Name + what}}
+}
+
+// measure gives what Min and Max are compared with.
+func measure(v any) (size float64, what string, ok bool) {
+	switch t := v.(type) {
+	case int:
+		return float64(t), "", true
+	case float64:
+		return t, "", true
+	case string:
+		return float64(utf8.RuneCountInString(t)), ": its length", true
+	case []any:
+		return float64(len(t)), ": its number of elements", true
+	}
+	return 0, "", false
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case int:
+		return "an integer"
+	case float64:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return fmt.Sprintf("%T", v)
+}

@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"prana/engine/eval"
+	"prana/engine/node"
+)
+
+// paramCompiler compiles the parameters of one node. Paths inside the node
+// begin with "params"; diagnostics put at, the path of the node, before them.
+type paramCompiler struct {
+	c    *compiler
+	at   string
+	refs eval.Refs
+}
+
+// fields compiles what the type declares and reports what it does not.
+func (p *paramCompiler) fields(specs []node.Field, params map[string]any) []field {
+	p.unknown(specs, params, "params")
+	var out []field
+	for _, spec := range specs {
+		if spec.Name == anyName {
+			out = append(out, p.others(specs, spec, params)...)
+			continue
+		}
+		out = append(out, field{spec: spec, value: p.member(spec, params, "params", nil)})
+	}
+	return out
+}
+
+// others gives a field to each name that only "*" covers.
+func (p *paramCompiler) others(specs []node.Field, free node.Field, params map[string]any) []field {
+	var out []field
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if _, known := findField(specs, name); known {
+			continue
+		}
+		spec := free
+		spec.Name = name
+		out = append(out, field{spec: spec, value: p.member(spec, params, "params", nil)})
+	}
+	return out
+}
+
+func (p *paramCompiler) unknown(specs []node.Field, params map[string]any, path string) {
+	var names []string
+	for _, s := range specs {
+		if s.Name == anyName {
+			return
+		}
+		names = append(names, s.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		hint := suggest(name, "parameters", names)
+		if len(names) == 0 {
+			hint = "it takes none"
+		}
+		p.report(fault{path: Join(path, name), onKey: true, code: CodeUnknownParam, message: fmt.Sprintf("there is no parameter %q", name), hint: hint})
+	}
+}
+
+// member compiles one field of an object, nil when it is not given.
+func (p *paramCompiler) member(spec node.Field, object map[string]any, path string, roots []string) value {
+	raw := object[spec.Name]
+	path = Join(path, spec.Name)
+	if raw == nil {
+		_, faults := absent(spec, path)
+		p.report(faults...)
+		if _, given := object[spec.Name]; !given {
+			return nil
+		}
+		return literal{}
+	}
+	return p.value(spec, raw, path, slices.Concat(roots, spec.Roots))
+}
+
+func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []string) value {
+	if spec.Raw {
+		return literal{raw}
+	}
+	if spec.Kind == node.Condition {
+		return p.condition(spec, raw, path, roots)
+	}
+	switch t := raw.(type) {
+	case map[string]any:
+		if spec.Items != nil && spec.Kind == node.Object {
+			return p.object(spec.Items, t, path, roots)
+		}
+	case []any:
+		if spec.Items != nil && spec.Kind == node.Array {
+			p.report(checkRange(spec, t, path)...)
+			return p.list(spec, t, path, roots)
+		}
+	}
+	return p.leaf(spec, raw, path, roots)
+}
+
+func (p *paramCompiler) condition(spec node.Field, raw any, path string, roots []string) value {
+	source, ok := raw.(string)
+	if !ok {
+		_, faults := shape(spec, raw, path)
+		p.report(faults...)
+		return literal{raw}
+	}
+	program, issues := eval.CompileCondition(source, p.c.scope(roots))
+	p.issues(path, issues)
+	return p.program(leaf{program: program, path: path, condition: true})
+}
+
+func (p *paramCompiler) object(specs []node.Field, object map[string]any, path string, roots []string) value {
+	p.unknown(specs, object, path)
+	var out members
+	for _, spec := range specs {
+		if spec.Name == anyName {
+			continue
+		}
+		if v := p.member(spec, object, path, roots); v != nil {
+			out = append(out, member{spec.Name, v})
+		}
+	}
+	return append(out, p.freeMembers(specs, object, path, roots)...)
+}
+
+func (p *paramCompiler) freeMembers(specs []node.Field, object map[string]any, path string, roots []string) members {
+	i := slices.IndexFunc(specs, func(f node.Field) bool { return f.Name == anyName })
+	if i < 0 {
+		return nil
+	}
+	var out members
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if _, known := findField(specs, name); !known {
+			spec := specs[i]
+			spec.Name = name
+			out = append(out, member{name, p.member(spec, object, path, roots)})
+		}
+	}
+	return out
+}
+
+func (p *paramCompiler) list(spec node.Field, list []any, path string, roots []string) value {
+	element := node.Field{Name: "each of " + spec.Name, Kind: node.Object, Items: spec.Items, Required: true}
+	out := make(elements, len(list))
+	for i, e := range list {
+		out[i] = p.value(element, e, At(path, i), roots)
+	}
+	return out
+}
+
+// leaf compiles a value as one program; a constant is checked at once.
+func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []string) value {
+	program, issues := eval.CompileValue(raw, p.c.scope(roots))
+	p.issues(path, issues)
+	if program == nil {
+		return literal{}
+	}
+	if program.IsConstant() {
+		v, _ := program.Eval(nil)
+		_, faults := shape(spec, v, path)
+		p.report(faults...)
+	}
+	return p.program(leaf{program: program, path: path})
+}
+
+func (p *paramCompiler) program(l leaf) value {
+	if l.program == nil {
+		return literal{}
+	}
+	p.refs = p.refs.Union(l.program.Refs())
+	return l
+}
+
+func (p *paramCompiler) issues(path string, issues []eval.Issue) {
+	p.c.issues(under(p.at, path), issues)
+}
+
+func (p *paramCompiler) report(faults ...fault) {
+	for _, f := range faults {
+		p.c.add(Diagnostic{
+			Severity: SeverityError, Code: f.code, Message: f.message, Hint: f.hint,
+			Path: under(p.at, f.path), OnKey: f.onKey,
+		})
+	}
+}

@@ -1,0 +1,139 @@
+package plan
+
+// set is a set of small numbers.
+type set []uint64
+
+func newSet(n int) set { return make(set, (n+63)/64) }
+
+func (s set) has(i int) bool { return i >= 0 && i/64 < len(s) && s[i/64]&(1<<(i%64)) != 0 }
+
+func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+// reaching gives the nodes from which the edge's source can be reached without
+// passing through the edge's target.
+func (p *Plan) reaching(e Edge) set {
+	seen := newSet(len(p.Nodes))
+	seen.add(e.From)
+	todo := []int{e.From}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if n == e.To {
+			continue
+		}
+		for _, in := range p.Nodes[n].In {
+			if from := p.Edges[in].From; !seen.has(from) {
+				seen.add(from)
+				todo = append(todo, from)
+			}
+		}
+	}
+	return seen
+}
+
+// index computes what Reaches and InLoop answer from.
+func (p *Plan) index() {
+	p.loops = newSet(len(p.Nodes))
+	for _, cycle := range p.cycles() {
+		for _, n := range cycle {
+			p.loops.add(n)
+		}
+	}
+	p.reaches = map[int]set{}
+	for _, n := range p.Nodes {
+		if n.Join.IsZero() {
+			continue
+		}
+		for _, e := range n.In {
+			p.reaches[e] = p.reaching(p.Edges[e])
+		}
+	}
+}
+
+// reachable gives the nodes that a path from the node leads to, itself included.
+func (p *Plan) reachable(from int) set {
+	seen := newSet(len(p.Nodes))
+	seen.add(from)
+	todo := []int{from}
+	for len(todo) > 0 {
+		n := p.Nodes[todo[len(todo)-1]]
+		todo = todo[:len(todo)-1]
+		for _, edges := range n.Out {
+			for _, e := range edges {
+				if to := p.Edges[e].To; !seen.has(to) {
+					seen.add(to)
+					todo = append(todo, to)
+				}
+			}
+		}
+	}
+	return seen
+}
+
+// cycles gives the strongly connected components that contain a cycle.
+func (p *Plan) cycles() [][]int {
+	t := tarjan{p: p, order: make([]int, len(p.Nodes)), low: make([]int, len(p.Nodes)), on: newSet(len(p.Nodes))}
+	for n := range p.Nodes {
+		if t.order[n] == 0 {
+			t.visit(n)
+		}
+	}
+	return t.found
+}
+
+// tarjan finds strongly connected components. Its recursion is as deep as the
+// longest path, which the limit on nodes bounds.
+type tarjan struct {
+	p          *Plan
+	count      int
+	order, low []int
+	stack      []int
+	on         set // nodes on the stack
+	found      [][]int
+}
+
+func (t *tarjan) visit(n int) {
+	t.count++
+	t.order[n], t.low[n] = t.count, t.count
+	t.stack = append(t.stack, n)
+	t.on.add(n)
+	self := false
+	for _, edges := range t.p.Nodes[n].Out {
+		for _, e := range edges {
+			to := t.p.Edges[e].To
+			self = self || to == n
+			t.follow(n, to)
+		}
+	}
+	if t.low[n] == t.order[n] {
+		t.pop(n, self)
+	}
+}
+
+func (t *tarjan) follow(n, to int) {
+	switch {
+	case t.order[to] == 0:
+		t.visit(to)
+		t.low[n] = min(t.low[n], t.low[to])
+	case t.on.has(to):
+		t.low[n] = min(t.low[n], t.order[to])
+	}
+}
+
+func (t *tarjan) pop(root int, self bool) {
+	var members []int
+	for {
+		n := t.stack[len(t.stack)-1]
+		t.stack = t.stack[:len(t.stack)-1]
+		t.on.remove(n)
+		members = append(members, n)
+		if n == root {
+			break
+		}
+	}
+	if len(members) > 1 || self {
+		t.found = append(t.found, members)
+	}
+}
+
+func (s set) remove(i int) { s[i/64] &^= 1 << (i % 64) }

@@ -1,0 +1,118 @@
+// Package plan turns a workflow into what the engine runs: an indexed graph
+// with joins and loops, compiled parameters, and every diagnostic about it.
+package plan
+
+import (
+	"time"
+
+	"prana/engine/eval"
+	"prana/engine/flow"
+	"prana/engine/node"
+)
+
+// Plan is a compiled workflow. It is immutable and safe for concurrent use.
+type Plan struct {
+	Workflow *flow.Workflow
+	Version  string
+	Nodes    []*Node // in the order of the definition
+	Edges    []Edge  // in the order of the connections
+	Start    int     // index of the trigger
+	// Output computes the result of an execution; nil = what its last node left.
+	Output      *eval.Program
+	OutputNeeds Needs
+
+	keys    map[string]int
+	loops   set
+	reaches map[int]set // by edge into a join
+	input   *inputSchema
+}
+
+// Edge is a connection between indexed nodes.
+type Edge struct {
+	Index, From, To  int
+	FromPort, ToPort string
+}
+
+// Node is a node with everything that a step of it needs.
+type Node struct {
+	Index    int
+	Key      string
+	Type     node.Type
+	Settings flow.Settings
+	Timeout  time.Duration    // of one attempt
+	Out      map[string][]int // port -> edges, in the order of declaration
+	In       []int            // edges
+	// Join is how many arrivals a run waits for; zero = every arrival runs the node.
+	Join  flow.Join
+	Needs Needs
+
+	fields []field
+}
+
+// Needs names what must be loaded before a step can run: everything that one
+// of its expressions reads.
+type Needs struct {
+	Outputs []int // nodes whose output is named
+	Records []int // nodes whose error, port or context is named
+	// Input is what arrived at the step; Trigger the input of the execution.
+	Input, Vars, State, Trigger, Loop bool
+	Secrets                           []string
+	Env                               []string
+}
+
+// Options is what compiling depends on beside the workflow and the registry.
+type Options struct {
+	EnvAllow []string // names that $env may read
+	Limits   Limits
+}
+
+// Limits bound a definition. Zero fields mean the defaults.
+type Limits struct {
+	Nodes       int // 500
+	Connections int // 2,000
+	Bytes       int // of the canonical JSON; 256 KiB
+	Depth       int // of nested values; 64
+}
+
+// The default limits.
+const (
+	MaxNodes       = 500
+	MaxConnections = 2000
+	MaxBytes       = 256 << 10
+	MaxDepth       = 64
+)
+
+func (l Limits) withDefaults() Limits {
+	for _, p := range []struct {
+		limit *int
+		value int
+	}{{&l.Nodes, MaxNodes}, {&l.Connections, MaxConnections}, {&l.Bytes, MaxBytes}, {&l.Depth, MaxDepth}} {
+		if *p.limit <= 0 {
+			*p.limit = p.value
+		}
+	}
+	return l
+}
+
+// Node gives the node of that key.
+func (p *Plan) Node(key string) (*Node, bool) {
+	i, ok := p.keys[key]
+	if !ok {
+		return nil, false
+	}
+	return p.Nodes[i], true
+}
+
+// InLoop tells whether a path leads from the node back to itself.
+func (p *Plan) InLoop(node int) bool { return p.loops.has(node) }
+
+// Reaches tells whether a live step at node from can still bring an arrival
+// over the edge: whether a path leads from it to the edge's source without
+// passing through the edge's target. A path may begin at the target itself: a
+// step that runs there can come round again.
+func (p *Plan) Reaches(edge, from int) bool {
+	if s, ok := p.reaches[edge]; ok {
+		return s.has(from)
+	}
+	return p.reaching(p.Edges[edge]).has(from)
+}

@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// Bounds of publishing.
+const (
+	// DefaultTTL is how long an event is kept for a wait that comes later.
+	DefaultTTL    = time.Hour
+	maxEventType  = 128
+	maxEventID    = 256
+	waitersAtOnce = 100
+	publishers    = 16
+)
+
+// Publish offers an event to every wait that matches it. The same id counts
+// once: a repetition is answered like the first. An event that ends no wait is
+// kept for its time to live, for a wait that registers later.
+func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult, error) {
+	if err := e.checkEvent(&ev); err != nil {
+		return flow.PublishResult{}, err
+	}
+	known, err := e.store.RecordEvent(ctx, ev)
+	if err != nil {
+		return flow.PublishResult{}, fmt.Errorf("publishing event %s: %w", ev.ID, err)
+	}
+	if known != nil {
+		known.Repeated = true
+		return *known, nil
+	}
+	r, err := e.offer(ctx, ev)
+	if err != nil {
+		return r, fmt.Errorf("publishing event %s: %w", ev.ID, err)
+	}
+	if err := e.store.FinishEvent(ctx, ev, &r); err != nil {
+		return r, fmt.Errorf("finishing event %s: %w", ev.ID, err)
+	}
+	return r, nil
+}
+
+func (e *Engine) checkEvent(ev *flow.Event) error {
+	switch {
+	case ev.Type == "" || len(ev.Type) > maxEventType:
+		return flow.Problemf(flow.ErrInvalid.Code, "an event needs a type of 1 to %d characters", maxEventType)
+	case len(ev.ID) > maxEventID:
+		return flow.Problemf(flow.ErrInvalid.Code, "the id of an event has at most %d characters", maxEventID)
+	}
+	if p := tooLarge("the event", ev.Data, e.limits.Payload); p != nil {
+		return p
+	}
+	if _, err := flow.Decode(ev.Data); err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the data of the event is not JSON: %v", err)
+	}
+	ev.Data = orNull(ev.Data)
+	if ev.ID == "" {
+		ev.ID = flow.NewToken() + flow.NewToken()
+	}
+	if ev.TTL == 0 {
+		ev.TTL = DefaultTTL
+	}
+	return nil
+}
+
+// offer asks one partition after the other, and each in pages.
+func (e *Engine) offer(ctx context.Context, ev flow.Event) (flow.PublishResult, error) {
+	o := &offering{e: e, ev: ev, left: int64(ev.Limit)}
+	for part := range e.cfg.Partitions {
+		for cursor := ""; ; {
+			waits, next, err := e.store.Waiting(ctx, part, ev, cursor, waitersAtOnce)
+			if err != nil {
+				return o.result(), err
+			}
+			if err := o.toAll(ctx, waits); err != nil {
+				return o.result(), err
+			}
+			if cursor = next; cursor == "" || o.full() {
+				break
+			}
+		}
+	}
+	return o.result(), nil
+}
+
+// offering is an event on its way to its waits.
+type offering struct {
+	e    *Engine
+	ev   flow.Event
+	left int64 // of a limit
+
+	mu    sync.Mutex
+	taken []string
+}
+
+func (o *offering) full() bool { return o.ev.Limit > 0 && atomic.LoadInt64(&o.left) <= 0 }
+
+func (o *offering) result() flow.PublishResult {
+	return flow.PublishResult{ID: o.ev.ID, Matched: len(o.taken), Executions: append([]string{}, o.taken...)}
+}
+
+// toAll offers the event to waits, several at once unless their number is limited.
+func (o *offering) toAll(ctx context.Context, waits []flow.SuspensionID) error {
+	width := publishers
+	if o.ev.Limit > 0 {
+		width = 1
+	}
+	return each(width, waits, func(w flow.SuspensionID) error {
+		if o.full() {
+			return nil
+		}
+		return o.to(ctx, w)
+	})
+}
+
+func (o *offering) to(ctx context.Context, w flow.SuspensionID) error {
+	ok, err := o.e.resolveByEvent(ctx, w, o.ev)
+	if err != nil || !ok {
+		return err
+	}
+	atomic.AddInt64(&o.left, -1)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.taken = append(o.taken, w.Execution)
+	return nil
+}
+
+// resolveByEvent ends one wait with an event. False: the wait was over, or its node had the event before.
+func (e *Engine) resolveByEvent(ctx context.Context, w flow.SuspensionID, ev flow.Event) (bool, error) {
+	x, err := e.store.Load(ctx, w.Execution, flow.Want{Steps: []flow.StepID{w.Step}})
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s := x.Steps[w.Step]; s != nil && s.Resumed != nil && s.Resumed.Turn == w.Turn && s.Resumed.Event == ev.ID {
+		return true, nil // by this very event, in a try whose answer was lost
+	}
+	p, err := e.planFor(ctx, x.Workflow, x.Version)
+	if err != nil {
+		return false, err
+	}
+	err = e.apply(ctx, w.Execution, p, x, waitEnded{wait: w, by: flow.ByEvent, event: ev.ID, data: ev.Data})
+	if errors.Is(err, flow.ErrConflict) || errors.Is(err, flow.ErrTaken) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// look finds kept events for a wait that is registered now, and gives it the
+// oldest that it may take. Until this is done the wait stands as due.
+func (e *Engine) look(ctx context.Context, id flow.SuspensionID, w flow.Wait) {
+	err := e.lookOnce(ctx, id, w)
+	if err != nil {
+		e.log.WarnContext(ctx, "looking for kept events failed; the sweeper does it again", "execution", id.Execution, "step", id.Step.String(), "error", err)
+	}
+}
+
+func (e *Engine) lookOnce(ctx context.Context, id flow.SuspensionID, w flow.Wait) error {
+	kept, err := e.store.KeptEvents(ctx, *w.Event, waitersAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, k := range kept {
+		done, err := e.takeKept(ctx, id, k)
+		if err != nil || done {
+			return err
+		}
+	}
+	return e.settleWait(ctx, id)
+}
+
+// settleWait gives a wait that was looked after its real time in the due index.
+func (e *Engine) settleWait(ctx context.Context, id flow.SuspensionID) error {
+	x, err := e.store.Load(ctx, id.Execution, flow.Want{Steps: []flow.StepID{id.Step}})
+	if err != nil {
+		return err
+	}
+	s := x.Steps[id.Step]
+	if s == nil || s.Status != flow.StepSuspended || s.Turn != id.Turn {
+		return nil
+	}
+	entry := flow.DueEntry{Execution: id.Execution, Kind: flow.DueStep, Step: id.Step, Token: s.Token}
+	err = e.store.Settle(ctx, entry, untilDue(x, s), "")
+	part, _ := flow.PartitionOf(id.Execution)
+	e.nudgeSweep(part)
+	return err
+}
+
+// untilDue is the time until a wait is due; negative when time never ends it.
+func untilDue(x *flow.Execution, s *flow.Step) time.Duration {
+	if s.Wait == nil || s.Wait.Due.IsZero() {
+		return -1
+	}
+	return max(0, s.Wait.Due.Sub(x.Now))
+}
+
+// takeKept lets a wait take a kept event, if nobody else did.
+func (e *Engine) takeKept(ctx context.Context, id flow.SuspensionID, k flow.KeptEvent) (bool, error) {
+	from := ""
+	if k.Taker != "" && k.Taker != id.String() && !(k.Keep && k.Limit == 0) {
+		if stale, err := e.takerGone(ctx, k); err != nil || !stale {
+			return false, err
+		}
+		from = k.Taker
+	}
+	forAll := k.Keep && k.Limit == 0
+	if k.Taker != id.String() && !forAll {
+		won, err := e.store.TakeEvent(ctx, k, id, from)
+		if err != nil || !won && !(k.Open && k.Limit == 0) {
+			return false, err
+		}
+	}
+	ok, err := e.resolveByEvent(ctx, id, k.Event)
+	if err != nil {
+		return false, err
+	}
+	if ok && !k.Keep && !k.Open {
+		err = e.store.DropEvent(ctx, k)
+	}
+	return ok, err
+}
+
+// takerGone tells whether the taker of an event ended its wait otherwise, so that the event is free.
+func (e *Engine) takerGone(ctx context.Context, k flow.KeptEvent) (bool, error) {
+	taker, err := flow.ParseSuspensionID(k.Taker)
+	if err != nil {
+		return true, nil
+	}
+	x, err := e.store.Load(ctx, taker.Execution, flow.Want{Steps: []flow.StepID{taker.Step}})
+	if isNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s := x.Steps[taker.Step]
+	if s == nil {
+		return true, nil
+	}
+	waits := s.Status == flow.StepSuspended && s.Turn == taker.Turn
+	had := s.Resumed != nil && s.Resumed.Turn == taker.Turn && s.Resumed.Event == k.ID
+	return !waits && !had, nil
+}
+
+// each calls f for every item, width of them at once, and gives the first error.
+func each[T any](width int, items []T, f func(T) error) error {
+	var wg sync.WaitGroup
+	errs := make(chan error, len(items))
+	slots := make(chan struct{}, width)
+	for _, it := range items {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs <- f(it)
+		})
+	}
+	wg.Wait()
+	close(errs)
+	var first error
+	for err := range errs {
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// Store remembers executions between two tasks. Everything it does is atomic
+// and survives the loss of its reply: repeating a call gives the same answer
+// and changes nothing. Errors of the medium match flow.ErrUnavailable.
+type Store interface {
+	// Load reads an execution, or flow.ErrNotFound.
+	Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error)
+	// Commit stores all of the changes, or nothing: they belong to executions of
+	// one partition. ErrStale when one of them moved, ErrExists, ErrTaken.
+	//
+	// A change whose execution has its Op as revision was stored before: the whole commit is then a
+	// repetition and nil. Now is the store's clock. Every step written gets At = now and the change's Op, and, where
+	// they are zero: CreatedAt, StartedAt (now - Ran) when it ran, EndedAt when it is no longer live, Resumed.At,
+	// Wait.Since, Wait.Due (Until, or now + In, when it has a due), and EndedAt and StartedAt of its last Attempt.
+	// Its claim is removed. Its line in the due index becomes: now + FreshDue when the change dispatches it at once; never when
+	// it is among Front.Ready; now when it is pending and not dispatched; now + LookDue (or its own end, if that is sooner) when it waits for an event;
+	// Wait.Due or never when it waits otherwise; gone when it is not live (never when quarantined). A new execution with
+	// a Timeout has a deadline line until it ended. Every Outgoing makes an outbox line at now + OutboxDue.
+	Commit(ctx context.Context, changes ...*flow.Change) error
+
+	Definitions
+	Rendezvous
+	Index
+}
+
+// Definitions keeps workflows for ever, by id and version.
+type Definitions interface {
+	// PutWorkflow stores a version and makes it the newest. created is false when it was there.
+	PutWorkflow(ctx context.Context, w *flow.Workflow, version string) (created bool, err error)
+	// Workflow reads a version (empty: the newest) and names it; flow.ErrNotFound.
+	Workflow(ctx context.Context, id, version string) (*flow.Workflow, string, error)
+}
+
+// Rendezvous is where things meet that do not know an execution.
+type Rendezvous interface {
+	// ReserveStart binds a start id of a workflow to an execution id, once. It
+	// answers the execution that holds it; flow.ErrMismatch when it was bound with another digest.
+	ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (holder string, err error)
+
+	// RecordEvent keeps an event while it is being published, and counts its id
+	// once: known is the result of an event of that id that was finished before.
+	RecordEvent(ctx context.Context, e flow.Event) (known *flow.PublishResult, err error)
+	// Waiting lists the waits of one partition that match type and filter, oldest first, from a cursor ("" = start).
+	Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) (waits []flow.SuspensionID, next string, err error)
+	// FinishEvent stores what came of it. Unless it resolved somebody (or Keep), it stays for later waits; result.Buffered is set.
+	FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error
+	// KeptEvents lists the events that a new wait of this subscription may take, oldest first.
+	KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error)
+	// TakeEvent makes the wait the taker of a kept event. from is the taker that is replaced ("" = none). False when another took it.
+	TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error)
+	// DropEvent ends the keeping of an event that was taken.
+	DropEvent(ctx context.Context, e flow.KeptEvent) error
+}
+
+// Index finds executions that time, death or a debt must move.
+type Index interface {
+	// Due takes at most limit entries whose time has come, oldest first, and hides them for the lease.
+	// next is the time until the next entry is due; negative when there is none.
+	Due(ctx context.Context, partition, limit int, lease time.Duration) (due []flow.DueEntry, next time.Duration, err error)
+	// Settle gives an entry its next time: in d from now, or never by time alone when d is negative.
+	// note (16 characters at most, beginning with "look") is kept as the claim of the step unless it is empty; it keeps nobody from claiming. It does nothing to an entry that is
+	// gone, or whose step carries another token than the entry's.
+	Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error
+	// Forget removes an entry that leads nowhere.
+	Forget(ctx context.Context, e flow.DueEntry) error
+	// Enqueue writes tasks that do not exist, and makes alarms among them due at once.
+	Enqueue(ctx context.Context, d ...flow.Dispatch) error
+	// Task tells where the task of a dispatch stands.
+	Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error)
+	// Renew prolongs the claims of running steps for d and tells which of them were lost to another token or claimant.
+	Renew(ctx context.Context, claimant string, steps []flow.Dispatch, d time.Duration) (lost []flow.Dispatch, err error)
+
+	// Outbox reads what an execution still has to tell others.
+	Outbox(ctx context.Context, execution string) ([]flow.Outgoing, error)
+	// Delivered removes an entry of the outbox.
+	Delivered(ctx context.Context, execution, id string) error
+	// Purge removes at most limit executions of the partition that ended before the given age, with all their keys.
+	Purge(ctx context.Context, partition int, age map[flow.Status]time.Duration, limit int) (purged int, err error)
+}
+
+// Queries are the reads behind the lists of the API.
+type Queries interface {
+	Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error)
+	// Suspensions come in the order in which time ends them; those that it never ends come last.
+	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
+	Relations(ctx context.Context, f flow.RelationFilter) (flow.Page[flow.Relation], error)
+	// Delays lists those that are pending, in the order of their end; of one execution, also those that are over.
+	Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error)
+	Workflows(ctx context.Context) ([]flow.WorkflowInfo, error)
+	Versions(ctx context.Context, id string) ([]flow.WorkflowInfo, error)
+	Ping(ctx context.Context) error
+}

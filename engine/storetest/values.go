@@ -1,0 +1,93 @@
+package storetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"prana/engine/flow"
+)
+
+var valuePromises = []promise{
+	{"values come back byte for byte", func(w *world) {
+		var edits []edit
+		for i, text := range oddValues() {
+			edits = append(edits, value(flow.OutputRef(flow.StepID{Node: i}), raw(text)))
+		}
+		x := w.whole(w.create(edits...))
+		for i, text := range oddValues() {
+			got := string(x.Values[flow.OutputRef(flow.StepID{Node: i})])
+			if got != text {
+				w.Errorf("value %d is %s, want %s", i, flow.Cut(got, 80), flow.Cut(text, 80))
+			}
+		}
+	}},
+	{"input and results come back byte for byte, wait data and debts but for spaces", func(w *world) {
+		for i, text := range oddValues() {
+			s := waiting(0, flow.Wait{Type: flow.CustomWait, Data: json.RawMessage(text)})
+			id := w.create(suspend(s), func(c *flow.Change) {
+				c.Input = json.RawMessage(text)
+				c.Result = &flow.Value{Raw: json.RawMessage(text)}
+				c.Outbox = []flow.Outgoing{{ID: "a|b", Kind: flow.SendStart, To: "@\x00", Data: json.RawMessage(text)}}
+			})
+			x := w.whole(id)
+			out, err := w.Store.Outbox(w.Context(), id)
+			w.must(err)
+			if string(x.Input) != text || string(x.Result) != text || compact(w, x.Steps[s.ID].Wait.Data) != compact(w, []byte(text)) {
+				w.Errorf("text %d came back changed: %s", i, flow.Cut(text, 80))
+			}
+			if len(out) != 1 || compact(w, out[0].Data) != compact(w, []byte(text)) || out[0].ID != "a|b" || out[0].To != "@\x00" {
+				w.Errorf("debt %d came back changed: %s", i, flow.Cut(text, 80))
+			}
+		}
+	}},
+	{"chains of the same value are followed", func(w *world) {
+		id := w.create(value("o0.0", raw(`{"big":true}`)), value("o1.0", flow.Value{Same: "o0.0"}))
+		w.move(id, value("d2.0", flow.Value{Same: "o1.0"}), value("o3.0", flow.Value{Same: "i"}))
+		w.move(id, value("o4.0", flow.Value{Same: "d2.0"}), func(c *flow.Change) { c.Result = &flow.Value{Same: "o4.0"} })
+		x := w.whole(id)
+		wantValues(w, x, map[flow.Ref]string{
+			"o0.0": `{"big":true}`, "o1.0": `{"big":true}`, "d2.0": `{"big":true}`,
+			"o3.0": `{"n":1}`, "o4.0": `{"big":true}`,
+		})
+		equal(w, "result", string(x.Result), `{"big":true}`)
+	}},
+	{"chains are followed for a single step", func(w *world) {
+		s := step(5, flow.StepPending)
+		s.Inputs = []flow.Arrival{{Port: "main", Ref: "o2.0"}}
+		id := w.create(value("o0.0", raw(`[1]`)), value("o1.0", flow.Value{Same: "o0.0"}), value("o2.0", flow.Value{Same: "o1.0"}), run(s))
+		x := w.load(id, flow.Want{Steps: []flow.StepID{s.ID}, Inputs: true})
+		wantValues(w, x, map[flow.Ref]string{"o2.0": "[1]"})
+	}},
+	{"chains are followed for the last output of a node", func(w *world) {
+		id := w.create(value("o1.3", flow.Value{Same: "i"}), func(c *flow.Change) {
+			c.Nodes = map[int]flow.NodeState{1: {Runs: 4, Last: 3}}
+		})
+		wantValues(w, w.load(id, flow.Want{Outputs: []int{1}}), map[flow.Ref]string{"o1.3": `{"n":1}`})
+	}},
+	{"the same as nothing is null", func(w *world) {
+		x := w.whole(w.create(value("o0.0", flow.Value{}), func(c *flow.Change) { c.Result = &flow.Value{} }))
+		equal(w, "value", string(x.Values["o0.0"]), "null")
+		equal(w, "result", string(x.Result), "null")
+	}},
+}
+
+// compact takes the spaces out of JSON and leaves all else.
+func compact(w *world, raw []byte) string {
+	w.Helper()
+	var out bytes.Buffer
+	w.must(json.Compact(&out, raw))
+	return out.String()
+}
+
+// oddValues are values that an encoding could take for something of its own.
+func oddValues() []string {
+	return []string{
+		`null`, `true`, `0`, `-1.50`, `12345678901234567890`, `""`, `[]`, `{}`, `{"a":[],"b":{}}`, ` {"spaced" : 1} `,
+		`"i"`, `"o0.0"`, `"d2.0"`, `"@o0.0"`, `"=o0.0"`, `"*o0.0"`, `"&o0.0"`, `"~o0.0"`, `"#1"`,
+		`"|"`, `"a|b|c"`, `"@"`, `"a:b.c:1"`, `"{prana-0}"`, `"\u0000"`, `"\\u0000"`, `"\\x00"`, `"<a href=\"x\">&"`,
+		`"line\nline\r\n"`, `"Grüße, 世界 🙂"`, `"\u2028"`, `{"Same":"o0.0"}`, `{"same":"i","raw":null}`,
+		`"` + strings.Repeat("x", 62) + `"`, `"` + strings.Repeat("ü", 64) + `"`,
+		`"` + strings.Repeat("0123456789abcdef", 200*1024/16) + `"`,
+	}
+}

@@ -1,0 +1,272 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// Times of the sweeper.
+const (
+	// sweepBatch bounds what one look at the due index takes.
+	sweepBatch = 100
+	// sweepLease hides what one process took from the others.
+	sweepLease = 10 * time.Second
+	// sweepAtLeast is how often every process looks, whatever it knows of the next due time.
+	sweepAtLeast = time.Second
+	// lookAgain is after how long a task in a backlog is looked at again; doubling to lookAtMost.
+	lookAgain     = 10 * time.Second
+	lookAtMost    = 5 * time.Minute
+	lookActive    = 6 * time.Second
+	sweepers      = 16
+	purgeEvery    = time.Minute
+	backoffAtMost = 5 * time.Second
+)
+
+// Run keeps the promises that need a clock, in every partition, until ctx is
+// done: timers fire, dead steps run again, debts are paid, the old is purged.
+// Several processes may run it; each entry is taken by one of them at a time.
+func (e *Engine) Run(ctx context.Context) {
+	for part := range e.cfg.Partitions {
+		e.background(func() { e.sweepLoop(ctx, part) })
+		e.background(func() { e.purgeLoop(ctx, part) })
+	}
+	e.background(func() { e.renewLoop(ctx) })
+	<-ctx.Done()
+	e.pending.Wait()
+}
+
+// Wait blocks until nothing runs beside the callers any more.
+func (e *Engine) Wait() { e.pending.Wait() }
+
+func (e *Engine) sweepLoop(ctx context.Context, part int) {
+	failed := time.Duration(0)
+	for ctx.Err() == nil {
+		next, err := e.Sweep(ctx, part)
+		if err != nil && ctx.Err() == nil {
+			failed = min(max(2*failed, 50*time.Millisecond), backoffAtMost)
+			e.log.WarnContext(ctx, "sweeping failed; it goes on", "partition", part, "error", err)
+			pause(ctx, failed)
+			continue
+		}
+		failed = 0
+		e.sleepUntil(ctx, part, next)
+	}
+}
+
+// sleepUntil sleeps until the next entry is due, or something new was stored by this process.
+func (e *Engine) sleepUntil(ctx context.Context, part int, next time.Duration) {
+	if next < 0 || next > sweepAtLeast {
+		next = sweepAtLeast
+	}
+	t := time.NewTimer(next)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-e.nudge[part]:
+	}
+}
+
+// nudgeSweep tells the sweeper of a partition that something may be due sooner than it thinks.
+func (e *Engine) nudgeSweep(part int) {
+	if part >= len(e.nudge) {
+		return
+	}
+	select {
+	case e.nudge[part] <- struct{}{}:
+	default:
+	}
+}
+
+// Sweep looks once at what is due in a partition and moves it. next is the time until
+// there is more; negative when the index is empty.
+func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err error) {
+	due, next, err := e.store.Due(ctx, part, sweepBatch, sweepLease)
+	if err != nil {
+		return 0, err
+	}
+	if len(due) == 0 {
+		return next, nil
+	}
+	e.cfg.Counters.Swept(ctx, len(due))
+	var wake []flow.Dispatch
+	ready := make([]*flow.Dispatch, len(due))
+	index := make([]int, len(due))
+	for i := range index {
+		index[i] = i
+	}
+	err = each(sweepers, index, func(i int) error {
+		d, err := e.sweepOne(ctx, due[i])
+		ready[i] = d
+		return err
+	})
+	for _, d := range ready {
+		if d != nil {
+			wake = append(wake, *d)
+		}
+	}
+	if len(wake) > 0 {
+		if werr := e.store.Enqueue(ctx, wake...); werr != nil {
+			return 0, errors.Join(err, werr)
+		}
+		e.cfg.Woken(part)
+	}
+	if len(due) == sweepBatch {
+		next = 0
+	}
+	return next, err
+}
+
+// sweepOne moves one entry. The answer is the task to enqueue for it, if that is all it needs.
+func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (*flow.Dispatch, error) {
+	switch entry.Kind {
+	case flow.DueOutbox:
+		e.deliver(ctx, entry.Execution)
+		return nil, nil
+	case flow.DueDeadline:
+		return nil, e.expire(ctx, entry)
+	}
+	x, err := e.store.Load(ctx, entry.Execution, flow.Want{Steps: []flow.StepID{entry.Step}})
+	if isNotFound(err) {
+		return nil, e.store.Forget(ctx, entry)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := x.Steps[entry.Step]
+	switch {
+	case s == nil || !s.Status.Live() || x.Status.Terminal():
+		return nil, e.store.Forget(ctx, entry)
+	case x.Status == flow.Quarantined:
+		return nil, e.store.Settle(ctx, entry, -1, "")
+	}
+	entry.Token = s.Token
+	return e.sweepStep(ctx, entry, x, s)
+}
+
+// expire ends an execution whose whole time is up.
+func (e *Engine) expire(ctx context.Context, entry flow.DueEntry) error {
+	x, p, err := e.whole(ctx, entry.Execution)
+	if isNotFound(err) || err == nil && x.Status.Terminal() {
+		return e.store.Forget(ctx, entry)
+	}
+	if err != nil {
+		return err
+	}
+	problem := flow.Problemf("execution_timeout", "the execution took longer than %s", x.Timeout)
+	err = e.apply(ctx, x.ID, p, nil, ended{status: flow.TimedOut, reason: problem.Message, err: problem})
+	if errors.Is(err, flow.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// sweepStep decides what a live step needs whose time has come.
+func (e *Engine) sweepStep(ctx context.Context, entry flow.DueEntry, x *flow.Execution, s *flow.Step) (*flow.Dispatch, error) {
+	p, err := e.planFor(ctx, x.Workflow, x.Version)
+	if err != nil {
+		return nil, err
+	}
+	if s.Status == flow.StepSuspended && (s.Wait.Due.IsZero() || s.Wait.Due.After(x.Now)) {
+		if s.Wait.Event == nil {
+			return nil, e.store.Settle(ctx, entry, untilDue(x, s), "")
+		}
+		e.look(ctx, flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Turn}, *s.Wait)
+		return nil, nil
+	}
+	return e.revive(ctx, entry, p, x, s)
+}
+
+// revive finds out what became of the task of a step that should be running.
+func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x *flow.Execution, s *flow.Step) (*flow.Dispatch, error) {
+	d := hint(p, x, s)
+	claim := x.Claims[s.ID]
+	if claim != "" && !isNote(claim) {
+		return nil, e.redispatch(ctx, p, x, s, true) // its renewals stopped: the worker is dead or cut off
+	}
+	state, err := e.store.Task(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	switch state {
+	case flow.TaskPending:
+		wait, note := backlog(claim)
+		return nil, e.store.Settle(ctx, entry, wait, note)
+	case flow.TaskActive:
+		if claim != lookNote+"a" {
+			return nil, e.store.Settle(ctx, entry, lookActive, lookNote+"a")
+		}
+		return nil, e.redispatch(ctx, p, x, s, s.Deaths < suspectDeaths)
+	case flow.TaskRetry:
+		return nil, e.store.Settle(ctx, entry, lookAgain, "")
+	case flow.TaskMissing, flow.TaskScheduled:
+		if s.Status == flow.StepSuspended {
+			return &d, nil // a timer whose time has come
+		}
+	}
+	return nil, e.redispatch(ctx, p, x, s, false)
+}
+
+// hint is the dispatch of a step as it stands.
+func hint(p *compiled, x *flow.Execution, s *flow.Step) flow.Dispatch {
+	kind := flow.KindStep
+	if s.Status == flow.StepSuspended || s.Resumed != nil {
+		kind = flow.KindResume
+	}
+	return flow.Dispatch{
+		Kind: kind, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: p.ref,
+		Queue: p.Nodes[s.ID.Node].Settings.Queue, First: true, Trace: s.Trace,
+	}
+}
+
+// redispatch gives a step a new token and a new task.
+func (e *Engine) redispatch(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, dead bool) error {
+	err := e.apply(ctx, x.ID, p, nil, redispatched{step: s.ID, token: s.Token, dead: dead})
+	if errors.Is(err, errFenced) {
+		return nil
+	}
+	if err == nil {
+		e.cfg.Counters.Redispatched(ctx)
+		e.log.InfoContext(ctx, "a step is dispatched again", "execution", x.ID, "step", s.ID.String(), "worker_died", dead)
+	}
+	return err
+}
+
+func isNote(claim string) bool {
+	return len(claim) >= len(lookNote) && claim[:len(lookNote)] == lookNote
+}
+
+// backlog doubles the time between looks at a task that waits in its queue.
+func backlog(note string) (time.Duration, string) {
+	n := 0
+	if len(note) == len(lookNote)+1 && note[len(lookNote)] >= '0' && note[len(lookNote)] <= '9' {
+		n = int(note[len(lookNote)]-'0') + 1
+	}
+	n = min(n, 9)
+	return min(lookAgain<<n, lookAtMost), lookNote + string(rune('0'+n))
+}
+
+// purgeLoop removes what ended long ago.
+func (e *Engine) purgeLoop(ctx context.Context, part int) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for ctx.Err() == nil {
+			n, err := e.store.Purge(ctx, part, e.cfg.Retention, sweepBatch)
+			if err != nil {
+				e.log.WarnContext(ctx, "purging failed; it is tried again", "partition", part, "error", err)
+			}
+			if err != nil || n < sweepBatch {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// List lists executions, newest first.
+func (c *Client) List(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
+	return list[flow.Summary](ctx, c, "/v1/executions", f.Limit, f.Cursor, map[string]string{
+		"status": string(f.Status), "workflow": f.Workflow, "since": moment(f.Since), "until": moment(f.Until),
+	})
+}
+
+// Suspensions lists what waits.
+func (c *Client) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
+	return list[flow.Suspension](ctx, c, "/v1/suspensions", f.Limit, f.Cursor, map[string]string{
+		"type": f.Type, "event_type": f.EventType, "execution_id": f.Execution, "expires_before": moment(f.ExpiresBefore),
+	})
+}
+
+// Relations lists parents and children.
+func (c *Client) Relations(ctx context.Context, f flow.RelationFilter) (flow.Page[flow.Relation], error) {
+	return list[flow.Relation](ctx, c, "/v1/relations", f.Limit, f.Cursor, map[string]string{
+		"parent_execution_id": f.Parent, "child_execution_id": f.Child,
+	})
+}
+
+// Delays lists delays; of the filter, Execution and ExpiresBefore count.
+func (c *Client) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+	return list[flow.DelayView](ctx, c, "/v1/delays", f.Limit, f.Cursor, map[string]string{
+		"execution_id": f.Execution, "resume_before": moment(f.ExpiresBefore),
+	})
+}
+
+func list[T any](ctx context.Context, c *Client, path string, limit int, cursor string, filter map[string]string) (flow.Page[T], error) {
+	query := url.Values{}
+	if limit > 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	for name, value := range filter {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	var page flow.Page[T]
+	_, err := c.do(ctx, get(path, query), &page)
+	return page, err
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
+}

@@ -1,0 +1,102 @@
+// Package api is the HTTP API under /v1: it reads requests strictly, hands them
+// to the engine and the store, and writes answers and problem documents.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"prana/engine/flow"
+)
+
+// Config is what the API is made of.
+type Config struct {
+	Engine Engine
+	Store  Store
+	// Check reads a definition, for publishing and validating.
+	Check Check
+	// NodeTypes is what /v1/node-types lists; it must be fit for JSON.
+	NodeTypes any
+
+	// Token is asked of every request, except of probes and hooks. Empty: no token is asked, but only
+	// requests to a loopback name or one of Hosts are served.
+	Token string
+	// Hosts are names, without port, that may be used without a token; "*" allows all.
+	Hosts []string
+
+	// Hooks serves POST /v1/hooks/{name} and authenticates by itself; nil = there are none.
+	Hooks http.Handler
+	// Console serves / and /queues, behind the token; nil = there is none.
+	Console http.Handler
+	Logger  *slog.Logger // nil = none
+}
+
+// Check reads a definition. The diagnostics, warnings among them, are fit for
+// JSON; ok tells whether the workflow can be published.
+type Check func(file string, src []byte) (w *flow.Workflow, diagnostics []any, ok bool)
+
+// Engine is what changes executions.
+type Engine interface {
+	Deployer
+	Starter
+	Resumer
+	Publisher
+	Canceller
+	Viewer
+}
+
+// Deployer publishes definitions.
+type Deployer interface {
+	Deploy(ctx context.Context, w *flow.Workflow) (version string, created bool, err error)
+}
+
+// Starter starts executions.
+type Starter interface {
+	Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error)
+}
+
+// Resumer ends waits by hand.
+type Resumer interface {
+	Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error)
+}
+
+// Publisher offers events to what waits for them.
+type Publisher interface {
+	Publish(ctx context.Context, e flow.Event) (flow.PublishResult, error)
+}
+
+// Canceller ends executions before their time.
+type Canceller interface {
+	Cancel(ctx context.Context, r flow.CancelRequest) error
+}
+
+// Viewer shows whole executions.
+type Viewer interface {
+	Describe(ctx context.Context, id string) (*flow.View, error)
+	// Await blocks until the execution is terminal. When ctx is done first it gives the current view and ctx's error.
+	Await(ctx context.Context, id string) (*flow.View, error)
+}
+
+// Store is what is read without the engine.
+type Store interface {
+	Lister
+	Catalog
+	Ping(ctx context.Context) error
+}
+
+// Lister lists what executions are doing.
+type Lister interface {
+	Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error)
+	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
+	Relations(ctx context.Context, f flow.RelationFilter) (flow.Page[flow.Relation], error)
+	Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error)
+}
+
+// Catalog reads published definitions.
+type Catalog interface {
+	Workflows(ctx context.Context) ([]flow.WorkflowInfo, error)
+	// Workflow gives a definition and its version; an empty version asks for the newest.
+	Workflow(ctx context.Context, id, version string) (*flow.Workflow, string, error)
+	Versions(ctx context.Context, id string) ([]flow.WorkflowInfo, error)
+}

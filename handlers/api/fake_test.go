@@ -1,0 +1,164 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"prana/engine/flow"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	execID  = "07NZ4Qk0Qk0Qk0Qk0Qk0Qk0" // partition 0
+	childID = "07NZ4Qk0Qk0Qk0Qk0Qk0Qk1"
+	version = "0123456789abcdef"
+)
+
+var born = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// fake is an engine and a store: it remembers what it was asked, and answers
+// with err when that is set.
+type fake struct {
+	mu        sync.Mutex
+	err       error
+	asked     any
+	created   bool
+	replayed  bool
+	matched   []string
+	view      *flow.View
+	awaited   bool
+	unending  bool // Await blocks until ctx is done
+	panicking bool
+	cursor    string
+}
+
+func newFake() *fake {
+	return &fake{created: true, view: &flow.View{
+		Summary: flow.Summary{ID: execID, Workflow: "order", Version: version, Status: flow.Completed, CreatedAt: born},
+		Output:  []byte(`{"ok":true}`),
+	}}
+}
+
+func (f *fake) ask(v any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = v
+	if f.panicking {
+		panic("told to")
+	}
+	return f.err
+}
+
+func (f *fake) last() any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
+func (f *fake) Deploy(_ context.Context, w *flow.Workflow) (string, bool, error) {
+	return version, f.created, f.ask(w)
+}
+
+func (f *fake) Start(_ context.Context, r flow.StartRequest) (flow.StartResult, error) {
+	return flow.StartResult{ExecutionID: execID, Workflow: r.Workflow, Version: version, Replayed: f.replayed}, f.ask(r)
+}
+
+func (f *fake) Resume(_ context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
+	return flow.ResumeResult{Suspension: execID + ":1.0:1", Node: "wait", Repeated: f.replayed}, f.ask(r)
+}
+
+func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, error) {
+	return flow.PublishResult{ID: e.ID, Matched: len(f.matched), Executions: f.matched, Repeated: f.replayed}, f.ask(e)
+}
+
+func (f *fake) Cancel(_ context.Context, r flow.CancelRequest) error { return f.ask(r) }
+
+func (f *fake) Describe(_ context.Context, id string) (*flow.View, error) {
+	if err := f.ask(id); err != nil {
+		return nil, err
+	}
+	return f.view, nil
+}
+
+func (f *fake) Await(ctx context.Context, id string) (*flow.View, error) {
+	f.awaited = true
+	if f.unending {
+		<-ctx.Done()
+		return f.view, ctx.Err()
+	}
+	return f.Describe(ctx, id)
+}
+
+func (f *fake) Executions(_ context.Context, q flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
+	return flow.Page[flow.Summary]{Cursor: f.cursor}, f.ask(q)
+}
+
+func (f *fake) Suspensions(_ context.Context, q flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
+	return flow.Page[flow.Suspension]{}, f.ask(q)
+}
+
+func (f *fake) Relations(_ context.Context, q flow.RelationFilter) (flow.Page[flow.Relation], error) {
+	return flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: execID, ChildID: childID}}}, f.ask(q)
+}
+
+func (f *fake) Delays(_ context.Context, q flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+	return flow.Page[flow.DelayView]{}, f.ask(q)
+}
+
+func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) { return nil, f.ask(nil) }
+
+func (f *fake) Workflow(_ context.Context, id, v string) (*flow.Workflow, string, error) {
+	return &flow.Workflow{ID: id}, version, f.ask(id + "@" + v)
+}
+
+func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, error) {
+	return []flow.WorkflowInfo{{ID: id, Version: version}}, f.ask(id)
+}
+
+func (f *fake) Ping(context.Context) error { return f.ask(nil) }
+
+// check accepts every source but those that say "broken".
+func check(file string, src []byte) (*flow.Workflow, []any, bool) {
+	if bytes.Contains(src, []byte("broken")) {
+		return nil, []any{map[string]any{"code": "E1", "file": file}, map[string]any{"code": "E2"}}, false
+	}
+	return &flow.Workflow{ID: "order"}, nil, true
+}
+
+func config(f *fake) Config {
+	return Config{
+		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
+		Hooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hook "+r.PathValue("name")) }),
+	}
+}
+
+// request is made to a server without token, from its own machine.
+func request(method, target, body string, header ...string) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = "localhost:8484"
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+func serve(c Config, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	New(c).ServeHTTP(w, r)
+	return w
+}
+
+// send makes a request to an API over the fake.
+func send(f *fake, method, target, body string, header ...string) *httptest.ResponseRecorder {
+	return serve(config(f), request(method, target, body, header...))
+}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+// guard decides who may come in, before anything of the body is read.
+type guard struct {
+	token  [sha256.Size]byte
+	closed bool // a token is asked for
+	hosts  []string
+	origin *http.CrossOriginProtection
+}
+
+func newGuard(token string, hosts []string) guard {
+	return guard{
+		token: sha256.Sum256([]byte(token)), closed: token != "", hosts: hosts,
+		origin: http.NewCrossOriginProtection(),
+	}
+}
+
+// admit bounds the body, then asks for the token, or else for an allowed host.
+func (g guard) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > MaxBody {
+			respondError(w, tooLarge())
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		if err := g.check(r); err != nil {
+			refuse(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g guard) check(r *http.Request) error {
+	if g.closed && !g.hasToken(r) {
+		return wire.ErrUnauthorized
+	}
+	if !g.closed && !g.allows(r.Host) {
+		return forbidden("the Host %q is not served without a token; use a loopback name, or allow this one", flow.Cut(r.Host, 100))
+	}
+	// Also with a token: a browser repeats Basic credentials by itself.
+	if err := g.origin.Check(r); err != nil {
+		return forbidden("a page of another origin may not do this")
+	}
+	return nil
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	if errors.Is(err, wire.ErrUnauthorized) {
+		w.Header().Add("WWW-Authenticate", `Bearer realm="prana"`)
+		w.Header().Add("WWW-Authenticate", `Basic realm="prana"`)
+	}
+	respondError(w, err)
+}
+
+// hasToken compares digests, so that neither content nor length shows in the time it takes.
+func (g guard) hasToken(r *http.Request) bool {
+	sum := sha256.Sum256([]byte(tokenOf(r)))
+	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+}
+
+// tokenOf is the Bearer token, or the password of Basic: browsers that open the
+// console can send nothing else.
+func tokenOf(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// allows guards a server without token against DNS rebinding: a page of
+// somebody else's can reach it under its own name only.
+func (g guard) allows(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return true
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		slices.ContainsFunc(g.hosts, func(h string) bool { return h == "*" || strings.EqualFold(h, host) })
+}
+
+func forbidden(format string, args ...any) error {
+	return flow.Problemf(wire.ErrForbidden.Code, format, args...)
+}

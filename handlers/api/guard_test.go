@@ -1,0 +1,97 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestToken(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.Token = "Secret"
+	for header, want := range map[string]int{
+		"Bearer Secret":  200,
+		"bearer Secret":  200,
+		"Bearer secret":  401,
+		"Bearer Secret2": 401,
+		"Bearer":         401,
+		"Secret":         401,
+		"Token Secret":   401,
+		"":               401,
+	} {
+		r := request("GET", "/v1/executions", "", "Authorization", header)
+		r.Host = "prana.example.com" // with a token any host will do
+		w := serve(c, r)
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", header, w.Code, want)
+		}
+		if challenge := w.Header().Get("WWW-Authenticate"); (challenge != "") != (want == 401) {
+			t.Errorf("%q: WWW-Authenticate is %q", header, challenge)
+		}
+	}
+}
+
+func TestHostWithoutToken(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.Hosts = []string{"prana.internal"}
+	for host, want := range map[string]int{
+		"localhost":            200,
+		"LOCALHOST:8484":       200,
+		"app.localhost:8484":   200,
+		"127.0.0.1:8484":       200,
+		"127.9.9.9":            200,
+		"[::1]:8484":           200,
+		"[::1]":                200,
+		"prana.internal:80":    200,
+		"evil.example":         403,
+		"127.0.0.1.evil.com":   403,
+		"localhost.evil.com":   403,
+		"notlocalhost":         403,
+		"10.0.0.1:8484":        403,
+		"sub.prana.internal":   403,
+		"":                     403,
+		"evil.com:8484:8484":   403,
+		"127.0.0.1@evil.com":   403,
+		"prana.internal.":      403,
+		"xn--localhost-0.test": 403,
+	} {
+		r := request("GET", "/v1/executions", "")
+		r.Host = host
+		if w := serve(c, r); w.Code != want {
+			t.Errorf("host %q: got %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
+func TestOtherOrigins(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"", "secret"} {
+		c := config(newFake())
+		c.Token = token
+		for _, tt := range []struct {
+			method, name, value string
+			want                int
+		}{
+			{"POST", "Sec-Fetch-Site", "cross-site", 403},
+			{"POST", "Sec-Fetch-Site", "same-site", 403},
+			{"POST", "Sec-Fetch-Site", "same-origin", 202},
+			{"POST", "Origin", "http://evil.example", 403},
+			{"POST", "Origin", "http://localhost:8484", 202},
+			{"GET", "Sec-Fetch-Site", "cross-site", 405},
+		} {
+			r := request(tt.method, "/v1/events", `{"type":"t"}`, tt.name, tt.value)
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := serve(c, r)
+			if w.Code != tt.want {
+				t.Errorf("%s with %s: %s: got %d, want %d", tt.method, tt.name, tt.value, w.Code, tt.want)
+			}
+			for name := range w.Header() {
+				if strings.HasPrefix(name, http.CanonicalHeaderKey("Access-Control-")) {
+					t.Errorf("CORS is on: %s", name)
+				}
+			}
+		}
+	}
+}

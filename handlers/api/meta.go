@@ -1,0 +1,35 @@
+package api
+
+import (
+	_ "embed"
+	"net/http"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+//go:embed openapi.json
+var openapiJSON []byte
+
+func (a *api) openapi(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(openapiJSON)
+	return nil
+}
+
+// healthz tells that the process answers; readyz that it can also work.
+func (a *api) healthz(w http.ResponseWriter, _ *http.Request) error {
+	return respond(w, http.StatusOK, wire.Health{Status: "ok"})
+}
+
+func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Store.Ping(r.Context()); err != nil {
+		return flow.ErrUnavailable
+	}
+	return respond(w, http.StatusOK, wire.Health{Status: "ready"})
+}
+
+func (a *api) listNodeTypes(w http.ResponseWriter, _ *http.Request) error {
+	return respond(w, http.StatusOK, map[string]any{"items": a.NodeTypes})
+}

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+type document struct {
+	Paths      map[string]map[string]operation
+	Components struct {
+		Schemas map[string]struct {
+			Properties map[string]any
+			Required   []string
+		}
+	}
+}
+
+type operation struct {
+	OperationID string
+	Responses   map[string]any
+	RequestBody struct {
+		Content map[string]struct{ Example json.RawMessage }
+	}
+}
+
+func readDocument(t *testing.T) (document, any) {
+	t.Helper()
+	var doc document
+	var tree any
+	if err := json.Unmarshal(openapiJSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(openapiJSON, &tree); err != nil {
+		t.Fatal(err)
+	}
+	return doc, tree
+}
+
+func TestDocumentHasExactlyTheRoutes(t *testing.T) {
+	t.Parallel()
+	doc, _ := readDocument(t)
+	var documented, registered []string
+	for path, operations := range doc.Paths {
+		for method := range operations {
+			documented = append(documented, strings.ToUpper(method)+" "+path)
+		}
+	}
+	for _, rt := range newAPI(config(newFake())).routes() {
+		registered = append(registered, rt.method+" "+rt.path)
+	}
+	slices.Sort(documented)
+	slices.Sort(registered)
+	if !slices.Equal(documented, registered) {
+		t.Errorf("documented %v\nregistered %v", documented, registered)
+	}
+}
+
+func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
+	t.Parallel()
+	doc, _ := readDocument(t)
+	for name, sample := range map[string]any{
+		"Start": wire.Start{}, "Started": flow.StartResult{}, "Result": wire.Result{}, "Resume": wire.Resume{},
+		"ResumeError": wire.Failure{}, "Resumed": wire.Resumed{}, "Cancel": wire.Cancel{}, "Accepted": wire.Accepted{},
+		"Event": wire.Event{}, "Published": flow.PublishResult{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
+		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},
+		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "Attempt": flow.AttemptView{},
+		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "Delay": flow.DelayView{},
+		"Failure": flow.Problem{}, "Health": wire.Health{},
+	} {
+		documented := slices.Sorted(maps.Keys(doc.Components.Schemas[name].Properties))
+		if ours := membersOf(reflect.TypeOf(sample)); !slices.Equal(documented, ours) {
+			t.Errorf("%s: documented %v\nours %v", name, documented, ours)
+		}
+	}
+}
+
+func membersOf(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous:
+			names = append(names, membersOf(f.Type)...)
+		case name != "-":
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestReferencesLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	_, tree := readDocument(t)
+	walk(tree, func(ref string) {
+		at := tree
+		for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+			members, _ := at.(map[string]any)
+			at = members[part]
+		}
+		if at == nil {
+			t.Errorf("%s leads nowhere", ref)
+		}
+	})
+}
+
+func walk(v any, visit func(ref string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok {
+			visit(ref)
+		}
+		for _, inner := range v {
+			walk(inner, visit)
+		}
+	case []any:
+		for _, inner := range v {
+			walk(inner, visit)
+		}
+	}
+}
+
+func TestExamplesOfTheDocumentWork(t *testing.T) {
+	t.Parallel()
+	doc, _ := readDocument(t)
+	for path, operations := range doc.Paths {
+		for media, content := range operations["post"].RequestBody.Content {
+			if content.Example == nil {
+				continue
+			}
+			id := execID
+			if strings.HasPrefix(path, "/v1/workflows") {
+				id = "order"
+			} else if strings.HasPrefix(path, "/v1/suspensions") {
+				id += ":1.0:1"
+			}
+			w := send(newFake(), "POST", strings.Replace(path, "{id}", id, 1), string(content.Example), "Content-Type", media)
+			if w.Code/100 != 2 {
+				t.Errorf("%s: got %d %s", path, w.Code, w.Body)
+			}
+		}
+	}
+}

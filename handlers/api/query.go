@@ -1,0 +1,99 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+const maxLimit = 1000
+
+// query reads the parameters of a list. The first that is wrong is kept, and
+// end reports it, or one that nobody asked for.
+type query struct {
+	values url.Values
+	names  []string
+	err    error
+}
+
+func queryOf(r *http.Request) *query {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	q := &query{values: values}
+	if err != nil {
+		q.fail("the query cannot be read")
+	}
+	return q
+}
+
+func (q *query) fail(format string, args ...any) {
+	if q.err == nil {
+		q.err = flow.Problemf("invalid_query", format, args...)
+	}
+}
+
+// text gives the parameter of the first name, or of another that means the same.
+func (q *query) text(names ...string) string {
+	found := ""
+	for _, name := range names {
+		q.names = append(q.names, name)
+		if n := len(q.values[name]); n > 1 {
+			q.fail("%s is given %d times", name, n)
+		}
+		if v := q.values.Get(name); v != "" {
+			found = v
+		}
+	}
+	return found
+}
+
+func (q *query) time(name string) time.Time {
+	s := q.text(name)
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		q.fail("%s=%s is not a time such as 2026-01-31T12:00:00Z", name, flow.Cut(s, 60))
+	}
+	return t
+}
+
+func (q *query) limit() int {
+	s := q.text("limit")
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > maxLimit {
+		q.fail("limit=%s is not a number from 1 to %d", flow.Cut(s, 60), maxLimit)
+	}
+	return n
+}
+
+func (q *query) status() flow.Status {
+	s := flow.Status(q.text("status"))
+	if s == "" || slices.Contains(flow.Statuses(), s) {
+		return s
+	}
+	var names []string
+	for _, known := range flow.Statuses() {
+		names = append(names, string(known))
+	}
+	q.fail("there is no status %q%s", flow.Cut(string(s), 60), wire.DidYouMean(string(s), names))
+	return s
+}
+
+// end gives what was wrong with the parameters; call it after reading them all.
+func (q *query) end() error {
+	for name := range q.values {
+		if !slices.Contains(q.names, name) {
+			q.fail("there is no parameter %q here%s", flow.Cut(name, 60), wire.DidYouMean(name, q.names))
+		}
+	}
+	return q.err
+}

@@ -1,0 +1,353 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+const (
+	traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	startPath   = "/v1/workflows/order/executions"
+)
+
+func TestStartSaysItAll(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	w := send(f, "POST", startPath,
+		`{"input":{"a":1},"id":"o-1","version":"v","start_at":"2026-01-02T03:04:05Z","tags":{"k":"v"}}`, "Traceparent", traceparent)
+	want := flow.StartRequest{
+		Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "o-1", StartAt: born,
+		Tags: map[string]string{"k": "v"}, Trace: map[string]string{"traceparent": traceparent},
+	}
+	if !reflect.DeepEqual(f.last(), want) {
+		t.Errorf("got  %+v\nwant %+v", f.last(), want)
+	}
+	if w.Code != 201 || w.Header().Get("Location") != "/v1/executions/"+execID || w.Header().Get("Idempotency-Replayed") != "" {
+		t.Errorf("got %d, %v", w.Code, w.Header())
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", maxKey)
+	for _, tt := range []struct {
+		key, body string
+		status    int
+		id        string
+	}{
+		{"k1", "", 201, "k1"},
+		{`"k1"`, "", 201, "k1"},
+		{"", `{"id":"k2"}`, 201, "k2"},
+		{"k2", `{"id":"k2"}`, 201, "k2"},
+		{"k1", `{"id":"k2"}`, 400, ""},
+		{long, "", 201, long},
+		{long + "k", "", 400, ""},
+	} {
+		f := newFake()
+		w := send(f, "POST", startPath, tt.body, "Idempotency-Key", tt.key)
+		req, _ := f.last().(flow.StartRequest)
+		if w.Code != tt.status || req.ID != tt.id {
+			t.Errorf("key %.10q, body %q: got %d, id %.10q", tt.key, tt.body, w.Code, req.ID)
+		}
+	}
+}
+
+func TestRepetitionsSaySo(t *testing.T) {
+	t.Parallel()
+	for target, status := range map[string]int{
+		startPath:                                     200,
+		"/v1/executions/" + execID + ":resume":        202,
+		"/v1/suspensions/" + execID + ":1.0:1:resume": 202,
+	} {
+		f := newFake()
+		f.replayed = true
+		w := send(f, "POST", target, "", "Idempotency-Key", "k")
+		if w.Code != status || w.Header().Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s: got %d, %v", target, w.Code, w.Header())
+		}
+	}
+}
+
+func TestStartWaits(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	w := send(f, "POST", startPath, "", "Prefer", "wait=1")
+	want := `{"execution_id":"` + execID + `","workflow":"order","version":"` + version + `","status":"completed","output":{"ok":true},"error":null}`
+	if strings.TrimSpace(w.Body.String()) != want || !f.awaited {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]time.Duration{
+		"wait=10":                10 * time.Second,
+		`Wait = "10"`:            10 * time.Second,
+		"respond-async, wait=60": time.Minute,
+		"wait=61":                time.Minute,
+		"wait=-1":                0,
+		"wait=99999999999999":    0,
+		"wait":                   0,
+		"":                       0,
+	} {
+		if got := waitOf(request("GET", "/", "", "Prefer", header)); got != want {
+			t.Errorf("%q: got %v, want %v", header, got, want)
+		}
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string {
+		return `{"input":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}`
+	}
+	wide := func(n int) string { return `{"input":[` + strings.TrimSuffix(strings.Repeat("0,", n), ",") + `]}` }
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		says       string
+	}{
+		{"nothing", ``, 201, ""},
+		{"unknown", `{"imput":1}`, 400, `did you mean \"input\"?`},
+		{"case", `{"Input":1}`, 400, `did you mean \"input\"?`},
+		{"twice", `{"input":1,"input":2}`, 400, "twice"},
+		{"twice inside", `{"input":{"a":[{"b":1,"b":2}]}}`, 400, "/input/a//b"},
+		{"cut", `{"input":`, 400, "too early"},
+		{"more", `{} {}`, 400, "after the JSON"},
+		{"no JSON", `hello`, 400, "cannot be read"},
+		{"an array", `[]`, 400, "invalid_json"},
+		{"wrong type", `{"tags":{"a":1}}`, 400, "tags"},
+		{"no time", `{"start_at":"tomorrow"}`, 400, "invalid_json"},
+		{"at the depth", deep(wire.MaxDepth), 201, ""},
+		{"too deep", deep(wire.MaxDepth + 1), 400, "nested too deep"},
+		{"at the width", wide(wire.MaxMembers), 201, ""},
+		{"too wide", wide(wire.MaxMembers + 1), 400, "10000"},
+	} {
+		w := send(newFake(), "POST", startPath, tt.body)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.says) {
+			t.Errorf("%s: got %d %s, want %d with %q", tt.name, w.Code, w.Body, tt.status, tt.says)
+		}
+	}
+}
+
+func TestPositionsOfErrors(t *testing.T) {
+	t.Parallel()
+	doc := problemIn(t, send(newFake(), "POST", startPath, "{\n  \"id\": \"a\",\n  \"id\": \"b\"}"))
+	if doc.Extra["line"] != 3.0 || doc.Extra["pointer"] != "/id" {
+		t.Errorf("got %v", doc.Extra)
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		target, media string
+		status        int
+	}{
+		{startPath, "application/json; charset=utf-8", 201},
+		{startPath, "application/vnd.x+json", 201},
+		{startPath, "application/x-www-form-urlencoded", 201}, // what curl -d says
+		{startPath, "", 201},
+		{startPath, "text/xml", 415},
+		{startPath, "application/yaml", 415},
+		{"/v1/workflows", "application/yaml", 201},
+		{"/v1/workflows", "application/x-yaml", 201},
+		{"/v1/workflows", "text/yaml", 201},
+		{"/v1/workflows", "application/json", 201},
+		{"/v1/workflows", "text/plain", 201},
+		{"/v1/workflows", "image/png", 415},
+		{"/v1/events", "application/cloudevents-batch+json", 415},
+	} {
+		if w := send(newFake(), "POST", tt.target, "{}", "Content-Type", tt.media); w.Code != tt.status {
+			t.Errorf("%s as %q: got %d, want %d", tt.target, tt.media, w.Code, tt.status)
+		}
+	}
+}
+
+func TestDeploy(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	if w := send(f, "POST", "/v1/workflows", "id: order"); w.Code != 201 || w.Header().Get("Location") != "/v1/workflows/order/versions/"+version {
+		t.Errorf("new: got %d, %v", w.Code, w.Header())
+	}
+	f.created = false
+	if w := send(f, "POST", "/v1/workflows", "id: order"); w.Code != 200 {
+		t.Errorf("known: got %d", w.Code)
+	}
+	w := send(f, "POST", "/v1/workflows?file=a.yaml", "broken")
+	if doc := problemIn(t, w); w.Code != 422 || len(doc.Diagnostics) != 2 || !strings.Contains(string(doc.Diagnostics[0]), "a.yaml") {
+		t.Errorf("broken: got %d %+v", w.Code, doc)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		"broken":    `{"valid":false,"diagnostics":[{"code":"E1","file":"definition"},{"code":"E2"}]}`,
+		"id: order": `"diagnostics":[]}`,
+	} {
+		w := send(newFake(), "POST", "/v1/workflows:validate", src)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: got %d %s", src, w.Code, w.Body)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]any{
+		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=c": flow.ExecutionFilter{
+			Status: flow.Failed, Workflow: "w", Since: born, Until: born, Limit: 1000, Cursor: "c",
+		},
+		"/v1/suspensions?type=delay&event_type=e&execution_id=x&expires_before=2026-01-02T03:04:05Z": flow.SuspensionFilter{
+			Type: "delay", EventType: "e", Execution: "x", ExpiresBefore: born,
+		},
+		"/v1/delays?execution_id=x&resume_before=2026-01-02T03:04:05Z&limit=1": flow.SuspensionFilter{Execution: "x", ExpiresBefore: born, Limit: 1},
+		"/v1/relations?parent_execution_id=p&child_execution_id=c":             flow.RelationFilter{Parent: "p", Child: "c"},
+		"/v1/relations?parent=p": flow.RelationFilter{Parent: "p"},
+	} {
+		f := newFake()
+		if w := send(f, "GET", target, ""); w.Code != 200 || !reflect.DeepEqual(f.last(), want) {
+			t.Errorf("%s: got %d, %+v", target, w.Code, f.last())
+		}
+	}
+}
+
+func TestBadFilters(t *testing.T) {
+	t.Parallel()
+	for target, says := range map[string]string{
+		"/v1/executions?limit=0":            "from 1 to 1000",
+		"/v1/executions?limit=1001":         "from 1 to 1000",
+		"/v1/executions?limit=x":            "from 1 to 1000",
+		"/v1/executions?status=complete":    `did you mean \"completed\"?`,
+		"/v1/executions?stauts=failed":      `did you mean \"status\"?`,
+		"/v1/executions?since=yesterday":    "is not a time",
+		"/v1/executions?limit=1&limit=2":    "2 times",
+		"/v1/executions?a=%zz":              "cannot be read",
+		"/v1/suspensions?expires=1":         `did you mean \"expires_before\"?`,
+		"/v1/delays?status=pending":         "no parameter",
+		"/v1/relations?parent_execution=x":  "did you mean",
+		"/v1/workflows:validate?flie=a.txt": `did you mean \"file\"?`,
+	} {
+		f, method := newFake(), "GET"
+		if strings.Contains(target, ":") {
+			method = "POST"
+		}
+		w := send(f, method, target, "")
+		if w.Code != 400 || !strings.Contains(w.Body.String(), says) || f.last() != nil {
+			t.Errorf("%s: got %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.cursor = "n&x"
+	w := send(f, "GET", "/v1/executions?limit=2", "")
+	if got := w.Header().Get("Link"); got != `</v1/executions?cursor=n%26x&limit=2>; rel="next"` {
+		t.Errorf("Link is %s", got)
+	}
+	if got := strings.TrimSpace(w.Body.String()); got != `{"items":[],"cursor":"n\u0026x"}` && got != `{"items":[],"cursor":"n&x"}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	target := "/v1/executions/" + execID + "/output"
+	if w := send(f, "GET", target, ""); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"ok":true}` {
+		t.Errorf("completed: got %d %s", w.Code, w.Body)
+	}
+	f.view.Status, f.view.Error = flow.Failed, flow.Problemf("boom", "it broke")
+	w := send(f, "GET", target, "")
+	if doc := problemIn(t, w); w.Code != 409 || doc.Extra["execution_status"] != "failed" || doc.ExecutionID != execID || doc.Extra["error"] == nil {
+		t.Errorf("failed: got %d %+v", w.Code, doc)
+	}
+}
+
+func TestRelationsOfAChild(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.view.ParentID = execID
+	f.view.Children = []flow.Relation{{ParentID: childID, ChildID: "grandchild"}}
+	var page flow.Page[flow.Relation]
+	w := send(f, "GET", "/v1/executions/"+childID+"/relations", "")
+	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Items) != 2 || page.Items[0].ChildID != childID || page.Items[1].ParentID != childID {
+		t.Errorf("got %+v", page)
+	}
+}
+
+func TestResumeAndCancel(t *testing.T) {
+	t.Parallel()
+	wait := flow.SuspensionID{Execution: execID, Step: flow.StepID{Node: 1}, Turn: 1}
+	for _, tt := range []struct {
+		target, body string
+		want         any
+	}{
+		{"executions/" + execID + ":resume", `{"node":"n","data":{"a":1}}`, flow.ResumeRequest{Execution: execID, Node: "n", Data: []byte(`{"a":1}`)}},
+		{"executions/" + execID + ":resume", ``, flow.ResumeRequest{Execution: execID}},
+		{"executions/" + execID + ":resume", `{"error":{"code":"c","message":"m"},"id":"i"}`, flow.ResumeRequest{
+			Execution: execID, Error: flow.Problemf("c", "m"), ID: "i",
+		}},
+		{"suspensions/" + wait.String() + ":resume", `{"data":1}`, flow.ResumeRequest{Execution: execID, Suspension: &wait, Data: []byte(`1`)}},
+		{"executions/" + execID + ":cancel", `{"reason":"r","id":"i"}`, flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"}},
+	} {
+		f := newFake()
+		w := send(f, "POST", "/v1/"+tt.target, tt.body)
+		if w.Code != 202 || !reflect.DeepEqual(f.last(), tt.want) {
+			t.Errorf("%s %s: got %d, %+v", tt.target, tt.body, w.Code, f.last())
+		}
+	}
+}
+
+func TestBadResumes(t *testing.T) {
+	t.Parallel()
+	for target, body := range map[string]string{
+		"executions/" + execID + ":resume":         `{"data":1,"error":{"code":"c"}}`,
+		"suspensions/" + execID + ":1.0:1:resume":  `{"node":"n"}`,
+		"executions/" + execID + ":resume?":        `{"error":{}}`,
+		"executions/" + execID + ":resume?x":       `{"error":{"code":"c","mesage":"m"}}`,
+		"executions/" + execID + ":cancel":         `{"why":"because"}`,
+		"suspensions/" + execID + ":1.0:1:resume?": `{"resume":1}`,
+	} {
+		if w := send(newFake(), "POST", "/v1/"+target, body); w.Code != 400 {
+			t.Errorf("%s %s: got %d", target, body, w.Code)
+		}
+	}
+}
+
+func TestTTL(t *testing.T) {
+	t.Parallel()
+	year := int64(400 * 24 * 3600 * 1000)
+	for _, tt := range []struct {
+		ms   string
+		want time.Duration
+		code int
+	}{
+		{"0", -1, 202},
+		{"1", time.Millisecond, 202},
+		{fmt.Sprint(year), 400 * 24 * time.Hour, 202},
+		{fmt.Sprint(year + 1), 0, 400},
+		{"-1", 0, 400},
+		{"null", 0, 202},
+	} {
+		f := newFake()
+		w := send(f, "POST", "/v1/events", `{"type":"t","ttl_ms":`+tt.ms+`}`)
+		e, _ := f.last().(flow.Event)
+		if w.Code != tt.code || e.TTL != tt.want {
+			t.Errorf("ttl_ms %s: got %d, %v", tt.ms, w.Code, e.TTL)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/http"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+func (a *api) resumeExecution(w http.ResponseWriter, r *http.Request) error {
+	id, err := executionID(r)
+	if err != nil {
+		return err
+	}
+	return a.resume(w, r, flow.ResumeRequest{Execution: id})
+}
+
+func (a *api) resumeSuspension(w http.ResponseWriter, r *http.Request) error {
+	id, err := flow.ParseSuspensionID(r.PathValue("id"))
+	if err != nil {
+		return flow.NotFound("suspension", flow.Cut(r.PathValue("id"), 64))
+	}
+	return a.resume(w, r, flow.ResumeRequest{Execution: id.Execution, Suspension: &id})
+}
+
+// resume reads the body into the request and ends the wait that it names.
+func (a *api) resume(w http.ResponseWriter, r *http.Request, req flow.ResumeRequest) error {
+	var b wire.Resume
+	if err := decode(r, &b, true); err != nil {
+		return err
+	}
+	if err := fill(&req, b); err != nil {
+		return err
+	}
+	var err error
+	if req.ID, err = keyOf(r, b.ID); err != nil {
+		return err
+	}
+	res, err := a.Engine.Resume(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	replayed(w, res.Repeated)
+	return respond(w, http.StatusAccepted, wire.Resumed{
+		ExecutionID: req.Execution, SuspensionID: res.Suspension, Node: res.Node,
+	})
+}
+
+func fill(req *flow.ResumeRequest, b wire.Resume) error {
+	switch {
+	case b.Error != nil && b.Data != nil:
+		return invalid("a wait is resumed with data or with an error, not with both")
+	case b.Error != nil && b.Error.Code == "":
+		return invalid("the error needs a code")
+	case req.Suspension != nil && b.Node != "":
+		return invalid("the suspension says which node; leave node out")
+	}
+	req.Node, req.Data = b.Node, b.Data
+	if b.Error != nil {
+		req.Error = &flow.Problem{Code: b.Error.Code, Message: b.Error.Message, Details: b.Error.Details}
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"strings"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+// check reads the definition in the body.
+func (a *api) check(r *http.Request) (*flow.Workflow, wire.Validation, error) {
+	q := queryOf(r)
+	file := cmp.Or(q.text("file"), "definition")
+	if err := q.end(); err != nil {
+		return nil, wire.Validation{}, err
+	}
+	if err := accept(r, isDefinition); err != nil {
+		return nil, wire.Validation{}, err
+	}
+	src, err := body(r)
+	if err != nil {
+		return nil, wire.Validation{}, err
+	}
+	flowing, diagnostics, ok := a.Check(flow.Cut(file, 255), src)
+	v := wire.Validation{Valid: ok && flowing != nil, Diagnostics: jsonOf(diagnostics)}
+	return flowing, v, nil
+}
+
+func isDefinition(media string) bool {
+	switch media {
+	case "text/plain", "application/octet-stream":
+		return true
+	}
+	return isJSON(media) || strings.HasSuffix(media, "yaml")
+}
+
+func (a *api) deploy(w http.ResponseWriter, r *http.Request) error {
+	def, v, err := a.check(r)
+	if err != nil {
+		return err
+	}
+	if !v.Valid {
+		return wire.Undefinable(v.Diagnostics)
+	}
+	version, created, err := a.Engine.Deploy(r.Context(), def)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	w.Header().Set("Location", "/v1/workflows/"+def.ID+"/versions/"+version)
+	return respond(w, status, wire.Deployed{ID: def.ID, Version: version, Created: created, Diagnostics: v.Diagnostics})
+}
+
+func (a *api) validate(w http.ResponseWriter, r *http.Request) error {
+	def, v, err := a.check(r)
+	if err != nil {
+		return err
+	}
+	if v.Valid {
+		v.ID = def.ID
+		if v.Version, err = def.Version(); err != nil {
+			return err
+		}
+	}
+	return respond(w, http.StatusOK, v)
+}
+
+func (a *api) listWorkflows(w http.ResponseWriter, r *http.Request) error {
+	list, err := a.Store.Workflows(r.Context())
+	return respondList(w, r, list, err)
+}
+
+func (a *api) listVersions(w http.ResponseWriter, r *http.Request) error {
+	id, err := workflowID(r)
+	if err != nil {
+		return err
+	}
+	list, err := a.Store.Versions(r.Context(), id)
+	return respondList(w, r, list, err)
+}
+
+func (a *api) getWorkflow(w http.ResponseWriter, r *http.Request) error {
+	id, err := workflowID(r)
+	if err != nil {
+		return err
+	}
+	def, version, err := a.Store.Workflow(r.Context(), id, r.PathValue("version"))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, wire.Definition{ID: id, Version: version, Definition: def})
+}
+
+// workflowID is the id in the path. What cannot be one names nothing, and
+// never reaches the store.
+func workflowID(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if !flow.ValidWorkflowID(id) {
+		return "", flow.NotFound("workflow", flow.Cut(id, 64))
+	}
+	return id, nil
+}

@@ -1,0 +1,156 @@
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"prana/engine/flow"
+	"prana/engine/node"
+)
+
+// What failure_strategy accepts.
+const (
+	failParent = "fail_parent"
+	goOn       = "continue"
+)
+
+var executeFields = []node.Field{
+	{Name: "workflow_id", Kind: node.String, Required: true, Summary: "The workflow to execute."},
+	{Name: "version", Kind: node.String, Summary: "A version of it; by default the newest."},
+	{Name: "input_data", Kind: node.Any, Summary: "Its input; by default the input of this node."},
+	{Name: "execution_mode", Kind: node.String, Enum: []string{node.Sync, node.Async, node.FireAndForget}, Summary: "sync (default): the child runs ahead of the queue and this node waits; async: it runs through its own queue and this node waits; fire_and_forget: nobody waits."},
+	{Name: "wait_for_completion", Kind: node.Bool, Summary: "true is sync, false is fire_and_forget; execution_mode wins."},
+	{Name: "timeout_ms", Kind: node.Int, Default: 300_000, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait for the child."},
+	{Name: "failure_strategy", Kind: node.String, Default: failParent, Enum: []string{failParent, goOn}, Summary: "Whether a child that does not complete fails this node, or is its output."},
+	{Name: "queue", Kind: node.String, Summary: "The queue of an async or fire_and_forget child."},
+}
+
+func executeWorkflow() node.Type {
+	return node.Type{
+		Name:    "workflow.execute_workflow",
+		Summary: "Executes another workflow, and leaves with its output.",
+		Fields:  executeFields,
+		Examples: []node.Example{
+			{Title: "Wait for the result", Params: map[string]any{"workflow_id": "user_onboarding_flow", "input_data": "$input", "wait_for_completion": true, "timeout_ms": 300000}},
+			{Title: "Go on at once", Params: map[string]any{"workflow_id": "send_newsletter", "execution_mode": "fire_and_forget"}},
+		},
+		Run: runExecute,
+	}
+}
+
+func runExecute(_ context.Context, c *node.Call) (node.Outcome, error) {
+	if c.Resume != nil {
+		return childOver(c.Resume)
+	}
+	v := values(c.Params)
+	return startChild(c, v)
+}
+
+// childWait describes the wait, and is what the node remembers of it. The
+// input is not part of it: the child has it.
+type childWait struct {
+	WorkflowID      string `json:"workflow_id"`
+	ExecutionMode   string `json:"execution_mode"`
+	TimeoutMS       int64  `json:"timeout_ms"`
+	FailureStrategy string `json:"failure_strategy"`
+}
+
+func startChild(c *node.Call, v values) (node.Outcome, error) {
+	w := childWait{
+		WorkflowID:      v.text("workflow_id"),
+		ExecutionMode:   executionMode(v),
+		TimeoutMS:       v.whole("timeout_ms"),
+		FailureStrategy: v.text("failure_strategy"),
+	}
+	if !flow.ValidWorkflowID(w.WorkflowID) {
+		return node.Outcome{}, invalid("workflow_id", "is %q, which no workflow can be called", flow.Cut(w.WorkflowID, 80))
+	}
+	child := node.Child{
+		Workflow: w.WorkflowID,
+		Version:  v.text("version"),
+		Input:    childInput(c),
+		Mode:     w.ExecutionMode,
+		Queue:    v.text("queue"),
+	}
+	out := node.Outcome{Start: []node.Child{child}}
+	if w.ExecutionMode != node.FireAndForget {
+		out.Suspend = &node.Suspend{Type: flow.SubWorkflow, In: v.millis("timeout_ms"), Data: w}
+	}
+	return out, nil
+}
+
+func executionMode(v values) string {
+	if mode := v.text("execution_mode"); mode != "" {
+		return mode
+	}
+	if _, said := v["wait_for_completion"]; said && !v.flag("wait_for_completion") {
+		return node.FireAndForget
+	}
+	return node.Sync
+}
+
+// childInput tells a parameter that is missing from one that is null.
+func childInput(c *node.Call) any {
+	in, given := c.Params["input_data"]
+	if !given {
+		in = c.Input
+	}
+	if in == nil {
+		return map[string]any{}
+	}
+	return in
+}
+
+func childOver(r *node.Resume) (node.Outcome, error) {
+	var w childWait
+	if err := json.Unmarshal(r.Wait, &w); err != nil {
+		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	}
+	switch {
+	case r.By == flow.ByTimeout:
+		return w.timedOut()
+	case r.Error != nil:
+		return w.notStarted(r.Error)
+	case r.By == flow.ByChild:
+		return w.ended(r.Data)
+	}
+	return node.Outcome{PassResume: true}, nil
+}
+
+// ended is the result of a child, which is {execution_id, status, output, error}.
+func (w childWait) ended(data any) (node.Outcome, error) {
+	child, ok := data.(map[string]any)
+	if !ok {
+		return node.Outcome{}, fmt.Errorf("the result of a child is %T, not an object", data)
+	}
+	if child["status"] == string(flow.Completed) {
+		return node.Outcome{Output: child["output"]}, nil
+	}
+	facts := map[string]any{"execution_id": child["execution_id"], "status": child["status"], "error": child["error"]}
+	return w.failed("sub_workflow_failed", fmt.Sprintf("the execution of workflow %s ended as %v", w.WorkflowID, child["status"]), facts)
+}
+
+func (w childWait) timedOut() (node.Outcome, error) {
+	waited := time.Duration(w.TimeoutMS) * time.Millisecond
+	return w.failed("sub_workflow_timeout", fmt.Sprintf("workflow %s did not end within %s", w.WorkflowID, waited), map[string]any{"timeout_ms": w.TimeoutMS})
+}
+
+// notStarted is a wait that ended with an error instead of a child's result.
+func (w childWait) notStarted(p *flow.Problem) (node.Outcome, error) {
+	if w.FailureStrategy != goOn {
+		return node.Outcome{}, p
+	}
+	return w.failed("sub_workflow_failed", p.Message, map[string]any{"error": p.Map()})
+}
+
+// failed is a problem, or an output with the same facts and a mark named by the code.
+func (w childWait) failed(code, message string, facts map[string]any) (node.Outcome, error) {
+	facts["workflow_id"] = w.WorkflowID
+	if w.FailureStrategy != goOn {
+		return node.Outcome{}, &flow.Problem{Code: code, Message: message, Details: facts}
+	}
+	facts[code] = true
+	return node.Outcome{Output: facts}, nil
+}

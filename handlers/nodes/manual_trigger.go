@@ -1,0 +1,26 @@
+package nodes
+
+import (
+	"context"
+
+	"prana/engine/node"
+)
+
+func manualTrigger() node.Type {
+	return node.Type{
+		Name:     "manual.trigger",
+		Summary:  "Begins an execution that somebody starts; leaves with the input of the start.",
+		Trigger:  true,
+		Examples: []node.Example{{Title: "Start by hand or by another service", Params: map[string]any{}}},
+		Run:      runManualTrigger,
+	}
+}
+
+// runManualTrigger passes the input on. No input at all is an empty object, so
+// that whatever follows can name its members.
+func runManualTrigger(_ context.Context, c *node.Call) (node.Outcome, error) {
+	if c.Input == nil {
+		return node.Outcome{Output: map[string]any{}}, nil
+	}
+	return node.Outcome{PassInput: true}, nil
+}

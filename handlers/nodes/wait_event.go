@@ -1,0 +1,139 @@
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+	"unicode/utf8"
+
+	"prana/engine/flow"
+	"prana/engine/node"
+)
+
+// Bounds of a subscription.
+const (
+	maxEventType   = 128 // characters
+	maxFilterPaths = 8
+	maxFilterPath  = 128 // bytes
+)
+
+// failOnTimeout is the on_timeout that makes a timeout an error of the node.
+const failOnTimeout = "fail"
+
+var waitFields = []node.Field{
+	{Name: "event_type", Kind: node.String, Required: true, Min: new(1.0), Max: new(float64(maxEventType)), Summary: "The type of the event, 1 to 128 characters."},
+	{Name: "event_filter", Kind: node.Object, Summary: "Path in the event's data -> the value it must have, as evaluated when the wait begins; at most 8 paths."},
+	{Name: "timeout_ms", Kind: node.Int, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait; without it, for ever."},
+	{Name: "on_timeout", Kind: node.String, Raw: true, Default: flow.PortTimeout, Summary: "The port to leave by when time runs out; \"fail\" makes that an error of the node."},
+}
+
+func waitForEvent(fallback *slog.Logger) node.Type {
+	return node.Type{
+		Name:       "wait.wait_for_event",
+		Summary:    "Waits for an event from outside, and leaves with its data.",
+		Fields:     waitFields,
+		Outputs:    []string{flow.PortMain, "*"},
+		OutputsFor: waitPorts,
+		Waits:      true,
+		Examples: []node.Example{{Title: "An approval within a day", Params: map[string]any{
+			"event_type":   "approval_response",
+			"event_filter": map[string]any{"request_id": "$input.request_id"},
+			"timeout_ms":   86400000,
+			"on_timeout":   "escalate",
+		}}},
+		Run: func(ctx context.Context, c *node.Call) (node.Outcome, error) {
+			if c.Resume != nil {
+				return waitOver(c.Resume)
+			}
+			return beginWait(ctx, c, fallback)
+		},
+	}
+}
+
+func waitPorts(params map[string]any) []string {
+	port := flow.PortTimeout
+	if s, ok := isConstant(params["on_timeout"]); ok {
+		port = s
+	}
+	if port == failOnTimeout || port == flow.PortMain {
+		return []string{flow.PortMain}
+	}
+	return []string{flow.PortMain, port}
+}
+
+// eventWait describes the wait, and is what the node remembers of it.
+type eventWait struct {
+	EventType   string         `json:"event_type"`
+	EventFilter map[string]any `json:"event_filter,omitempty"`
+	TimeoutMS   int64          `json:"timeout_ms,omitempty"`
+	OnTimeout   string         `json:"on_timeout"`
+}
+
+func beginWait(ctx context.Context, c *node.Call, fallback *slog.Logger) (node.Outcome, error) {
+	v := values(c.Params)
+	w := eventWait{
+		EventType:   v.text("event_type"),
+		EventFilter: v.object("event_filter"),
+		TimeoutMS:   v.whole("timeout_ms"),
+		OnTimeout:   v.text("on_timeout"),
+	}
+	if err := w.check(); err != nil {
+		return node.Outcome{}, err
+	}
+	// Legal, since it can be resumed by hand; but mostly a path that is missing from the input.
+	for path, value := range w.EventFilter {
+		if value == nil {
+			logger(c, fallback).WarnContext(ctx, "the event filter asks for null", "path", flow.Cut(path, maxFilterPath))
+		}
+	}
+	return node.Outcome{Suspend: &node.Suspend{
+		Type:  flow.ExternalEvent,
+		In:    v.millis("timeout_ms"),
+		Data:  w,
+		Event: &flow.Subscription{Type: w.EventType, Filter: w.EventFilter},
+	}}, nil
+}
+
+func (w eventWait) check() error {
+	if n := utf8.RuneCountInString(w.EventType); n < 1 || n > maxEventType {
+		return invalid("event_type", "must have 1 to %d characters", maxEventType)
+	}
+	if len(w.EventFilter) > maxFilterPaths {
+		return invalid("event_filter", "has %d paths; the most is %d", len(w.EventFilter), maxFilterPaths)
+	}
+	for path := range w.EventFilter {
+		if path == "" || len(path) > maxFilterPath {
+			return invalid("event_filter", "has a path that is empty or longer than %d bytes", maxFilterPath)
+		}
+	}
+	return nil
+}
+
+func waitOver(r *node.Resume) (node.Outcome, error) {
+	if r.Error != nil {
+		return node.Outcome{}, r.Error
+	}
+	if r.By != flow.ByTimeout {
+		return node.Outcome{Port: flow.PortMain, PassResume: true}, nil
+	}
+	var w eventWait
+	if err := json.Unmarshal(r.Wait, &w); err != nil {
+		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	}
+	return w.timedOut()
+}
+
+func (w eventWait) timedOut() (node.Outcome, error) {
+	if w.OnTimeout == failOnTimeout {
+		p := flow.Problemf(codeTimeout, "no event %q came within %s", w.EventType, time.Duration(w.TimeoutMS)*time.Millisecond)
+		p.Details = map[string]any{"event_type": w.EventType, "timeout_ms": w.TimeoutMS}
+		return node.Outcome{}, p
+	}
+	return node.Outcome{
+		Port:    w.OnTimeout,
+		Timeout: true,
+		Output:  map[string]any{"type": "timeout", "event_type": w.EventType, "timeout_ms": w.TimeoutMS},
+	}, nil
+}

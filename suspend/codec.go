@@ -1,0 +1,387 @@
+package suspend
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// The stored forms. Names are short, since they are stored with every step of
+// every execution. A time that is missing is the stamp of the commit that wrote
+// the value: only the script knows it.
+
+type storedHead struct {
+	Workflow string            `json:"w"`
+	Version  string            `json:"v"`
+	StartID  string            `json:"s,omitempty"`
+	Parent   *storedParent     `json:"p,omitempty"`
+	Depth    int               `json:"d,omitempty"`
+	Trace    map[string]string `json:"t,omitempty"`
+	Tags     map[string]string `json:"g,omitempty"`
+	Timeout  int64             `json:"o,omitempty"` // ms
+}
+
+type storedParent struct {
+	Execution string `json:"x"`
+	Step      string `json:"s"`
+	Turn      int    `json:"n,omitempty"`
+	Mode      string `json:"m,omitempty"`
+	Index     int    `json:"i,omitempty"`
+}
+
+type storedFront struct {
+	Status      flow.Status         `json:"s"`
+	Live        map[int][2]int      `json:"l,omitempty"` // pending, suspended
+	Joins       map[int]*storedOpen `json:"j,omitempty"`
+	Ready       []string            `json:"r,omitempty"`
+	Ends        map[int]int         `json:"e,omitempty"`
+	Seq         int64               `json:"q,omitempty"`
+	Transitions int                 `json:"t,omitempty"`
+	Generation  int                 `json:"g,omitempty"`
+}
+
+type storedOpen struct {
+	Arrived []storedArrival `json:"a,omitempty"`
+	Fired   bool            `json:"f,omitempty"`
+}
+
+type storedArrival struct {
+	Edge int    `json:"e"`
+	Port string `json:"p,omitempty"` // empty = main
+	Ref  string `json:"r,omitempty"`
+}
+
+type storedStep struct {
+	Status   flow.StepStatus   `json:"s"`
+	Op       string            `json:"o"`
+	Attempt  int               `json:"a,omitempty"`
+	Turn     int               `json:"n,omitempty"`
+	Deaths   int               `json:"d,omitempty"`
+	Inputs   []storedArrival   `json:"i,omitempty"`
+	Port     string            `json:"p,omitempty"`
+	Error    *flow.Problem     `json:"e,omitempty"`
+	Wait     *storedWait       `json:"w,omitempty"`
+	Resumed  *storedResumption `json:"r,omitempty"`
+	Attempts []storedAttempt   `json:"h,omitempty"`
+	Children []string          `json:"x,omitempty"`
+	Trace    map[string]string `json:"t,omitempty"`
+	Created  int64             `json:"c,omitempty"`
+	Started  int64             `json:"b,omitempty"`
+	Ended    int64             `json:"z,omitempty"`
+	Ran      *int64            `json:"m,omitempty"` // ms before the stamp that the attempt began
+}
+
+type storedWait struct {
+	Type  string              `json:"t"`
+	Data  json.RawMessage     `json:"d,omitempty"`
+	Timer bool                `json:"k,omitempty"`
+	In    *int64              `json:"i,omitempty"` // ms from Since
+	Due   int64               `json:"u,omitempty"`
+	Since int64               `json:"s,omitempty"`
+	Event *storedSubscription `json:"e,omitempty"`
+	Child string              `json:"c,omitempty"`
+	Held  bool                `json:"h,omitempty"`
+}
+
+type storedSubscription struct {
+	Type   string         `json:"t"`
+	Filter map[string]any `json:"f,omitempty"`
+	Match  string         `json:"m,omitempty"`
+}
+
+type storedResumption struct {
+	By    string          `json:"b"`
+	At    int64           `json:"a,omitempty"`
+	Turn  int             `json:"n,omitempty"`
+	Op    string          `json:"o,omitempty"`
+	Event string          `json:"v,omitempty"`
+	Error *flow.Problem   `json:"e,omitempty"`
+	Wait  json.RawMessage `json:"w,omitempty"`
+	Since int64           `json:"s,omitempty"`
+}
+
+type storedAttempt struct {
+	Number  int           `json:"n"`
+	Started int64         `json:"b,omitempty"`
+	Ended   int64         `json:"z,omitempty"`
+	Error   *flow.Problem `json:"e,omitempty"`
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return fromMillis(ms)
+}
+
+// orTime is ms as a time, or the other when there is none.
+func orTime(ms int64, other time.Time) time.Time {
+	if ms == 0 {
+		return other
+	}
+	return fromMillis(ms)
+}
+
+func encodeHead(h *flow.Head) ([]byte, error) {
+	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout)}
+	if p := h.Parent; p != nil {
+		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
+	}
+	return flow.Encode(st)
+}
+
+func decodeHead(s string) (flow.Head, error) {
+	var st storedHead
+	at, body, err := unstamp(s)
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &st)
+	}
+	if err != nil {
+		return flow.Head{}, fmt.Errorf("reading the head: %w", err)
+	}
+	h := flow.Head{
+		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Trace: st.Trace, Tags: st.Tags,
+		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at,
+	}
+	if p := st.Parent; p != nil {
+		step, err := flow.ParseStepID(p.Step)
+		if err != nil {
+			return flow.Head{}, fmt.Errorf("reading the head: %w", err)
+		}
+		h.Parent = &flow.Parent{Execution: p.Execution, Step: step, Turn: p.Turn, Mode: p.Mode, Index: p.Index}
+	}
+	return h, nil
+}
+
+// unstamp splits a value from the time of the commit that wrote it.
+func unstamp(s string) (time.Time, string, error) {
+	ms, body, ok := strings.Cut(s, "|")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if !ok || err != nil {
+		return time.Time{}, "", fmt.Errorf("%q has no stamp", flow.Cut(s, 40))
+	}
+	return fromMillis(n), body, nil
+}
+
+func encodeFront(f flow.Front) ([]byte, error) {
+	st := storedFront{Status: f.Status, Ends: f.Ends, Seq: f.Seq, Transitions: f.Transitions, Generation: f.Generation}
+	if len(f.Live) > 0 {
+		st.Live = make(map[int][2]int, len(f.Live))
+	}
+	for n, l := range f.Live {
+		st.Live[n] = [2]int{l.Pending, l.Suspended}
+	}
+	for n, o := range f.Joins {
+		if st.Joins == nil {
+			st.Joins = map[int]*storedOpen{}
+		}
+		st.Joins[n] = &storedOpen{Arrived: encodeArrivals(o.Arrived), Fired: o.Fired}
+	}
+	for _, id := range f.Ready {
+		st.Ready = append(st.Ready, id.String())
+	}
+	return flow.Encode(st)
+}
+
+func decodeFront(s string) (flow.Front, error) {
+	var st storedFront
+	if err := json.Unmarshal([]byte(s), &st); err != nil {
+		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
+	}
+	f := flow.Front{Status: st.Status, Live: map[int]flow.Live{}, Ends: st.Ends, Seq: st.Seq, Transitions: st.Transitions, Generation: st.Generation}
+	for n, l := range st.Live {
+		f.Live[n] = flow.Live{Pending: l[0], Suspended: l[1]}
+	}
+	for n, o := range st.Joins {
+		if f.Joins == nil {
+			f.Joins = map[int]*flow.Open{}
+		}
+		f.Joins[n] = &flow.Open{Arrived: decodeArrivals(o.Arrived), Fired: o.Fired}
+	}
+	for _, r := range st.Ready {
+		id, err := flow.ParseStepID(r)
+		if err != nil {
+			return flow.Front{}, fmt.Errorf("reading the front: %w", err)
+		}
+		f.Ready = append(f.Ready, id)
+	}
+	return f, nil
+}
+
+func encodeArrivals(in []flow.Arrival) []storedArrival {
+	var out []storedArrival
+	for _, a := range in {
+		port := a.Port
+		if port == flow.PortMain {
+			port = ""
+		}
+		out = append(out, storedArrival{Edge: a.Edge, Port: port, Ref: string(a.Ref)})
+	}
+	return out
+}
+
+func decodeArrivals(in []storedArrival) []flow.Arrival {
+	var out []flow.Arrival
+	for _, a := range in {
+		if a.Port == "" {
+			a.Port = flow.PortMain
+		}
+		out = append(out, flow.Arrival{Edge: a.Edge, Port: a.Port, Ref: flow.Ref(a.Ref)})
+	}
+	return out
+}
+
+// encodeStep gives "token|refs|json": scripts read the token and the refs
+// without parsing JSON. The commit puts its time and another bar in front.
+func encodeStep(s *flow.Step, op string) ([]byte, error) {
+	st := storedStep{
+		Status: s.Status, Op: op, Attempt: s.Attempt, Turn: s.Turn, Deaths: s.Deaths, Inputs: encodeArrivals(s.Inputs), Port: s.Port,
+		Error: s.Error, Children: s.Children, Trace: s.Trace,
+		Created: millis(s.CreatedAt), Started: millis(s.StartedAt), Ended: millis(s.EndedAt),
+	}
+	if s.Ran > 0 {
+		ran := s.Ran.Milliseconds()
+		st.Ran = &ran
+	}
+	if r := s.Resumed; r != nil {
+		st.Resumed = &storedResumption{By: r.By, At: millis(r.At), Turn: r.Turn, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: millis(r.Since)}
+	}
+	for _, a := range s.Attempts {
+		st.Attempts = append(st.Attempts, storedAttempt{Number: a.Number, Started: millis(a.StartedAt), Ended: millis(a.EndedAt), Error: a.Error})
+	}
+	st.Wait = encodeWait(s.Wait)
+	body, err := flow.Encode(st)
+	if err != nil {
+		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
+	}
+	var b []byte
+	b = append(b, s.Token...)
+	b = append(b, '|')
+	for i, a := range s.Inputs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, a.Ref...)
+	}
+	b = append(b, '|')
+	return append(b, body...), nil
+}
+
+func encodeWait(w *flow.Wait) *storedWait {
+	if w == nil {
+		return nil
+	}
+	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Child: w.Child, Held: w.Held}
+	switch {
+	case !w.Due.IsZero() || !w.HasDue():
+	case !w.Until.IsZero():
+		st.Due = millis(w.Until)
+	default:
+		in := flow.Millis(w.In)
+		st.In = &in
+	}
+	if e := w.Event; e != nil {
+		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match}
+	}
+	return st
+}
+
+func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
+	at, rest, err := unstamp(s)
+	if err != nil {
+		return nil, fmt.Errorf("reading step %s: %w", id, err)
+	}
+	parts := strings.SplitN(rest, "|", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("reading step %s: %q is not token|refs|json", id, flow.Cut(rest, 40))
+	}
+	var st storedStep
+	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
+		return nil, fmt.Errorf("reading step %s: %w", id, err)
+	}
+	return st.step(id, parts[0], at), nil
+}
+
+func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
+	s := &flow.Step{
+		ID: id, Status: st.Status, Token: token, Op: st.Op, At: at, Attempt: st.Attempt, Turn: st.Turn, Deaths: st.Deaths,
+		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace,
+		CreatedAt: orTime(st.Created, at), StartedAt: timeOf(st.Started), EndedAt: timeOf(st.Ended),
+	}
+	began := at
+	if st.Ran != nil {
+		began = at.Add(-time.Duration(*st.Ran) * time.Millisecond)
+		if st.Started == 0 {
+			s.StartedAt = began
+		}
+	}
+	if !s.Status.Live() {
+		s.EndedAt = orTime(st.Ended, at)
+	}
+	if r := st.Resumed; r != nil {
+		s.Resumed = &flow.Resumption{By: r.By, At: orTime(r.At, at), Turn: r.Turn, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: timeOf(r.Since)}
+	}
+	for _, a := range st.Attempts {
+		s.Attempts = append(s.Attempts, flow.Attempt{Number: a.Number, StartedAt: orTime(a.Started, began), EndedAt: orTime(a.Ended, at), Error: a.Error})
+	}
+	s.Wait = st.Wait.wait(at)
+	return s
+}
+
+func (st *storedWait) wait(at time.Time) *flow.Wait {
+	if st == nil {
+		return nil
+	}
+	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Child: st.Child, Held: st.Held}
+	if st.In != nil {
+		w.In = time.Duration(*st.In) * time.Millisecond
+		w.Due = w.Since.Add(w.In)
+	}
+	if e := st.Event; e != nil {
+		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match}
+		for path, v := range e.Filter {
+			if w.Event.Filter == nil {
+				w.Event.Filter = map[string]any{}
+			}
+			w.Event.Filter[path] = v
+		}
+	}
+	return w
+}
+
+// A value is stored as its JSON, or as "@field" when it is the same as another:
+// JSON never begins with "@".
+func encodeValue(v flow.Value) []byte {
+	if v.Same != "" {
+		return []byte("@" + string(v.Same))
+	}
+	if len(v.Raw) == 0 {
+		return []byte("null")
+	}
+	return v.Raw
+}
+
+func encodeNode(st flow.NodeState) string {
+	return strconv.Itoa(st.Runs) + "," + strconv.Itoa(st.Last)
+}
+
+func decodeNode(s string) (flow.NodeState, error) {
+	runs, last, ok := strings.Cut(s, ",")
+	r, err1 := strconv.Atoi(runs)
+	l, err2 := strconv.Atoi(last)
+	if !ok || err1 != nil || err2 != nil {
+		return flow.NodeState{}, fmt.Errorf("%q is not the state of a node (runs,last)", flow.Cut(s, 40))
+	}
+	return flow.NodeState{Runs: r, Last: l}, nil
+}

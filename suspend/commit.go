@@ -1,0 +1,404 @@
+package suspend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"prana/engine/flow"
+)
+
+// script collects the keys and arguments of one call of commit.lua.
+type script struct {
+	encoder Encoder
+	keys    []string
+	numbers map[string]int
+	guards  int
+	checks  []any
+	ops     []any
+	tasks   map[string]int // sleepers to wake, by hash tag of the queue
+}
+
+func newScript(e Encoder) *script {
+	return &script{encoder: e, numbers: map[string]int{}, tasks: map[string]int{}}
+}
+
+// key gives the number under which the script knows a key.
+func (b *script) key(k string) int {
+	n, ok := b.numbers[k]
+	if !ok {
+		b.keys = append(b.keys, k)
+		n = len(b.keys)
+		b.numbers[k] = n
+	}
+	return n
+}
+
+func (b *script) op(letter, key string, args ...any) {
+	b.ops = append(append(b.ops, letter, b.key(key)), args...)
+}
+
+func (b *script) args() []any {
+	return append(append([]any{b.guards}, b.checks...), b.ops...)
+}
+
+// Commit stores all of the changes in one script, or nothing.
+func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
+	b := newScript(s.encoder)
+	for _, ch := range changes {
+		if err := b.change(ch); err != nil {
+			return fmt.Errorf("committing execution %s: %w", ch.Execution, err)
+		}
+	}
+	b.wake()
+	return s.run(ctx, b, "committing execution "+changes[0].Execution)
+}
+
+// run calls the script and gives its refusals their names.
+func (s *Store) run(ctx context.Context, b *script, doing string) error {
+	answer, err := commitScript.Run(ctx, s.redis, b.keys, b.args()...).Slice()
+	if err != nil {
+		return trouble(doing, err)
+	}
+	switch fmt.Sprint(answer[0]) {
+	case "ok", "repeated":
+		return nil
+	case "stale":
+		return fmt.Errorf("%s: %w", doing, flow.ErrStale)
+	case "exists":
+		return fmt.Errorf("%s: %w", doing, flow.ErrExists)
+	case "taken":
+		return fmt.Errorf("%s: %w", doing, flow.ErrTaken)
+	}
+	return fmt.Errorf("%s: the script answered %v", doing, answer)
+}
+
+// change adds one change. Guards come before all operations of all changes.
+func (b *script) change(ch *flow.Change) error {
+	if err := check(ch); err != nil {
+		return err
+	}
+	b.guard(ch)
+	if err := b.snapshot(ch); err != nil {
+		return err
+	}
+	tag := home(ch.Execution)
+	b.born(ch, tag)
+	for _, st := range ch.Steps {
+		b.line(ch, st, tag)
+	}
+	for _, c := range ch.Closed {
+		if err := b.closed(c, tag); err != nil {
+			return err
+		}
+	}
+	b.opened(ch, tag)
+	for _, d := range ch.Dispatch {
+		if err := b.dispatch(d); err != nil {
+			return err
+		}
+	}
+	if len(ch.Outbox) > 0 {
+		b.op("+", dueKey(tag), flow.OutboxDue.Milliseconds(), ch.Execution+":"+outboxEntry)
+	}
+	b.status(ch, tag)
+	return nil
+}
+
+func check(ch *flow.Change) error {
+	if _, ok := flow.PartitionOf(ch.Execution); !ok {
+		return flow.Problemf(flow.ErrInvalid.Code, "%q is not the id of an execution", flow.Cut(ch.Execution, 64))
+	}
+	if ch.Prev == "" && ch.Head == nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "a new execution has no head")
+	}
+	return nil
+}
+
+func (b *script) guard(ch *flow.Change) {
+	revived := "0"
+	if ch.Revived {
+		revived = "1"
+	}
+	b.guards++
+	b.checks = append(b.checks, b.key(executionKey(ch.Execution)), ch.Prev, ch.Op, revived, len(ch.Takes))
+	for _, t := range ch.Takes {
+		b.checks = append(b.checks, takenField(t))
+	}
+}
+
+// snapshot writes the execution's own hash; it is the first write of a change.
+func (b *script) snapshot(ch *flow.Change) error {
+	front, err := encodeFront(ch.Front)
+	if err != nil {
+		return err
+	}
+	plain := []any{fieldRev, ch.Op, fieldFront, front}
+	var stamped []any
+	if ch.Head != nil {
+		head, err := encodeHead(ch.Head)
+		if err != nil {
+			return err
+		}
+		stamped = append(stamped, fieldHead, head)
+		plain = append(plain, fieldInput, encodeValue(flow.Value{Raw: ch.Input}))
+	}
+	for _, st := range ch.Steps {
+		record, err := encodeStep(st, ch.Op)
+		if err != nil {
+			return err
+		}
+		stamped = append(stamped, stepField(st.ID), record)
+	}
+	for _, n := range slices.Sorted(maps.Keys(ch.Nodes)) {
+		plain = append(plain, nodeField(n), encodeNode(ch.Nodes[n]))
+	}
+	for ref, v := range ch.Values {
+		plain = append(plain, string(ref), encodeValue(v))
+	}
+	for _, t := range ch.Takes {
+		plain = append(plain, takenField(t), "")
+	}
+	return b.write(ch, plain, stamped)
+}
+
+func (b *script) write(ch *flow.Change, plain, stamped []any) error {
+	if ch.Result != nil {
+		plain = append(plain, fieldResult, encodeValue(*ch.Result))
+	}
+	if ch.Error != nil {
+		raw, err := flow.Encode(ch.Error)
+		if err != nil {
+			return err
+		}
+		plain = append(plain, fieldProblem, []byte(raw))
+	}
+	if ch.Ended {
+		stamped = append(stamped, fieldEnded, "")
+	}
+	key := executionKey(ch.Execution)
+	args := append([]any{len(plain) / 2, len(stamped) / 2}, plain...)
+	b.op("h", key, append(args, stamped...)...)
+	gone := []any{}
+	if ch.Prev != "" {
+		for _, st := range ch.Steps {
+			gone = append(gone, claimField(st.ID))
+		}
+	}
+	if ch.Revived {
+		gone = append(gone, fieldEnded, fieldProblem, fieldResult)
+	}
+	if len(gone) > 0 {
+		b.op("d", key, append([]any{len(gone)}, gone...)...)
+	}
+	b.state(ch)
+	return b.outbox(ch)
+}
+
+// state writes the shared state.
+func (b *script) state(ch *flow.Change) {
+	var set, gone []any
+	for _, k := range slices.Sorted(maps.Keys(ch.State)) {
+		if ch.State[k] == nil {
+			gone = append(gone, k)
+			continue
+		}
+		set = append(set, k, []byte(ch.State[k]))
+	}
+	key := stateKey(ch.Execution)
+	if len(set) > 0 {
+		b.op("h", key, append([]any{len(set) / 2, 0}, set...)...)
+	}
+	if len(gone) > 0 {
+		b.op("d", key, append([]any{len(gone)}, gone...)...)
+	}
+}
+
+func (b *script) outbox(ch *flow.Change) error {
+	if len(ch.Outbox) == 0 {
+		return nil
+	}
+	args := []any{len(ch.Outbox), 0}
+	for _, o := range ch.Outbox {
+		raw, err := flow.Encode(storedOutgoing{Kind: o.Kind, To: o.To, Data: o.Data})
+		if err != nil {
+			return err
+		}
+		args = append(args, o.ID, []byte(raw))
+	}
+	b.op("h", outboxKey(ch.Execution), args...)
+	return nil
+}
+
+type storedOutgoing struct {
+	Kind string          `json:"k"`
+	To   string          `json:"t,omitempty"`
+	Data json.RawMessage `json:"d,omitempty"`
+}
+
+// born enters a new execution into the lists, and its deadline into the due index.
+func (b *script) born(ch *flow.Change, tag string) {
+	if ch.Head == nil {
+		return
+	}
+	b.op("+", allKey(tag), 0, ch.Execution)
+	b.op("+", workflowKey(tag, ch.Head.Workflow), 0, ch.Execution)
+	if ch.Head.Timeout > 0 {
+		b.op("+", dueKey(tag), flow.Millis(ch.Head.Timeout), ch.Execution+":"+deadlineEntry)
+	}
+	if p := ch.Head.Parent; p != nil {
+		b.op("+", relationsKey(tag), 0, relation(p.Execution, p.Step, ch.Execution))
+	}
+}
+
+func relation(parent string, step flow.StepID, child string) string {
+	return parent + ":" + step.String() + ":" + child
+}
+
+// line puts a step into its place in the due index.
+func (b *script) line(ch *flow.Change, st *flow.Step, tag string) {
+	due, entry := dueKey(tag), stepEntry(ch.Execution, st.ID)
+	switch {
+	case st.Status == flow.StepQuarantined:
+		b.op("=", due, "+inf", entry)
+	case !st.Status.Live():
+		b.op("-", due, entry)
+	case dispatched(ch, st):
+		b.op("+", due, flow.FreshDue.Milliseconds(), entry)
+	case st.Status == flow.StepSuspended:
+		b.waitLine(st.Wait, due, entry)
+	case slices.Contains(ch.Front.Ready, st.ID):
+		b.op("=", due, "+inf", entry)
+	default:
+		b.op("+", due, 0, entry)
+	}
+}
+
+func dispatched(ch *flow.Change, st *flow.Step) bool {
+	return slices.ContainsFunc(ch.Dispatch, func(d flow.Dispatch) bool { return d.Step == st.ID && d.In <= 0 })
+}
+
+func (b *script) waitLine(w *flow.Wait, due, entry string) {
+	if w != nil && w.Event != nil && !(w.In > 0 && w.In < flow.LookDue) {
+		b.op("+", due, flow.LookDue.Milliseconds(), entry)
+		return
+	}
+	b.when(w, due, entry)
+}
+
+// when scores a member by the time that ends a wait.
+func (b *script) when(w *flow.Wait, key, member string) {
+	switch {
+	case w == nil || !w.HasDue():
+		b.op("=", key, "+inf", member)
+	case !w.Due.IsZero():
+		b.op("=", key, w.Due.UnixMilli(), member)
+	case !w.Until.IsZero():
+		b.op("=", key, w.Until.UnixMilli(), member)
+	default:
+		b.op("+", key, flow.Millis(w.In), member)
+	}
+}
+
+// closed removes every trace of a wait but its record.
+func (b *script) closed(c flow.Closed, tag string) error {
+	id := c.ID.String()
+	b.op("-", suspendedKey(tag, c.Type), id)
+	if c.Event != nil {
+		b.op("-", waitersKey(tag, c.Event.Key()), id)
+		b.op("#", shapesKey(tag, c.Event.Type), c.Event.Shape(), -1)
+	}
+	if c.Alarm == nil {
+		return nil
+	}
+	t, err := b.encoder.Encode(*c.Alarm)
+	if err != nil {
+		return err
+	}
+	b.ops = append(b.ops, "x", b.key(t.Key), b.key(t.Scheduled), t.ID)
+	return nil
+}
+
+// opened lists new waits and registers what they listen for.
+func (b *script) opened(ch *flow.Change, tag string) {
+	for _, id := range ch.Opened {
+		i := slices.IndexFunc(ch.Steps, func(s *flow.Step) bool { return s.ID == id.Step })
+		if i < 0 || ch.Steps[i].Wait == nil {
+			continue
+		}
+		w := ch.Steps[i].Wait
+		b.op("s", suspendTypesKey(tag), w.Type)
+		b.when(w, suspendedKey(tag, w.Type), id.String())
+		if w.Event != nil {
+			b.op("+", waitersKey(tag, w.Event.Key()), 0, id.String())
+			b.op("#", shapesKey(tag, w.Event.Type), w.Event.Shape(), 1)
+		}
+	}
+}
+
+// dispatch writes a task, or an alarm.
+func (b *script) dispatch(d flow.Dispatch) error {
+	t, err := b.encoder.Encode(d)
+	if err != nil {
+		return err
+	}
+	if d.In > 0 {
+		b.ops = append(b.ops, "a", b.key(t.Key), b.key(t.Scheduled), t.ID, t.Message, flow.Millis(d.In))
+		return nil
+	}
+	first := "0"
+	if d.First {
+		first = "1"
+	}
+	b.ops = append(b.ops, "e", b.key(t.Key), b.key(t.Pending), b.key(t.Scheduled), t.ID, t.Message, first)
+	b.tasks["{"+t.Queue+"}:"]++
+	return nil
+}
+
+// wake lets sleepers of the queues know that there are tasks.
+func (b *script) wake() {
+	for _, tag := range slices.Sorted(maps.Keys(b.tasks)) {
+		b.op("k", sleepersKey(tag), b.tasks[tag])
+	}
+}
+
+// status moves the execution between the lists by status. Those of terminal
+// statuses are ordered by their end, and retention goes along them.
+func (b *script) status(ch *flow.Change, tag string) {
+	if ch.Was == ch.Front.Status {
+		return
+	}
+	if ch.Was != "" {
+		b.op("-", statusKey(tag, ch.Was), ch.Execution)
+	}
+	b.op("+", statusKey(tag, ch.Front.Status), 0, ch.Execution)
+	if ch.Ended {
+		b.op("-", dueKey(tag), ch.Execution+":"+deadlineEntry)
+	}
+}
+
+// Enqueue writes tasks that do not exist, and makes alarms among them due at once.
+func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
+	byHome := map[string][]flow.Dispatch{}
+	for _, d := range ds {
+		t := home(d.Execution)
+		byHome[t] = append(byHome[t], d)
+	}
+	for _, tag := range slices.Sorted(maps.Keys(byHome)) {
+		b := newScript(s.encoder)
+		for _, d := range byHome[tag] {
+			d.In = 0
+			if err := b.dispatch(d); err != nil {
+				return fmt.Errorf("enqueueing a step of execution %s: %w", d.Execution, err)
+			}
+		}
+		b.wake()
+		if err := s.run(ctx, b, "enqueueing "+strconv.Itoa(len(ds))+" tasks"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

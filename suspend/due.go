@@ -1,0 +1,145 @@
+package suspend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// Due takes what is due in a partition, and hides it for the lease.
+func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Duration) ([]flow.DueEntry, time.Duration, error) {
+	answer, err := dueScript.Run(ctx, s.redis, []string{dueKey(tag(partition))}, limit, lease.Milliseconds()).StringSlice()
+	if err != nil {
+		return nil, 0, trouble("looking for what is due", err)
+	}
+	ms, err := strconv.ParseInt(answer[0], 10, 64)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the due script answered %q", flow.Cut(answer[0], 40))
+	}
+	next := time.Duration(ms) * time.Millisecond
+	if ms < 0 {
+		next = -1
+	}
+	entries := make([]flow.DueEntry, 0, len(answer)-1)
+	for _, line := range answer[1:] {
+		e, err := parseEntry(line)
+		if err != nil { // one bad record must not stop the others
+			s.redis.ZRem(ctx, dueKey(tag(partition)), line)
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, next, nil
+}
+
+func parseEntry(line string) (flow.DueEntry, error) {
+	execution, rest, err := splitEntry(line)
+	if err != nil {
+		return flow.DueEntry{}, err
+	}
+	switch rest {
+	case deadlineEntry:
+		return flow.DueEntry{Execution: execution, Kind: flow.DueDeadline}, nil
+	case outboxEntry:
+		return flow.DueEntry{Execution: execution, Kind: flow.DueOutbox}, nil
+	}
+	step, err := flow.ParseStepID(rest)
+	return flow.DueEntry{Execution: execution, Kind: flow.DueStep, Step: step}, err
+}
+
+func entryOf(e flow.DueEntry) string {
+	switch e.Kind {
+	case flow.DueDeadline:
+		return e.Execution + ":" + deadlineEntry
+	case flow.DueOutbox:
+		return e.Execution + ":" + outboxEntry
+	}
+	return stepEntry(e.Execution, e.Step)
+}
+
+// Settle gives an entry its next time, unless its step moved on.
+func (s *Store) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error {
+	ms := ""
+	if d >= 0 {
+		ms = strconv.FormatInt(flow.Millis(d), 10)
+	}
+	keys := []string{dueKey(home(e.Execution)), executionKey(e.Execution)}
+	err := settleScript.Run(ctx, s.redis, keys, entryOf(e), ms, stepField(e.Step), e.Token, claimField(e.Step), note).Err()
+	return trouble("settling an entry of execution "+e.Execution, err)
+}
+
+// Forget removes an entry that leads nowhere.
+func (s *Store) Forget(ctx context.Context, e flow.DueEntry) error {
+	return trouble("forgetting an entry of execution "+e.Execution, s.redis.ZRem(ctx, dueKey(home(e.Execution)), entryOf(e)).Err())
+}
+
+// Task tells where the task of a dispatch stands.
+func (s *Store) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
+	t, err := s.encoder.Encode(d)
+	if err != nil {
+		return "", fmt.Errorf("finding the task of a step of execution %s: %w", d.Execution, err)
+	}
+	state, err := s.redis.HGet(ctx, t.Key, "state").Result()
+	if errors.Is(err, redis.Nil) {
+		return flow.TaskMissing, nil
+	}
+	if err != nil {
+		return "", trouble("finding the task of a step of execution "+d.Execution, err)
+	}
+	switch state {
+	case "pending":
+		n, err := s.redis.LLen(ctx, t.Pending).Result()
+		if err == nil && n == 0 {
+			return flow.TaskGhost, nil
+		}
+		return flow.TaskPending, trouble("measuring a queue", err)
+	case "scheduled":
+		return flow.TaskScheduled, nil
+	case "active":
+		return flow.TaskActive, nil
+	case "retry":
+		return flow.TaskRetry, nil
+	}
+	return flow.TaskDone, nil
+}
+
+// Renew prolongs the claims of running steps, with one script for each partition.
+func (s *Store) Renew(ctx context.Context, claimant string, steps []flow.Dispatch, d time.Duration) ([]flow.Dispatch, error) {
+	groups := map[string][]flow.Dispatch{}
+	for _, st := range steps {
+		groups[home(st.Execution)] = append(groups[home(st.Execution)], st)
+	}
+	var lost []flow.Dispatch
+	for tag, group := range groups {
+		l, err := s.renew(ctx, tag, claimant, group, d)
+		if err != nil {
+			return nil, err
+		}
+		lost = append(lost, l...)
+	}
+	return lost, nil
+}
+
+func (s *Store) renew(ctx context.Context, tag, claimant string, steps []flow.Dispatch, d time.Duration) ([]flow.Dispatch, error) {
+	keys := []string{dueKey(tag)}
+	args := []any{claimant, d.Milliseconds()}
+	for _, st := range steps {
+		keys = append(keys, executionKey(st.Execution))
+		args = append(args, stepEntry(st.Execution, st.Step), st.Step.String(), st.Token)
+	}
+	numbers, err := renewScript.Run(ctx, s.redis, keys, args...).Int64Slice()
+	if err != nil {
+		return nil, trouble("renewing the claims of running steps", err)
+	}
+	var lost []flow.Dispatch
+	for _, n := range numbers {
+		lost = append(lost, steps[n-1])
+	}
+	return lost, nil
+}

@@ -1,0 +1,74 @@
+package suspend
+
+import (
+	"hash/fnv"
+	"strconv"
+
+	"prana/engine/flow"
+)
+
+// Every key of a partition carries the partition's hash tag, which is also the
+// name of its asynq queue: one slot, so that one script can store everything.
+
+func tag(partition int) string { return "{prana-" + strconv.Itoa(partition) + "}:" }
+
+// home is the tag of the partition that an execution lives in.
+func home(execution string) string {
+	p, _ := flow.PartitionOf(execution) // ids are checked at the door
+	return tag(p)
+}
+
+func executionKey(id string) string              { return home(id) + "x:" + id }
+func stateKey(id string) string                  { return home(id) + "v:" + id }
+func outboxKey(id string) string                 { return home(id) + "q:" + id }
+func dueKey(tag string) string                   { return tag + "due" }
+func allKey(tag string) string                   { return tag + "all" }
+func statusKey(tag string, s flow.Status) string { return tag + "st:" + string(s) }
+func workflowKey(tag, workflow string) string    { return tag + "wf:" + workflow }
+func relationsKey(tag string) string             { return tag + "rel" }
+func suspendedKey(tag, kind string) string       { return tag + "sus:" + kind }
+func suspendTypesKey(tag string) string          { return tag + "types" }
+func waitersKey(tag, subscription string) string { return tag + "ev:" + subscription }
+func shapesKey(tag, eventType string) string     { return tag + "shapes:" + eventType }
+func sleepersKey(tag string) string              { return tag + "sleepers" }
+
+// rendezvousSlots is fixed for ever: what is found by name does not move when
+// the number of partitions changes.
+const rendezvousSlots = 64
+
+// rendezvous is the tag of the slot where things of that name meet.
+func rendezvous(name string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return slotTag(int(h.Sum32() % rendezvousSlots))
+}
+
+func slotTag(n int) string { return "{prana-r" + strconv.Itoa(n) + "}:" }
+
+func startKey(workflow, startID string) string {
+	return rendezvous(workflow+"\x00"+startID) + "start:" + workflow + ":" + hashed(startID)
+}
+
+func definitionKey(workflow string) string { return rendezvous(workflow) + "def:" + workflow }
+func definitionsKey(slot int) string       { return slotTag(slot) + "defs" }
+
+func eventKey(eventType, id string) string {
+	return rendezvous(eventType) + "e:" + hashed(eventType) + ":" + hashed(id)
+}
+func keptKey(eventType string) string { return rendezvous(eventType) + "kept:" + hashed(eventType) }
+
+// Fields of an execution's hash.
+const (
+	fieldRev     = "r" // operation id of the last commit
+	fieldHead    = "h" // what it was born with; stamped
+	fieldFront   = "f" // control state
+	fieldInput   = "i"
+	fieldResult  = "z" // a value
+	fieldProblem = "p"
+	fieldEnded   = "E" // stamped; only when terminal
+)
+
+func stepField(id flow.StepID) string  { return "a" + id.String() }
+func claimField(id flow.StepID) string { return "c" + id.String() }
+func nodeField(n int) string           { return "n" + strconv.Itoa(n) }
+func takenField(t flow.Taken) string   { return "t" + strconv.Itoa(t.Node) + ":" + t.Event }

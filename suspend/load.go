@@ -1,0 +1,195 @@
+package suspend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"prana/engine/flow"
+)
+
+// Load reads an execution, or the part of it that is wanted, in one round trip.
+func (s *Store) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
+	if _, ok := flow.PartitionOf(id); !ok {
+		return nil, flow.NotFound("execution", flow.Cut(id, 64))
+	}
+	var r reading
+	var err error
+	if want.All {
+		r, err = s.readAll(ctx, id)
+	} else {
+		r, err = s.readSome(ctx, id, want)
+	}
+	if err != nil {
+		return nil, trouble("loading execution "+id, err)
+	}
+	if len(r.fields) == 0 {
+		return nil, flow.NotFound("execution", id)
+	}
+	x, err := r.execution(id)
+	if err != nil {
+		return nil, fmt.Errorf("loading execution %s: %w", id, err)
+	}
+	x.Whole = want.All
+	return x, nil
+}
+
+// reading is what Redis answered.
+type reading struct {
+	now    int64
+	fields map[string]string
+	state  map[string]string
+}
+
+func (s *Store) readAll(ctx context.Context, id string) (reading, error) {
+	p := s.redis.Pipeline()
+	fields, state, now := p.HGetAll(ctx, executionKey(id)), p.HGetAll(ctx, stateKey(id)), p.Time(ctx)
+	if _, err := p.Exec(ctx); err != nil {
+		return reading{}, err
+	}
+	return reading{now.Val().UnixMilli(), fields.Val(), state.Val()}, nil
+}
+
+func (s *Store) readSome(ctx context.Context, id string, want flow.Want) (reading, error) {
+	answer, err := loadScript.Run(ctx, s.redis, []string{executionKey(id), stateKey(id)}, loadArgs(want)...).Slice()
+	if err != nil || len(answer) == 0 {
+		return reading{}, err
+	}
+	now, err := strconv.ParseInt(fmt.Sprint(answer[0]), 10, 64)
+	if err != nil || len(answer) != 3 {
+		return reading{}, fmt.Errorf("the load script answered %d values", len(answer))
+	}
+	return reading{now, pairs(answer[1]), pairs(answer[2])}, nil
+}
+
+func pairs(v any) map[string]string {
+	list, _ := v.([]any)
+	m := make(map[string]string, len(list)/2)
+	for i := 0; i+1 < len(list); i += 2 {
+		k, _ := list[i].(string)
+		m[k], _ = list[i+1].(string)
+	}
+	return m
+}
+
+func loadArgs(want flow.Want) []any {
+	fields := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
+	for _, id := range want.Steps {
+		fields = append(fields, stepField(id), claimField(id))
+	}
+	for _, n := range want.Nodes {
+		fields = append(fields, nodeField(n))
+	}
+	if want.Input {
+		fields = append(fields, fieldInput)
+	}
+	state := "0"
+	if want.State {
+		state = "1"
+	}
+	args := append([]any{state, len(fields)}, fields...)
+	var steps []any
+	if want.Inputs {
+		for _, id := range want.Steps {
+			steps = append(steps, id.String())
+		}
+	}
+	args = append(append(args, len(steps)), steps...)
+	for _, nodes := range [][]int{want.Outputs, want.Records} {
+		args = append(args, len(nodes))
+		for _, n := range nodes {
+			args = append(args, n)
+		}
+	}
+	return args
+}
+
+// execution builds what the fields tell.
+func (r reading) execution(id string) (*flow.Execution, error) {
+	x := &flow.Execution{
+		ID: id, Rev: r.fields[fieldRev], Now: fromMillis(r.now),
+		Steps: map[flow.StepID]*flow.Step{}, Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]json.RawMessage{},
+		Claims: map[flow.StepID]string{}, State: map[string]json.RawMessage{},
+	}
+	var err error
+	if x.Head, err = decodeHead(r.fields[fieldHead]); err != nil {
+		return nil, err
+	}
+	if x.Front, err = decodeFront(r.fields[fieldFront]); err != nil {
+		return nil, err
+	}
+	for name, v := range r.fields {
+		if err := r.field(x, name, v); err != nil {
+			return nil, err
+		}
+	}
+	for k, v := range r.state {
+		x.State[k] = json.RawMessage(v)
+	}
+	return x, nil
+}
+
+// field puts one field of the hash into its place.
+func (r reading) field(x *flow.Execution, name, v string) error {
+	switch name {
+	case fieldRev, fieldHead, fieldFront:
+		return nil
+	case fieldInput:
+		x.Input = json.RawMessage(v)
+		x.Values[flow.InputRef] = x.Input
+		return nil
+	case fieldResult:
+		x.Result = r.follow(v)
+		return nil
+	case fieldProblem:
+		return json.Unmarshal([]byte(v), &x.Error)
+	case fieldEnded:
+		var err error
+		x.EndedAt, _, err = unstamp(v)
+		return err
+	}
+	return r.numbered(x, name, v)
+}
+
+// numbered places the fields of nodes and steps.
+func (r reading) numbered(x *flow.Execution, name, v string) error {
+	kind, rest := name[:1], name[1:]
+	switch kind {
+	case "o", "d":
+		x.Values[flow.Ref(name)] = r.follow(v)
+		return nil
+	case "n":
+		n, err := strconv.Atoi(rest)
+		if err != nil {
+			return fmt.Errorf("field %q names no node", flow.Cut(name, 40))
+		}
+		x.Nodes[n], err = decodeNode(v)
+		return err
+	case "a", "c":
+		id, err := flow.ParseStepID(rest)
+		if err != nil {
+			return err
+		}
+		if kind == "c" {
+			x.Claims[id] = v
+			return nil
+		}
+		x.Steps[id], err = decodeStep(id, v)
+		return err
+	}
+	return nil // fields of later formats and of guards
+}
+
+// follow gives a value, through whatever it is the same as.
+func (r reading) follow(v string) json.RawMessage {
+	for range 1 + len(r.fields) {
+		ref, same := strings.CutPrefix(v, "@")
+		if !same {
+			return json.RawMessage(v)
+		}
+		v = r.fields[ref]
+	}
+	return nil
+}

@@ -1,0 +1,20 @@
+-- Takes what is due, and hides it for a while.
+--
+-- KEYS[1] the due index
+-- ARGV[1] how many at most, ARGV[2] for how long they are hidden, in ms
+-- Returns {ms until the next entry is due ("-1" = never), entries …}
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+local until_ = string.format('%.0f', now + ARGV[2])
+for _, member in ipairs(due) do
+  redis.call('ZADD', KEYS[1], 'XX', until_, member)
+end
+local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+local wait = '-1'
+if next[2] and tonumber(next[2]) and tonumber(next[2]) < 1e300 then
+  wait = string.format('%.0f', math.max(0, tonumber(next[2]) - now))
+end
+table.insert(due, 1, wait)
+return due

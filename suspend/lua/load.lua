@@ -1,0 +1,96 @@
+-- Reads the wanted part of an execution in one go.
+--
+-- KEYS[1] the execution, KEYS[2] its shared state
+-- ARGV: "1" if the shared state is wanted, n, n fields,
+--       n, n steps whose inputs and resume data are wanted,
+--       n, n nodes whose last output is wanted, n, n nodes whose last step is wanted
+-- Returns {now in ms, {field, value, …}, {key, value, …} of the shared state}; fields that are missing are left
+-- out. A value that says "the same as another" ("@field") is given as that one. An empty answer: no such execution.
+
+local i = 1
+
+local function arg()
+  i = i + 1
+  return ARGV[i - 1]
+end
+
+local out, seen = {}, {}
+
+local function put(field, value)
+  if value and not seen[field] then
+    seen[field] = true
+    out[#out + 1] = field
+    out[#out + 1] = value
+  end
+end
+
+local function value(field)
+  if seen[field] then
+    return
+  end
+  local v = redis.call('HGET', KEYS[1], field)
+  while v and string.sub(v, 1, 1) == '@' do
+    v = redis.call('HGET', KEYS[1], string.sub(v, 2))
+  end
+  put(field, v)
+end
+
+local function fields(names)
+  if #names == 0 then
+    return
+  end
+  local values = redis.call('HMGET', KEYS[1], unpack(names))
+  for n, name in ipairs(names) do
+    put(name, values[n])
+  end
+end
+
+local function list()
+  local names = {}
+  for _ = 1, tonumber(arg()) do
+    names[#names + 1] = arg()
+  end
+  return names
+end
+
+local state = {}
+local wanted = arg()
+fields(list())
+if not seen['r'] then
+  return {}
+end
+if wanted == '1' then
+  state = redis.call('HGETALL', KEYS[2])
+end
+
+for _, step in ipairs(list()) do
+  local record = redis.call('HGET', KEYS[1], 'a' .. step)
+  local refs = record and string.match(record, '^%d+|[^|]*|([^|]*)|')
+  for ref in string.gmatch(refs or '', '[^,]+') do
+    value(ref)
+  end
+  value('d' .. step)
+end
+
+local function last(node)
+  local runs = redis.call('HGET', KEYS[1], 'n' .. node)
+  put('n' .. node, runs)
+  local run = runs and string.match(runs, ',(%d+)$')
+  return run and node .. '.' .. run
+end
+
+for _, node in ipairs(list()) do
+  local step = last(node)
+  if step then
+    value('o' .. step)
+  end
+end
+for _, node in ipairs(list()) do
+  local step = last(node)
+  if step then
+    fields({'a' .. step})
+  end
+end
+
+local time = redis.call('TIME')
+return {string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), out, state}

@@ -1,0 +1,106 @@
+package suspend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// Purge removes executions that ended long enough ago, each with all its keys.
+// One that still has something to tell others stays.
+func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]time.Duration, limit int) (int, error) {
+	now, err := s.redis.Time(ctx).Result()
+	if err != nil {
+		return 0, trouble("purging", err)
+	}
+	purged := 0
+	for status, old := range age {
+		if !status.Terminal() {
+			continue
+		}
+		ids, err := s.redis.ZRangeByScore(ctx, statusKey(tag(partition), status), &redis.ZRangeBy{
+			Min: "-inf", Max: strconv.FormatInt(now.Add(-old).UnixMilli(), 10), Count: int64(limit - purged),
+		}).Result()
+		if err != nil {
+			return purged, trouble("purging", err)
+		}
+		for _, id := range ids {
+			ok, err := s.purge(ctx, id, status)
+			if err != nil {
+				return purged, err
+			}
+			if ok {
+				purged++
+			}
+		}
+		if purged >= limit {
+			break
+		}
+	}
+	return purged, nil
+}
+
+// purge removes one execution, unless it lives again or owes something.
+func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool, error) {
+	if n, err := s.redis.Exists(ctx, outboxKey(id)).Result(); err != nil || n > 0 {
+		return false, trouble("purging execution "+id, err)
+	}
+	x, err := s.Load(ctx, id, flow.Want{})
+	if errors.Is(err, flow.ErrNotFound) {
+		return false, trouble("purging execution "+id, s.redis.ZRem(ctx, statusKey(home(id), status), id).Err())
+	}
+	if err != nil || x.Status != status {
+		return false, err
+	}
+	b := newScript(s.encoder)
+	b.guards = 1
+	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0}
+	b.remove(x)
+	err = s.run(ctx, b, "purging execution "+id)
+	if errors.Is(err, flow.ErrStale) {
+		return false, nil
+	}
+	if err == nil && x.StartID != "" {
+		err = s.releaseStart(ctx, x)
+	}
+	return err == nil, err
+}
+
+// remove takes an execution out of every list, and its keys away.
+func (b *script) remove(x *flow.Execution) {
+	t := home(x.ID)
+	b.op("-", allKey(t), x.ID)
+	b.op("-", workflowKey(t, x.Workflow), x.ID)
+	b.op("-", statusKey(t, x.Status), x.ID)
+	b.op("-", dueKey(t), x.ID+":"+deadlineEntry)
+	b.op("-", dueKey(t), x.ID+":"+outboxEntry)
+	if p := x.Parent; p != nil {
+		b.op("-", relationsKey(t), relation(p.Execution, p.Step, x.ID))
+	}
+	b.op("u", executionKey(x.ID))
+	b.op("u", stateKey(x.ID))
+}
+
+// releaseScript forgets a start id, if the execution holds it.
+//
+// KEYS[1] the start id; ARGV[1] the execution
+var releaseScript = redis.NewScript(`
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. '|' then
+  return redis.call('DEL', KEYS[1])
+end
+return 0`)
+
+func (s *Store) releaseStart(ctx context.Context, x *flow.Execution) error {
+	err := releaseScript.Run(ctx, s.redis, []string{startKey(x.Workflow, x.StartID)}, x.ID).Err()
+	if err != nil {
+		return fmt.Errorf("releasing the start id of execution %s: %w", x.ID, trouble("purging", err))
+	}
+	return nil
+}

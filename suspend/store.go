@@ -1,0 +1,115 @@
+// Package suspend remembers: between two tasks an execution exists only as its
+// snapshot in Redis. All keys and all Lua of Prana are here; FORMAT.md describes
+// what is stored. Nothing else in the product sends a command to Redis but asynq.
+package suspend
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// Encoder gives a dispatch the form of a task: the bytes and keys that a commit
+// writes unread. The same dispatch always gives the same.
+type Encoder interface {
+	Encode(d flow.Dispatch) (flow.Task, error)
+}
+
+// Store keeps executions in Redis. It implements engine.Store and
+// engine.Queries, and is safe for concurrent use.
+type Store struct {
+	redis      redis.UniversalClient
+	encoder    Encoder
+	partitions int
+	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
+}
+
+// Options configure a Store. Zero fields mean the defaults named here.
+type Options struct {
+	Partitions int // 1
+}
+
+// New makes a store on a client. It does not close the client.
+func New(client redis.UniversalClient, encoder Encoder, o Options) *Store {
+	return &Store{redis: client, encoder: encoder, partitions: max(1, o.Partitions)}
+}
+
+//go:embed lua/commit.lua
+var commitLua string
+
+//go:embed lua/load.lua
+var loadLua string
+
+//go:embed lua/due.lua
+var dueLua string
+
+//go:embed lua/settle.lua
+var settleLua string
+
+//go:embed lua/renew.lua
+var renewLua string
+
+//go:embed lua/event_record.lua
+var eventRecordLua string
+
+//go:embed lua/event_finish.lua
+var eventFinishLua string
+
+//go:embed lua/event_take.lua
+var eventTakeLua string
+
+// The scripts. Each is sent whole once for each server and by its digest afterwards.
+var (
+	commitScript      = redis.NewScript(commitLua)
+	loadScript        = redis.NewScript(loadLua)
+	dueScript         = redis.NewScript(dueLua)
+	settleScript      = redis.NewScript(settleLua)
+	renewScript       = redis.NewScript(renewLua)
+	eventRecordScript = redis.NewScript(eventRecordLua)
+	eventFinishScript = redis.NewScript(eventFinishLua)
+	eventTakeScript   = redis.NewScript(eventTakeLua)
+)
+
+// Ping tells whether Redis answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return trouble("pinging Redis", s.redis.Ping(ctx).Err())
+}
+
+// trouble tells errors of the medium from those that trying again cannot mend.
+func trouble(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", doing, err)
+	case away(err):
+		return fmt.Errorf("%s: %w (%w)", doing, flow.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// away tells whether Redis cannot be reached, or refuses writes for now.
+func away(err error) bool {
+	var n net.Error
+	if errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	for _, word := range []string{"OOM ", "LOADING ", "READONLY ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "NOREPLICAS ", "MISCONF ", "BUSY "} {
+		if strings.Contains(err.Error(), word) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "no such file or directory")
+}
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,245 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Client is the Redis client of one asynq Server. It changes three things:
+//
+//   - An empty dequeue is held until something is enqueued, for at most the hold;
+//     it is never sent twice by itself, since its lost reply may carry a task.
+//   - Tasks that asynq's forwarder moves wake whoever sleeps.
+//   - A context that asynq cancelled before it repeats a failed acknowledgement
+//     is replaced, without which the repetition never succeeds.
+//
+// A Client serves one Server: asynq dequeues in one goroutine of it.
+type Client struct {
+	redis.UniversalClient
+	waker  *Waker
+	hold   time.Duration
+	queues []string
+	bells  []*bell
+	across bool // other processes can wake us
+
+	signal chan struct{}   // ask again
+	round  []ask           // the queues that were empty since the last task or hold
+	ctx    context.Context //nolint:containedctx // ends with Close, not with a call
+	stop   context.CancelFunc
+	once   sync.Once
+}
+
+// ask is one queue's dequeue.
+type ask struct {
+	queue string
+	send  func() *redis.Cmd
+}
+
+// ackTime is what a repeated acknowledgement gets after asynq cancelled its context.
+const ackTime = 2 * time.Second
+
+// Client makes the client for a Server of exactly these queues, which other
+// processes wake through SleepersKey.
+func (w *Waker) Client(queues ...string) *Client {
+	return w.client(w.hold, true, queues)
+}
+
+// Polled makes the client for a Server of exactly these queues whose writers know nothing of
+// the wake-up: it asks every interval (at most 10 s), or earlier after Wake.
+func (w *Waker) Polled(interval time.Duration, queues ...string) *Client {
+	return w.client(min(interval, maxHold), false, queues)
+}
+
+func (w *Waker) client(hold time.Duration, across bool, queues []string) *Client {
+	c := &Client{UniversalClient: w.redis, waker: w, hold: hold, queues: queues, across: across, signal: make(chan struct{}, 1)}
+	c.ctx, c.stop = context.WithCancel(w.ctx)
+	for _, q := range queues {
+		b := w.bell(q)
+		b.join(c)
+		c.bells = append(c.bells, b)
+	}
+	return c
+}
+
+// Close ends a held dequeue at once and answers "empty" to all later ones: the
+// Server takes nothing more, and its Shutdown does not wait. Everything else
+// still works. The wrapped client stays open.
+func (c *Client) Close() error {
+	c.once.Do(func() {
+		c.stop()
+		for _, b := range c.bells {
+			b.leave(c)
+		}
+	})
+	return nil
+}
+
+// EvalSha runs a script by its digest, as [Client] describes.
+func (c *Client) EvalSha(ctx context.Context, sha1 string, keys []string, args ...any) *redis.Cmd {
+	return c.run(ctx, c.UniversalClient.EvalSha, "evalsha", sha1, keys, args)
+}
+
+// Eval runs a script by its text, as [Client] describes.
+func (c *Client) Eval(ctx context.Context, text string, keys []string, args ...any) *redis.Cmd {
+	return c.run(ctx, c.UniversalClient.Eval, "eval", text, keys, args)
+}
+
+type evaluate func(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd
+
+func (c *Client) run(ctx context.Context, eval evaluate, verb, text string, keys []string, args []any) *redis.Cmd {
+	kind, queue := recognise(keys)
+	switch kind {
+	case dequeue:
+		return c.dequeue(ctx, ask{queue, func() *redis.Cmd { return c.sendOnce(ctx, verb, text, keys, args) }})
+	case settle:
+		ctx, cancel := revive(ctx)
+		defer cancel()
+		return eval(ctx, text, keys, args...)
+	case forward:
+		cmd := eval(ctx, text, keys, args...)
+		c.forwarded(ctx, queue, cmd)
+		return cmd
+	case other:
+	}
+	return eval(ctx, text, keys, args...)
+}
+
+// revive replaces a context that was cancelled before anything was sent. One
+// that merely ran out stays as it is: then the lease is over, too.
+func revive(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), ackTime)
+}
+
+func (c *Client) forwarded(ctx context.Context, queue string, cmd *redis.Cmd) {
+	n, err := cmd.Int()
+	if err != nil || n == 0 {
+		return
+	}
+	if !c.across {
+		c.waker.Wake(queue)
+		return
+	}
+	if err := c.waker.Nudge(ctx, queue, n); err != nil {
+		c.waker.log.Debug("waking others for forwarded tasks", "queue", queue, "error", err)
+	}
+}
+
+// dequeue asks one queue. When the last of the Server's queues is empty, too, it holds.
+func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
+	if c.ctx.Err() != nil {
+		c.round = nil
+		return nothing(ctx)
+	}
+	if len(c.round) == 0 {
+		c.drain() // from here on, a signal means something newer than what is asked now
+	}
+	cmd := a.send()
+	if err := cmd.Err(); !errors.Is(err, redis.Nil) {
+		c.round = nil
+		c.pauseAfter(err)
+		return cmd
+	}
+	c.round = append(c.round, a)
+	if len(c.round) < len(c.queues) {
+		return cmd
+	}
+	round := c.round
+	c.round = nil
+	return c.holdRound(ctx, cmd, round)
+}
+
+// holdRound waits until somebody enqueues and asks all queues again. A task of
+// another queue than the one that asynq asks for is as good: it names its queue itself.
+func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *redis.Cmd {
+	c.holding(1)
+	defer c.holding(-1)
+	t := time.NewTimer(c.hold)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.signal:
+			if cmd := askAll(round); cmd != nil {
+				c.pauseAfter(cmd.Err())
+				return cmd
+			}
+		case <-t.C:
+			return empty
+		case <-ctx.Done():
+			return empty
+		case <-c.ctx.Done():
+			return empty
+		}
+	}
+}
+
+func askAll(round []ask) *redis.Cmd {
+	for _, a := range round {
+		if cmd := a.send(); !errors.Is(cmd.Err(), redis.Nil) {
+			return cmd
+		}
+	}
+	return nil
+}
+
+func (c *Client) holding(n int) {
+	for _, b := range c.bells {
+		b.hold(n)
+		if c.across && n > 0 {
+			c.waker.listen(b)
+		}
+	}
+}
+
+// pauseAfter slows asynq down, which asks again at once after an error. A script
+// that Redis does not know is no error: asynq sends its text next.
+func (c *Client) pauseAfter(err error) {
+	if err != nil && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		wait(c.ctx, pauseTime)
+	}
+}
+
+func (c *Client) wake() {
+	select {
+	case c.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Client) drain() {
+	select {
+	case <-c.signal:
+	default:
+	}
+}
+
+// sendOnce evaluates a script that go-redis must not repeat on its own.
+func (c *Client) sendOnce(ctx context.Context, verb, text string, keys []string, args []any) *redis.Cmd {
+	all := []any{verb, text, len(keys)}
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	cmd := redis.NewCmd(ctx, append(all, args...)...)
+	cmd.SetFirstKeyPos(3) // for Redis Cluster
+	// The error stands in the command as well.
+	_ = c.Process(ctx, once{cmd})
+	return cmd
+}
+
+// once is a command that is never sent twice.
+type once struct{ *redis.Cmd }
+
+// NoRetry tells go-redis.
+func (once) NoRetry() bool { return true }
+
+func nothing(ctx context.Context) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(redis.Nil)
+	return cmd
+}
