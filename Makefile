@@ -17,7 +17,7 @@ check: ## what needs more than the tests: vet, modules, generated files
 lint: ## golangci-lint, in the version that .tools/go.mod names
 	@sh .ci/lint
 
-bench: ## measure this machine; prints JSON
+bench: ## measure the parts with Go's benchmarks
 	@sh .ci/bench
 
 fmt: ## format every Go file

@@ -346,7 +346,7 @@ func (t *transition) dispatch(s *flow.Step, kind string) {
 	}
 	t.ch.Dispatch = append(t.ch.Dispatch, flow.Dispatch{
 		Kind: kind, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref,
-		Queue: t.plan.Nodes[s.ID.Node].Settings.Queue, First: true, Trace: s.Trace,
+		First: true, Trace: s.Trace,
 	})
 }
 

@@ -47,7 +47,9 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 		Timeout: time.Duration(p.Workflow.TimeoutMS) * time.Millisecond,
 		Parent:  &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
-	return begin(p, flow.NewExecutionID(part), head, raw, 0, c.Mode == node.Sync), nil
+	ch := begin(p, flow.NewExecutionID(part), head, raw, 0, c.Mode == node.Sync)
+	e.owe(p, nil, ch)
+	return ch, nil
 }
 
 // childTrace makes the step that starts a child the parent of the child's spans.

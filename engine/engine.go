@@ -23,19 +23,21 @@ import (
 type Config struct {
 	Store      Store          // required
 	Registry   *node.Registry // required
-	Partitions int            // default 1; new executions are spread over them
+	Partitions int            // that exist, and are swept; default 1
+	Spread     int            // over how many of them new executions are spread; default all
 	EnvAllow   []string       // names that $env may read
 	Env        func(name string) string
 	Secrets    func(name string) (string, bool)
 	// Notify is told everything that happened, after it was stored; nil = nobody.
 	Notify func(ctx context.Context, n flow.Notice)
+	// Durable is told everything too, at least once whatever dies in between; nil = nobody.
+	Durable func(ctx context.Context, n flow.Notice)
 	// Woken is called when a task was enqueued in a partition by this process; nil = nothing to wake.
 	Woken func(partition int)
 	// Alert tells somebody that retries are used up, unless the workflow says otherwise; nil = nobody.
 	Alert *flow.Alert
 	// Post sends an alert to a URL; nil = alerts by URL fail and are tried again.
-	Post func(ctx context.Context, url, id string, body []byte) error
-	// ResumeURL makes $execution.resume_url; nil = none.
+	Post      func(ctx context.Context, url, id string, body []byte) error
 	Retention map[flow.Status]time.Duration // by terminal status; default 7 days
 	Limits    Limits
 	Counters  *telemetry.Counters
@@ -85,6 +87,9 @@ func New(cfg Config) (*Engine, error) {
 
 func setDefaults(cfg *Config) {
 	cfg.Partitions = max(1, cfg.Partitions)
+	if cfg.Spread < 1 || cfg.Spread > cfg.Partitions {
+		cfg.Spread = cfg.Partitions
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -170,7 +175,7 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 	if err := e.checkInput(p, r.Input); err != nil {
 		return flow.StartResult{}, err
 	}
-	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Partitions)), Workflow: p.Workflow.ID, Version: p.Version}
+	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
 	if r.ID != "" {
 		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, digest(r.Input))
 		if err != nil {
@@ -201,6 +206,7 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 		Timeout: time.Duration(p.Workflow.TimeoutMS) * time.Millisecond, Trace: telemetry.Inject(ctx),
 	}
 	ch := begin(p, res.ExecutionID, head, orNull(r.Input), e.startIn(r.StartAt), false)
+	e.owe(p, nil, ch)
 	err := e.commit(ctx, ch)
 	if errors.Is(err, flow.ErrExists) {
 		err = nil

@@ -179,7 +179,9 @@ func (e *Engine) commitAll(ctx context.Context, p *compiled, x *flow.Execution, 
 	}
 	if parent != nil {
 		changes = append(changes, parent)
+		e.owe(pp, nil, parent)
 	}
+	e.owe(p, x, ch)
 	if err := e.commit(ctx, changes...); err != nil {
 		return err
 	}
@@ -203,11 +205,22 @@ func (e *Engine) commit(ctx context.Context, changes ...*flow.Change) error {
 		if len(ch.Dispatch) > 0 {
 			e.cfg.Woken(part)
 		}
-		if len(ch.Opened) > 0 || ch.Head != nil || len(ch.Steps) > len(ch.Dispatch) {
+		if dueSoon(ch) {
 			e.nudgeSweep(part)
 		}
 	}
 	return nil
+}
+
+// dueSoon tells whether the sweeper must look sooner than it does anyway: for a
+// wait that ends within its shortest sleep, or steps beyond the bound of one commit.
+func dueSoon(ch *flow.Change) bool {
+	for _, s := range ch.Steps {
+		if w := s.Wait; w != nil && w.HasDue() && w.In < sweepAtLeast {
+			return true
+		}
+	}
+	return len(ch.Dispatch) >= flow.MaxDispatch
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -16,6 +16,23 @@ func (e *Engine) told(ctx context.Context, p *compiled, x *flow.Execution, ch *f
 	e.afterwards(ctx, ch)
 }
 
+// owe puts what a change records into its outbox, for who must not miss it.
+func (e *Engine) owe(p *compiled, x *flow.Execution, ch *flow.Change) {
+	if e.cfg.Durable == nil || len(ch.Records) == 0 {
+		return
+	}
+	notices := make([]flow.Notice, len(ch.Records))
+	for i, r := range ch.Records {
+		notices[i] = noticeOf(p, x, ch, r)
+	}
+	raw, err := flow.Encode(notices)
+	if err != nil {
+		e.log.Error("notices for durable middleware cannot be stored", "execution", ch.Execution, "error", err)
+		return
+	}
+	ch.Outbox = append(ch.Outbox, flow.Outgoing{ID: ch.Op + ".notices", Kind: flow.SendMiddleware, Data: raw})
+}
+
 // toldChild passes on the birth of a child.
 func (e *Engine) toldChild(ctx context.Context, ch *flow.Change) {
 	p, err := e.planFor(ctx, ch.Head.Workflow, ch.Head.Version)

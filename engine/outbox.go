@@ -30,6 +30,8 @@ func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoi
 		err = e.cancelChild(ctx, o)
 	case flow.SendAlert:
 		err = e.sendAlert(ctx, o)
+	case flow.SendMiddleware:
+		err = e.sendNotices(ctx, o)
 	default:
 		err = fmt.Errorf("nobody knows how to deliver %q; a newer version wrote it", o.Kind)
 	}
@@ -48,6 +50,21 @@ func (e *Engine) cancelChild(ctx context.Context, o flow.Outgoing) error {
 		return nil
 	}
 	return err
+}
+
+// sendNotices tells durable middleware what happened.
+func (e *Engine) sendNotices(ctx context.Context, o flow.Outgoing) error {
+	if e.cfg.Durable == nil {
+		return fmt.Errorf("no durable middleware is configured here; a process that has it delivers this")
+	}
+	var notices []flow.Notice
+	if err := json.Unmarshal(o.Data, &notices); err != nil {
+		return fmt.Errorf("reading the notices: %w", err)
+	}
+	for _, n := range notices {
+		e.cfg.Durable(ctx, n)
+	}
+	return nil
 }
 
 // sendAlert tells somebody that the retries of a node are used up. The id of

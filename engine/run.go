@@ -37,6 +37,30 @@ func (e *Engine) RunStep(ctx context.Context, d flow.Dispatch) error {
 	if c := x.Claims[d.Step]; c != "" && !strings.HasPrefix(c, lookNote) {
 		return nil // another process runs it; if that one dies, the sweeper finds out
 	}
+	if s.Deaths >= suspectDeaths {
+		return e.runSuspect(ctx, d)
+	}
+	return e.runStep(ctx, p, x, s, woke, d)
+}
+
+// runSuspect runs a step that workers died of, one such step at a time, if it is
+// still wanted when its turn comes.
+func (e *Engine) runSuspect(ctx context.Context, d flow.Dispatch) error {
+	select {
+	case e.suspect <- struct{}{}:
+		defer func() { <-e.suspect }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	p, x, err := e.loadStep(ctx, d)
+	if err != nil {
+		return wrap("running a step of", d.Execution, err)
+	}
+	s := x.Steps[d.Step]
+	woke, ok := runnable(x, s, d.Token)
+	if !ok {
+		return nil
+	}
 	return e.runStep(ctx, p, x, s, woke, d)
 }
 
@@ -78,14 +102,6 @@ func runnable(x *flow.Execution, s *flow.Step, token string) (woke string, ok bo
 
 // runStep runs the node and has its outcome judged.
 func (e *Engine) runStep(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, woke string, d flow.Dispatch) error {
-	if s.Deaths >= suspectDeaths {
-		select { // one suspect at a time
-		case e.suspect <- struct{}{}:
-			defer func() { <-e.suspect }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	n := p.Nodes[s.ID.Node]
 	attempt := s.Attempt
 	if woke != "" && s.Wait.Type == flow.Retry {

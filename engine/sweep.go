@@ -218,7 +218,7 @@ func hint(p *compiled, x *flow.Execution, s *flow.Step) flow.Dispatch {
 	}
 	return flow.Dispatch{
 		Kind: kind, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: p.ref,
-		Queue: p.Nodes[s.ID.Node].Settings.Queue, First: true, Trace: s.Trace,
+		First: true, Trace: s.Trace,
 	}
 }
 

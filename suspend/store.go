@@ -80,6 +80,32 @@ var (
 	eventTakeScript   = redis.NewScript(eventTakeLua)
 )
 
+// partitionsKey holds how many partitions the store was ever used with.
+const partitionsKey = "prana:partitions"
+
+// growScript raises the number of partitions and gives what stands.
+//
+// KEYS[1] the number; ARGV[1] the number that is wanted at least
+var growScript = redis.NewScript(`
+local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
+if seen >= tonumber(ARGV[1]) then
+  return seen
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return tonumber(ARGV[1])`)
+
+// Grow tells how many partitions exist: n, or more when the store was ever used
+// with more. Those must still be served and swept, whatever is configured now.
+// The store lists all of them from then on; call it before anything else.
+func (s *Store) Grow(ctx context.Context, n int) (int, error) {
+	all, err := growScript.Run(ctx, s.redis, []string{partitionsKey}, max(1, n)).Int()
+	if err != nil {
+		return 0, trouble("counting the partitions", err)
+	}
+	s.partitions = all
+	return all, nil
+}
+
 // Ping tells whether Redis answers.
 func (s *Store) Ping(ctx context.Context) error {
 	return trouble("pinging Redis", s.redis.Ping(ctx).Err())

@@ -90,8 +90,6 @@ type Task struct {
 const (
 	SendAlert      = "alert"      // tell somebody that retries are used up
 	SendCancel     = "cancel"     // cancel another execution
-	SendResolve    = "resolve"    // end a wait of a parent in another partition
-	SendStart      = "start"      // create an execution in another partition
 	SendMiddleware = "middleware" // call a durable middleware
 )
 

@@ -9,26 +9,26 @@ import (
 // Notice is what a middleware is told: something happened to an execution.
 // Execution and Seq together name it, for whoever must count it once.
 type Notice struct {
-	Name      string // such as "node_completed"; see the constants of Record
-	Execution string
-	Workflow  string
-	Version   string
-	Node      string // key; empty for events of the whole execution
-	NodeType  string
-	Run       int
-	Attempt   int   // 0-based
-	Seq       int64 // 0 for node_starting, which is told before anything is stored
-	Time      time.Time
+	Name      string    `json:"name"` // such as "node_completed"; see the constants of Record
+	Execution string    `json:"execution_id"`
+	Workflow  string    `json:"workflow"`
+	Version   string    `json:"version"`
+	Node      string    `json:"node,omitempty"` // key; empty for events of the whole execution
+	NodeType  string    `json:"node_type,omitempty"`
+	Run       int       `json:"run_index"`
+	Attempt   int       `json:"attempt"` // 0-based
+	Seq       int64     `json:"seq"`     // 0 for node_starting, which is told before anything is stored
+	Time      time.Time `json:"time"`
 
-	SuspendType    string          // of suspensions and resumptions
-	SuspensionData json.RawMessage // of suspensions
-	Slept          time.Duration   // of resumptions: how long it was suspended
-	Took           time.Duration   // of attempts: how long it ran
-	ResumedBy      string
-	Port           string
-	Reason         string // of cancellations
-	Error          *Problem
-	ParentID       string
+	SuspendType    string          `json:"suspend_type,omitempty"`    // of suspensions and resumptions
+	SuspensionData json.RawMessage `json:"suspension_data,omitempty"` // of suspensions
+	Slept          time.Duration   `json:"slept,omitempty"`           // of resumptions: how long it was suspended
+	Took           time.Duration   `json:"took,omitempty"`            // of attempts: how long it ran
+	ResumedBy      string          `json:"resumed_by,omitempty"`
+	Port           string          `json:"port,omitempty"`
+	Reason         string          `json:"reason,omitempty"` // of cancellations
+	Error          *Problem        `json:"error,omitempty"`
+	ParentID       string          `json:"parent_execution_id,omitempty"`
 }
 
 // Next hands a notice to the rest of the chain.

@@ -12,7 +12,7 @@ import (
 type task struct {
 	dispatch flow.Dispatch
 	state    flow.TaskState // pending, scheduled or active
-	due      time.Time        // of an alarm
+	due      time.Time      // of an alarm
 }
 
 // Alarm is a task that becomes pending at a later time.

@@ -79,6 +79,8 @@ const (
 	CodeBadSetting = "BAD_SETTING"
 	// CodeNoTimeout (warning): a node waits for something that may never come, and nothing bounds the wait.
 	CodeNoTimeout = "NO_TIMEOUT"
+	// CodeQueueNotServed (warning): a node names a queue; its steps run in the partition's own queue all the same.
+	CodeQueueNotServed = "QUEUE_NOT_SERVED"
 	// CodeUnsafeRetry (warning): an HTTP request that is not idempotent is retried.
 	CodeUnsafeRetry = "UNSAFE_RETRY"
 	// CodeDeadTimeoutPort (warning): on_timeout names a port that leads nowhere, so a timeout is a node error.

@@ -28,7 +28,7 @@ var valuePromises = []promise{
 			id := w.create(suspend(s), func(c *flow.Change) {
 				c.Input = json.RawMessage(text)
 				c.Result = &flow.Value{Raw: json.RawMessage(text)}
-				c.Outbox = []flow.Outgoing{{ID: "a|b", Kind: flow.SendStart, To: "@\x00", Data: json.RawMessage(text)}}
+				c.Outbox = []flow.Outgoing{{ID: "a|b", Kind: flow.SendCancel, To: "@\x00", Data: json.RawMessage(text)}}
 			})
 			x := w.whole(id)
 			out, err := w.Store.Outbox(w.Context(), id)

@@ -289,6 +289,21 @@ func TestServerOutlastsTheLongestWait(t *testing.T) {
 	}
 }
 
+func TestMetricsAreBehindTheToken(t *testing.T) {
+	t.Parallel()
+	c := Config{Token: "sesame", Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })}
+	h := New(c)
+	for token, want := range map[string]int{"": http.StatusUnauthorized, "Bearer sesame": http.StatusTeapot} {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/metrics", nil)
+		r.Header.Set("Authorization", token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("with %q /metrics answers %d, want %d", token, w.Code, want)
+		}
+	}
+}
+
 func TestConsoleIsBehindTheToken(t *testing.T) {
 	t.Parallel()
 	c := config(newFake())

@@ -29,6 +29,8 @@ type Config struct {
 	Hooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.
 	Console http.Handler
+	// Metrics serves /metrics, behind the token; nil = there are none.
+	Metrics http.Handler
 	Logger  *slog.Logger // nil = none
 }
 

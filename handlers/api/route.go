@@ -40,6 +40,9 @@ func (a *api) mux(routes []route) *http.ServeMux {
 			mux.Handle(pattern, console)
 		}
 	}
+	if a.Metrics != nil {
+		mux.Handle("GET /metrics", a.guard.admit(a.Metrics))
+	}
 	return mux
 }
 

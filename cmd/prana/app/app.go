@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,27 +46,35 @@ type Options struct {
 	// Registry is the nodes there are; nil = the built-in ones.
 	Registry *node.Registry
 	// Middleware adds to the names that the configuration may use.
-	Middleware map[string]flow.Middleware
+	Middleware map[string]Middleware
+}
+
+// Middleware is a team's own middleware.
+type Middleware struct {
+	Call flow.Middleware
+	// Durable: it is told everything at least once, whatever dies in between, instead of at most once.
+	Durable bool
 }
 
 // App is a running process.
 type App struct {
-	o        Options
-	log      *slog.Logger
-	backend  *backend
-	client   redis.UniversalClient
-	store    *suspend.Store
-	waker    *tasks.Waker
-	tel      *telemetry.Telemetry
-	engine   *engine.Engine
-	worker   *worker.Worker
-	egress   *http.Client
-	console  *console.Console
-	server   *http.Server
-	url      string
-	failed   chan error
-	stopRun  context.CancelFunc
-	sweeping sync.WaitGroup
+	o          Options
+	log        *slog.Logger
+	partitions int // that exist; the configuration may name fewer
+	backend    *backend
+	client     redis.UniversalClient
+	store      *suspend.Store
+	waker      *tasks.Waker
+	tel        *telemetry.Telemetry
+	engine     *engine.Engine
+	worker     *worker.Worker
+	egress     *http.Client
+	console    *console.Console
+	server     *http.Server
+	url        string
+	failed     chan error
+	stopRun    context.CancelFunc
+	sweeping   sync.WaitGroup
 }
 
 // Start brings the parts up, in the order of their needs. After an error
@@ -99,6 +108,9 @@ func (a *App) openRedis(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
 		return fmt.Errorf("%s: %w", b.line, err)
 	}
+	if a.partitions, err = a.store.Grow(ctx, a.o.Config.Partitions); err != nil {
+		return err
+	}
 	a.waker = tasks.NewWaker(a.client, tasks.WakerOptions{Logger: a.log})
 	return nil
 }
@@ -111,7 +123,7 @@ func (a *App) makeEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	notify, err := a.middleware()
+	notify, durable, err := a.middleware()
 	if err != nil {
 		return err
 	}
@@ -120,7 +132,7 @@ func (a *App) makeEngine(ctx context.Context) error {
 		return err
 	}
 	a.egress = nodes.NewClient(nodes.Egress{AllowPrivate: a.o.Config.Egress.AllowsPrivate(a.o.Dev), AllowCIDRs: a.o.Config.Egress.Allow})
-	a.engine, err = engine.New(a.engineConfig(notify, counters))
+	a.engine, err = engine.New(a.engineConfig(notify, durable, counters))
 	return err
 }
 
@@ -131,12 +143,13 @@ func (a *App) registry() *node.Registry {
 	return node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: a.egress, MaxResponse: int64(a.o.Config.Limits.Response), Logger: a.log})...)
 }
 
-func (a *App) engineConfig(notify func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
+func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
 	c := a.o.Config
 	return engine.Config{
-		Store: a.store, Registry: a.registry(), Partitions: c.Partitions,
+		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions,
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
+		Durable:  durable,
 		Woken:    func(p int) { a.waker.Wake(tasks.QueueOf(p)) },
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
@@ -161,23 +174,34 @@ func alertOf(a config.Alert) *flow.Alert {
 	return &flow.Alert{Event: a.Event, URL: a.URL, Workflow: a.Workflow}
 }
 
-// middleware chains what the configuration names, in its order.
-func (a *App) middleware() (func(context.Context, flow.Notice), error) {
+// middleware chains what the configuration names, in its order: the durable ones apart, nil when there are none.
+func (a *App) middleware() (notify, durable func(context.Context, flow.Notice), err error) {
 	metrics, err := enginetelemetry.Metrics(a.tel.Meters)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known := enginetelemetry.Registry{
 		"logging": enginetelemetry.Logging(a.log), "metrics": metrics, "tracing": enginetelemetry.Tracing(),
 	}
 	for name, m := range a.o.Middleware {
-		known[name] = m
+		known[name] = m.Call
 	}
 	chosen, err := known.Select(a.o.Config.Middleware)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return enginetelemetry.Chain(a.log, chosen...), nil
+	var lasting []enginetelemetry.Named
+	chosen = slices.DeleteFunc(chosen, func(n enginetelemetry.Named) bool {
+		if a.o.Middleware[n.Name].Durable {
+			lasting = append(lasting, n)
+			return true
+		}
+		return false
+	})
+	if len(lasting) > 0 {
+		durable = enginetelemetry.Chain(a.log, lasting...)
+	}
+	return enginetelemetry.Chain(a.log, chosen...), durable, nil
 }
 
 func (a *App) startWorker(ctx context.Context) error {
@@ -187,8 +211,9 @@ func (a *App) startWorker(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopRun = cancel
 	a.sweeping.Go(func() { a.engine.Run(run) })
+	a.sweeping.Go(func() { a.keepQueues(run) })
 	c := a.o.Config.Worker
-	partitions := make([]int, a.o.Config.Partitions)
+	partitions := make([]int, a.partitions)
 	for i := range partitions {
 		partitions[i] = i
 	}
@@ -201,6 +226,28 @@ func (a *App) startWorker(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// queuesEvery is how often asynq is told again which queues there are: others may delete its list.
+const queuesEvery = 30 * time.Second
+
+func (a *App) keepQueues(ctx context.Context) {
+	names := []string{tasks.IntakeQueue}
+	for p := range a.partitions {
+		names = append(names, tasks.QueueOf(p))
+	}
+	tick := time.NewTicker(queuesEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := tasks.Ensure(ctx, a.client, names...); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "naming the queues to asynq failed; it is tried again", "error", err)
+			}
+		}
+	}
 }
 
 // Shutdown stops the parts in the reverse order: nothing new is taken, steps

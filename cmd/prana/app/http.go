@@ -84,14 +84,10 @@ func (a *App) handler() (http.Handler, error) {
 			return client
 		},
 	})
-	h := api.New(api.Config{
+	return api.New(api.Config{
 		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: nodeTypes(reg), Token: c.Token.Reveal(),
-		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Logger: a.log,
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/", h)
-	mux.Handle("GET /metrics", a.tel.MetricsHandler)
-	return mux, nil
+		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
+	}), nil
 }
 
 func (a *App) hooks() (http.Handler, error) {

@@ -16,7 +16,7 @@ func (sh *shell) cancelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel ID",
 		Short: "End an execution before its time",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes(1, 1),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			if err := c.Cancel(ctx, flow.CancelRequest{Execution: args[0], Reason: reason}); err != nil {
 				return err

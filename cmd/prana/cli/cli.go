@@ -4,7 +4,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 
@@ -26,12 +28,15 @@ type shell struct {
 	server  string // --server
 	config  string // --config
 	noColor bool
+
+	command string // the verb that was found, such as "prana event send"
 }
 
 func run(ctx context.Context, sh *shell, args []string) int {
 	root := sh.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	sh.command = cmd.CommandPath()
 	var f *failure
 	if err != nil && !errors.As(err, &f) { // what no verb said was said by the parser
 		err = mark(err, errUsage)
@@ -53,6 +58,19 @@ func verb(do func(ctx context.Context, args []string) error) func(*cobra.Command
 		return nil
 	}
 }
+
+// takes bounds the number of arguments.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if least <= len(args) && len(args) <= most {
+			return nil
+		}
+		return fmt.Errorf("%d arguments; it is used like this: %s", len(args), cmd.UseLine())
+	}
+}
+
+// many is as many arguments as a verb without a bound takes.
+const many = math.MaxInt
 
 func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{

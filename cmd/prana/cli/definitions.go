@@ -35,7 +35,7 @@ func (sh *shell) readSource(file string) (source, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return source{}, invalidf("cannot be read: %w", err)
+		return source{}, invalidf("%w", err)
 	case info.IsDir():
 		return source{}, usagef("%s is a directory; name the files in it", file)
 	case info.Size() > maxSource:
@@ -43,7 +43,7 @@ func (sh *shell) readSource(file string) (source, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return source{}, invalidf("cannot be read: %w", err)
+		return source{}, invalidf("%w", err)
 	}
 	return source{file, text}, nil
 }
@@ -61,7 +61,7 @@ func isDefinition(file string) bool {
 func (sh *shell) readDir(dir string) ([]source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, invalidf("cannot be read: %w", err)
+		return nil, invalidf("%w", err)
 	}
 	var found []source
 	for _, e := range entries {

@@ -15,7 +15,7 @@ func (sh *shell) delaysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delays",
 		Short: "List delays by the time they end",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
 			return sh.delays(ctx, c, f)
 		})),

@@ -18,7 +18,7 @@ func (sh *shell) demoCommand() *cobra.Command {
 		Short: "Watch the five suspension patterns run live, and survive the kill of their worker",
 		Long: "Watch the five suspension patterns run live, and survive the kill of their worker. It stays up with API and console\n" +
 			"when stdin and stdout are terminals; otherwise it ends like --once, with a temporary data directory.",
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 	}
 	g := overrides(cmd).listening()
 	cmd.Flags().BoolVar(&once, "once", false, "end when all is done")

@@ -20,7 +20,7 @@ func (sh *shell) deployCommand() *cobra.Command {
 		Short: "Publish definitions",
 		Long: "Publish definitions: of a directory, every .yaml, .yml and .json file that has nodes. What was published\n" +
 			"before with the same content stays as it is. Files with errors are told and the others published.",
-		Args: cobra.MinimumNArgs(1),
+		Args: takes(1, many),
 		RunE: verb(sh.asking(sh.deploy)),
 	}
 }

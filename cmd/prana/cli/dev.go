@@ -19,7 +19,7 @@ func (sh *shell) devCommand() *cobra.Command {
 		Short: "Server and worker in one process; publishes the definitions of DIR whenever they change",
 		Long: "Server and worker in one process, for developing. Without --redis its data is in .prana (--data-dir), kept by a\n" +
 			"redis-server found on PATH; without one, in memory. DIR is the current directory unless given.",
-		Args: cobra.MaximumNArgs(1),
+		Args: takes(0, 1),
 	}
 	g := overrides(cmd).listening()
 	cmd.RunE = verb(func(ctx context.Context, args []string) error {

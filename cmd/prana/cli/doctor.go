@@ -12,7 +12,7 @@ func (sh *shell) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check Redis, its settings, and what the engine keeps there",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 	}
 	g := overrides(cmd)
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error { return sh.doctor(ctx, g) })

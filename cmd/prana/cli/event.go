@@ -32,7 +32,7 @@ func (sh *shell) eventSendCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send TYPE",
 		Short: "Publish an event to everything that waits for it",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes(1, 1),
 	}
 	cmd.RunE = verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
 		data, err := in.read(sh.stdin)

@@ -110,18 +110,9 @@ func (sh *shell) report(err error) int {
 		return code
 	}
 	sh.diagnostics(err)
-	sh.note("prana: %s", message(err))
+	sh.note("prana: %s", err)
 	sh.hints(err, code)
 	return code
-}
-
-// message is the text without the code in front, which is for programs.
-func message(err error) string {
-	var answer *client.Error
-	if errors.As(err, &answer) && errors.Is(err, flow.ErrInvalid) && len(answer.Diagnostics) > 0 {
-		return answer.Problem.Message
-	}
-	return err.Error()
 }
 
 // diagnostics prints those of a definition that the server refused.
@@ -152,7 +143,7 @@ func (sh *shell) hints(err error, code int) {
 	case code == 7:
 		sh.note("  set PRANA_TOKEN to the token of the server")
 	case code == 2 && !badConfig(err):
-		sh.note("  `prana help` tells how it is used")
+		sh.note("  `%s --help` tells how it is used", sh.command)
 	}
 }
 

@@ -20,7 +20,7 @@ func (sh *shell) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List executions, newest first",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
 			return sh.list(ctx, c, f)
 		})),

@@ -14,7 +14,7 @@ func (sh *shell) relationsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "relations",
 		Short: "List parents and their children",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
 			return sh.relations(ctx, c, f)
 		})),

@@ -21,7 +21,7 @@ func (sh *shell) resumeCommand() *cobra.Command {
 		Short: "End a wait by hand",
 		Long: "End a wait by hand, with data that becomes the output of the node. Given an execution, it is the only wait of it,\n" +
 			"or that of --node; `prana suspended` lists the names of waits.",
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			data, err := in.read(sh.stdin)
 			if err != nil {

@@ -33,7 +33,7 @@ func (sh *shell) runCommand() *cobra.Command {
 		Long: "Start an execution of a published workflow, or of a file, which is published first.\n\n" +
 			"With --wait the exit code tells how it ended. Ctrl-C detaches; the execution goes on.",
 		Example: "  prana run order.yaml -i order_id:=42 --wait -o json",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1, 1),
 		RunE:    verb(func(ctx context.Context, args []string) error { return sh.run(ctx, args[0], f) }),
 	}
 	f.in.flags(cmd, "input-json")

@@ -12,7 +12,7 @@ func (sh *shell) serverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the API and the console; steps are run by workers",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 	}
 	g := overrides(cmd).listening()
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error { return sh.serveAPI(ctx, g) })

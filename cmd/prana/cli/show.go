@@ -16,7 +16,7 @@ func (sh *shell) showCommand() *cobra.Command {
 		Use:   "show ID",
 		Short: "Show an execution: what ran, what waits, what came out",
 		Long:  "Show an execution. With -o json, everything about it: each run of each node with input, output, error, attempts and times.",
-		Args:  cobra.ExactArgs(1),
+		Args:  takes(1, 1),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.Show(ctx, args[0])
 			if err != nil {

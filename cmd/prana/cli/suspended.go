@@ -15,7 +15,7 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "suspended",
 		Short: "List what waits, and for what",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
 			return sh.suspended(ctx, c, f)
 		})),

@@ -14,7 +14,7 @@ func (sh *shell) validateCommand() *cobra.Command {
 		Use:   "validate FILE...",
 		Short: "Diagnose definitions; needs no server",
 		Long:  "Diagnose definitions against the node types of this binary. FILE may be - for stdin. Exit code 3 when one has errors.",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  takes(1, many),
 		RunE:  verb(sh.validate),
 	}
 }

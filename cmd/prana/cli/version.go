@@ -22,7 +22,7 @@ func (sh *shell) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: verb(func(context.Context, []string) error {
 			b := thisBuild()
 			return sh.print(b, func() {

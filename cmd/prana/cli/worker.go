@@ -14,7 +14,7 @@ func (sh *shell) workerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Run steps, timers and the sweeper",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 	}
 	g := overrides(cmd)
 	g.flag("concurrency", "worker.concurrency", "how many steps run at once (default 16)")

@@ -71,6 +71,9 @@ func (d *Demo) startApp(ctx context.Context) error {
 	}
 	d.say("", "API and console at %s", d.app.URL())
 	d.say("", "%s", d.app.Redis())
+	if d.dir != "" {
+		d.say("", "the data directory is temporary: it goes with this demo")
+	}
 	return nil
 }
 

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"testing"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+func TestResume(t *testing.T) {
+	t.Parallel()
+	id := flow.NewExecutionID(0)
+	suspension := id + ":1.0:1"
+	done := wire.Resumed{ExecutionID: id, SuspensionID: suspension, Node: "w"}
+	for _, c := range []struct {
+		args       []string
+		line, body string
+	}{
+		{[]string{id, "--node", "w", "-i", "ok:=true"}, "POST /v1/executions/" + id + ":resume", `{"node":"w","data":{"ok":true}}`},
+		{[]string{id, "--data", "[1]", "--id", "k"}, "POST /v1/executions/" + id + ":resume", `{"data":[1],"id":"k"}`},
+		{[]string{suspension, "--data", `{"a":1}`, "-i", "b=2"}, "POST /v1/suspensions/" + suspension + ":resume", `{"data":{"a":1,"b":"2"}}`},
+	} {
+		f := newFake(t, map[string]any{c.line: done})
+		prana(t, f.url, append([]string{"resume"}, c.args...)...).wants(t, 0, "resumed "+id+" at node w", "")
+		seen := f.only(t)
+		if seen.line != c.line {
+			t.Errorf("asked %s, want %s", seen.line, c.line)
+		}
+		same(t, seen.body, c.body)
+	}
+	prana(t, "", "resume", suspension, "--node", "w").wants(t, 2, "", "--node")
+}
+
+func TestEventSend(t *testing.T) {
+	t.Parallel()
+	res := flow.PublishResult{ID: "e1", Matched: 1, Executions: []string{"x1"}}
+	for _, c := range []struct {
+		args []string
+		body string
+	}{
+		{[]string{"paid", "-i", "order:=7"}, `{"type":"paid","data":{"order":7}}`},
+		{[]string{"paid", "--id", "e1", "--ttl", "2s"}, `{"type":"paid","id":"e1","ttl_ms":2000}`},
+		{[]string{"paid", "--ttl", "0"}, `{"type":"paid","ttl_ms":0}`},
+	} {
+		f := newFake(t, map[string]any{"POST /v1/events": res})
+		prana(t, f.url, append([]string{"event", "send"}, c.args...)...).wants(t, 0, "event e1 matched 1\n  x1\n", "")
+		same(t, f.only(t).body, c.body)
+	}
+}
+
+func TestEventFromStdin(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/events": flow.PublishResult{ID: "e"}})
+	pranaWith(t, t.Context(), f.url, `{"a":1}`, "event", "send", "paid", "--data", "-").wants(t, 0, "", "")
+	same(t, f.only(t).body, `{"type":"paid","data":{"a":1}}`)
+}
+
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/executions/x1:cancel": wire.Accepted{ExecutionID: "x1"}})
+	prana(t, f.url, "cancel", "x1", "--reason", "no more", "-o", "json").wants(t, 0, `{"execution_id":"x1"}`, "")
+	same(t, f.only(t).body, `{"reason":"no more"}`)
+}
+
+func TestInput(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   input
+		want string
+		code int
+	}{
+		{input{}, "", 0},
+		{input{whole: "[1]"}, "[1]", 0},
+		{input{pieces: []string{"a=1", "b:=1", "c=x=y", "d="}}, `{"a":"1","b":1,"c":"x=y","d":""}`, 0},
+		{input{pieces: []string{"a=1"}, whole: `{"a":0,"z":9007199254740993}`}, `{"a":"1","z":9007199254740993}`, 0},
+		{input{pieces: []string{"a:=nope"}}, "", 3},
+		{input{whole: "{"}, "", 3},
+		{input{pieces: []string{"a"}}, "", 2},
+		{input{pieces: []string{"=a"}}, "", 2},
+		{input{pieces: []string{"a=1"}, whole: "[]"}, "", 2},
+	} {
+		got, err := c.in.read(nil)
+		if exitCode(err) != c.code || string(got) != c.want {
+			t.Errorf("%+v: got %s, %v; want %s, exit %d", c.in, got, err, c.want, c.code)
+		}
+	}
+}

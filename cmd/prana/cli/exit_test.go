@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+func TestErrorsOfTheServerHaveExitCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answer any
+		code   int
+		stderr string
+	}{
+		{flow.ErrInvalid, 3, "invalid"},
+		{flow.Problemf("invalid_query", "no"), 3, "invalid_query: no"},
+		{flow.ErrTooLarge, 3, ""},
+		{flow.NotFound("execution", "x"), 4, `there is no execution "x"`},
+		{flow.ErrConflict, 5, ""},
+		{flow.ErrGone, 5, ""},
+		{flow.ErrMismatch, 5, ""},
+		{&flow.Problem{Code: "conflict", Message: "m", Details: map[string]any{"winner": "event"}}, 5, `  winner: "event"`},
+		{flow.ErrUnavailable, 6, ""},
+		{wire.ErrUnauthorized, 7, "PRANA_TOKEN"},
+		{wire.ErrForbidden, 7, ""},
+		{flow.Problemf("internal", "oops"), 1, "oops"},
+		{nil, 1, "not as a Prana server does"},
+	} {
+		f := newFake(t, map[string]any{"GET /v1/executions/x": c.answer})
+		prana(t, f.url, "show", "x").wants(t, c.code, "", c.stderr)
+	}
+}
+
+func TestNoServer(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	away := f.url + "0" // a port that is no port, or nobody's
+	r := prana(t, "http://127.0.0.1:1", "list")
+	r.wants(t, 6, "", "prana dev")
+	if prana(t, away, "list").code == 0 {
+		t.Error("a server that is not there answered")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"evnt"}, {"event"}, {"event", "foo"}, {"event", "send"}, {"show"}, {"show", "a", "b"}, {"list", "x"},
+		{"list", "--nope"}, {"list", "-o", "xml"}, {"list", "--limit", "many"}, {"worker"}, {"run"},
+		{"run", "id", "-i", "noequals"}, {"run", "id", "--redis", "miniredis"}, {"validate"}, {"deploy"},
+		{"server", "--port", "minus"}, {"worker", "--redis", "nonsense"}, {"demo", "x"}, {"dev", "/does/not/exist"},
+		{"--server", "nonsense", "list"}, {"--config", "/does/not/exist.yaml", "list"},
+	} {
+		r := prana(t, "", args...)
+		if r.code != 2 || r.stdout != "" || r.stderr == "" {
+			t.Errorf("%v: exit %d, stdout %q, stderr %q; want 2, nothing, something", args, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+func TestHelpIsNoError(t *testing.T) {
+	t.Parallel()
+	prana(t, "").wants(t, 0, "Available Commands", "")
+	prana(t, "", "help", "run").wants(t, 0, "--input-json", "")
+	prana(t, "", "help", "exit-codes").wants(t, 0, " 130  interrupted", "")
+	prana(t, "", "version").wants(t, 0, "prana ", "")
+	prana(t, "", "version", "-o", "json").wants(t, 0, `"version":`, "")
+}
+
+// The codes are those of the contract, each once.
+func TestTableOfExits(t *testing.T) {
+	t.Parallel()
+	var codes []int
+	for _, e := range exits {
+		codes = append(codes, e.code)
+	}
+	slices.Sort(codes)
+	if want := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130}; !slices.Equal(codes, want) {
+		t.Errorf("the codes are %v, want %v", codes, want)
+	}
+}
+
+func TestEveryVerbIsExplained(t *testing.T) {
+	t.Parallel()
+	sh := &shell{}
+	for _, cmd := range sh.root().Commands() {
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: its short text is %q", cmd.Name(), cmd.Short)
+		}
+	}
+}
+
+func TestForeignAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<html>", http.StatusBadGateway)
+	})})
+	prana(t, f.url, "list").wants(t, 1, "", "502")
+}

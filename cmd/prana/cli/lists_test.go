@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"prana/engine/flow"
+)
+
+var (
+	noon  = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	later = noon.Add(1500 * time.Millisecond)
+)
+
+// table takes the spaces at the ends of lines away, and the indentation of the test.
+func trimmed(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String()
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	page := flow.Page[flow.Summary]{Cursor: "next", Items: []flow.Summary{
+		{ID: "x2", Workflow: "order", Status: flow.Suspended, CreatedAt: noon},
+		{ID: "x1", Workflow: "order", Status: flow.Failed, CreatedAt: noon, EndedAt: &later, Error: &flow.Problem{Code: "c", Message: "a\nb"}},
+	}}
+	f := newFake(t, map[string]any{"GET /v1/executions": page})
+	r := prana(t, f.url, "list", "--status", "failed", "--workflow", "order", "--limit", "2", "--cursor", "here")
+	r.wants(t, 0, "", "--cursor next")
+	if got, want := trimmed(r.stdout), trimmed(`
+		EXECUTION  WORKFLOW  STATUS     CREATED                   TOOK  ERROR
+		x2         order     suspended  2026-01-02T12:00:00.000Z
+		x1         order     failed     2026-01-02T12:00:00.000Z  1.5s  c: a b`); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := f.only(t).query.Encode(); got != "cursor=here&limit=2&status=failed&workflow=order" {
+		t.Errorf("asked with %s", got)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	page := flow.Page[flow.Relation]{Items: []flow.Relation{
+		{ParentID: "p", ChildID: "123", Type: "sub_workflow", Node: "yes: no", CreatedAt: noon},
+		{ParentID: "p", ChildID: "d", Type: "sub_workflow", CreatedAt: noon},
+	}}
+	f := newFake(t, map[string]any{"GET /v1/relations": page})
+	whole, _ := json.Marshal(page)
+	same(t, prana(t, f.url, "relations", "-o", "json").stdout, string(whole))
+	lines := strings.Split(strings.TrimSpace(prana(t, f.url, "relations", "-o", "jsonl").stdout), "\n")
+	first, _ := json.Marshal(page.Items[0])
+	if len(lines) != 2 {
+		t.Fatalf("got %d lines, want 2", len(lines))
+	}
+	same(t, lines[0], string(first))
+	want := `items:
+  - parent_execution_id: p
+    child_execution_id: "123"
+    relationship_type: sub_workflow
+    node: 'yes: no'
+    created_at: "2026-01-02T12:00:00Z"
+`
+	if got := prana(t, f.url, "relations", "-o", "yaml").stdout; !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestEmptyLists(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{
+		"GET /v1/executions": map[string]any{}, "GET /v1/suspensions": map[string]any{},
+		"GET /v1/delays": map[string]any{}, "GET /v1/relations": map[string]any{},
+	})
+	for _, verb := range []string{"list", "suspended", "delays", "relations"} {
+		r := prana(t, f.url, verb)
+		if r.code != 0 || r.stdout != "" || r.stderr == "" {
+			t.Errorf("%s of nothing: %+v", verb, r)
+		}
+		prana(t, f.url, verb, "-o", "json").wants(t, 0, `{"items":[]}`, "")
+	}
+}
+
+func TestSuspended(t *testing.T) {
+	t.Parallel()
+	page := flow.Page[flow.Suspension]{Items: []flow.Suspension{{
+		ID: "x:1.0:1", Workflow: "order", Node: "w", Type: flow.ExternalEvent, Data: json.RawMessage(`{"event_type":"paid"}`),
+		SuspendedAt: noon, TimeoutAt: &later,
+	}}}
+	f := newFake(t, map[string]any{"GET /v1/suspensions": page})
+	r := prana(t, f.url, "suspended", "--type", "external_event", "--event-type", "paid")
+	r.wants(t, 0, "waits for event paid, at most 1.5s", "")
+	if got := f.only(t).query.Encode(); got != "event_type=paid&type=external_event" {
+		t.Errorf("asked with %s", got)
+	}
+}
+
+func TestDelaysAndRelations(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{
+		"GET /v1/delays": flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: "x", Node: "nap", ResumeAt: later, Status: flow.DelayPending}}},
+		"GET /v1/relations": flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: "p", ChildID: "c"}}},
+	})
+	prana(t, f.url, "delays").wants(t, 0, "2026-01-02T12:00:01.500Z", "")
+	prana(t, f.url, "relations", "--parent", "p").wants(t, 0, "p ", "")
+	if got := f.asked()[1].query.Encode(); got != "parent_execution_id=p" {
+		t.Errorf("asked with %s", got)
+	}
+}
+
+func TestShow(t *testing.T) {
+	t.Parallel()
+	v := viewOf(flow.Suspended)
+	v.CreatedAt = noon
+	v.Nodes = []flow.NodeRun{
+		{
+			Node: "call", Type: "http.request", Status: flow.StepCompleted, Attempt: 1, Port: "main", CreatedAt: noon, StartedAt: &noon, EndedAt: &later,
+			Attempts: []flow.AttemptView{{Number: 0, StartedAt: &noon, EndedAt: later, Error: &flow.Problem{Code: "http_status", Message: "503"}}},
+		},
+		{Node: "nap", Status: flow.StepSuspended, RunIndex: 1, CreatedAt: later, Children: []string{"kid"}},
+	}
+	v.Suspensions = []flow.Suspension{{ID: "s", Node: "nap", RunIndex: 1, Type: "custom", SuspendedAt: later}}
+	f := newFake(t, map[string]any{"GET /v1/executions/x1": v})
+	got := trimmed(prana(t, f.url, "show", "x1").stdout)
+	want := trimmed(`
+		execution  x1
+		workflow   order v1
+		status     suspended
+		created    2026-01-02T12:00:00.000Z
+
+		NODE           STATUS     ATTEMPT  PORT  STARTED                   TOOK  WHAT
+		├─ call        completed  2        main  2026-01-02T12:00:00.000Z  1.5s
+		│  └─ attempt  failed     1              2026-01-02T12:00:00.000Z  1.5s  http_status: 503
+		└─ nap #2      suspended  1
+		   ├─ child                                                              kid
+		   └─ wait                               2026-01-02T12:00:01.500Z        waits (custom)`)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	raw, _ := json.Marshal(v)
+	same(t, prana(t, f.url, "show", "x1", "-o", "json").stdout, string(raw))
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
+)
+
+// started is the answer to a start.
+var started = flow.StartResult{ExecutionID: "x1", Workflow: "order", Version: "v1"}
+
+func viewOf(s flow.Status) *flow.View {
+	v := &flow.View{Summary: flow.Summary{ID: "x1", Workflow: "order", Version: "v1", Status: s}, Output: json.RawMessage("null")}
+	switch s {
+	case flow.Completed:
+		v.Output = json.RawMessage(`{"n":1}`)
+	case flow.Failed, flow.TimedOut:
+		v.Error = &flow.Problem{Code: "http_status", Message: "503", Node: "call"}
+	}
+	return v
+}
+
+func TestRunWaits(t *testing.T) {
+	t.Parallel()
+	for status, code := range map[flow.Status]int{flow.Completed: 0, flow.Failed: 1, flow.TimedOut: 1, flow.Cancelled: 9} {
+		f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(status)})
+		r := prana(t, f.url, "run", "order", "--wait", "-o", "json")
+		r.wants(t, code, `"status":"`+string(status)+`"`, "")
+	}
+}
+
+func TestRunPrintsTheResult(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Completed)})
+	r := prana(t, f.url, "run", "order", "--wait", "-o", "json", "-i", "name=Ada", "-i", "n:=[1]", "--id", "once")
+	want := `{"execution_id":"x1","workflow":"order","version":"v1","status":"completed","output":{"n":1},"error":null}` + "\n"
+	if r.stdout != want {
+		t.Errorf("got %s, want %s", r.stdout, want)
+	}
+	seen := f.asked()[0]
+	same(t, seen.body, `{"input":{"name":"Ada","n":[1]},"id":"once"}`)
+	if got := seen.header.Get("Authorization"); got != "Bearer sesame" {
+		t.Errorf("Authorization is %q", got)
+	}
+}
+
+func TestRunDoesNotWaitUnlessAsked(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Suspended)})
+	prana(t, f.url, "run", "order", "-o", "json").wants(t, 0, `"status":"suspended"`, "")
+}
+
+// blocking never answers a question that may wait, and the others at once.
+func blocking(asked chan<- struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Prefer") != "" {
+			asked <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		_ = json.NewEncoder(w).Encode(viewOf(flow.Suspended))
+	}
+}
+
+func TestRunGivesUpWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": blocking(make(chan struct{}, 1))})
+	r := prana(t, f.url, "run", "order", "--wait", "--timeout", "20ms", "-o", "json")
+	r.wants(t, 8, `"status":"suspended"`, "the execution goes on")
+}
+
+func TestInterruptDetaches(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": blocking(asked)})
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		interrupt()
+	}()
+	r := pranaWith(t, ctx, f.url, "", "run", "order", "--wait")
+	r.wants(t, 130, "", "prana show x1")
+	for _, q := range f.asked() {
+		if q.line == "POST /v1/executions/x1:cancel" {
+			t.Error("an interrupt must not cancel the execution")
+		}
+	}
+}
+
+func TestRunFollows(t *testing.T) {
+	t.Parallel()
+	v := viewOf(flow.Completed)
+	v.Nodes = []flow.NodeRun{{Node: "call", Type: "http.request", Status: flow.StepCompleted, Attempt: 2}}
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": v})
+	prana(t, f.url, "run", "order", "--follow").wants(t, 0, "completed", "call: completed at attempt 3\ncompleted\n")
+}
+
+func TestRunPublishesAFile(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{
+		"POST /v1/workflows":                  wire.Deployed{ID: "order", Version: "v1", Created: true},
+		"POST /v1/workflows/order/executions": started,
+		"GET /v1/executions/x1":               viewOf(flow.Running),
+	})
+	prana(t, f.url, "run", filepath.Join("testdata", "good.yaml")).wants(t, 0, "x1", "")
+	seen := f.asked()
+	same(t, seen[1].body, `{"version":"v1"}`)
+}
+
+func TestRunTellsTheDiagnosticsOfTheServer(t *testing.T) {
+	t.Parallel()
+	d := json.RawMessage(`{"severity":"error","code":"UNKNOWN_TYPE","message":"there is no type x","file":"a.yaml","line":3,"column":11,"excerpt":"    type: x"}`)
+	f := newFake(t, map[string]any{"POST /v1/workflows": wire.Undefinable([]json.RawMessage{d})})
+	r := prana(t, f.url, "run", filepath.Join("testdata", "good.yaml"))
+	r.wants(t, 3, "", "a.yaml:3:11 error UNKNOWN_TYPE there is no type x\n        type: x\n              ^\n")
+}
+
+func TestRunWithoutServer(t *testing.T) {
+	t.Parallel()
+	r := prana(t, "http://127.0.0.1:1", "run", "order")
+	r.wants(t, 6, "", "prana dev")
+	r.wants(t, 6, "", "--embedded")
+}
+
+func TestRunOfAFileThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	prana(t, "", "run", "nope.yaml").wants(t, 3, "", "nope.yaml")
+}
+
+func TestRunEmbedded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r := pranaWith(t, ctx, "", "", "run", "--embedded", "--redis", "miniredis", filepath.Join("testdata", "good.yaml"), "-i", "name=Ada", "-o", "json")
+	r.wants(t, 0, `"status":"completed","output":{"hello":"Ada"}`, "")
+}
