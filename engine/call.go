@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"maps"
+
+	"prana/engine/eval"
+	"prana/engine/flow"
+	"prana/engine/node"
+	"prana/engine/plan"
+)
+
+// call prepares what the node is given.
+func (e *Engine) call(p *compiled, x *flow.Execution, s *flow.Step, woke string, attempt int) (*node.Call, error) {
+	sc := newScope(p, x, nil)
+	inputs, err := sc.inputs(s)
+	if err != nil {
+		return nil, err
+	}
+	n := p.Nodes[s.ID.Node]
+	env := sc.stepEnv(s, inputs, attempt)
+	e.outside(env, n)
+	params, err := n.Params(env)
+	if err != nil {
+		return nil, err
+	}
+	lazyText(params, n, p.Workflow.Nodes[n.Index].Params)
+	c := &node.Call{
+		Execution: x.ID, Workflow: x.Workflow, Node: n.Key, Run: s.ID.Run, Attempt: attempt, Key: idempotencyKey(x.ID, s.ID),
+		Params: params, Input: inputs[flow.PortMain], Inputs: inputs, Now: x.Now,
+		Logger: e.log.With("execution", x.ID, "workflow", x.Workflow, "node", n.Key),
+		Eval: func(field string, extra map[string]any) (any, error) {
+			return n.EvalLazy(field, with(env, extra))
+		},
+	}
+	c.Resume, err = resumeOf(sc, s, woke)
+	return c, err
+}
+
+// lazyText gives a node its lazy fields as they are written, to show them.
+func lazyText(params map[string]any, n *plan.Node, raw map[string]any) {
+	for _, f := range n.Type.Fields {
+		if v, ok := raw[f.Name]; ok && f.Lazy {
+			params[f.Name] = v
+		}
+	}
+}
+
+// with adds roots to an environment.
+func with(env eval.Env, extra map[string]any) eval.Env {
+	all := maps.Clone(env)
+	maps.Copy(all, extra)
+	return all
+}
+
+// idempotencyKey is the same on every attempt and redelivery of a step.
+func idempotencyKey(execution string, id flow.StepID) string {
+	return execution + "-" + id.String()
+}
+
+// outside adds what expressions may read of the process.
+func (e *Engine) outside(env eval.Env, n *plan.Node) {
+	vars, secrets := map[string]any{}, map[string]any{}
+	for _, name := range n.Needs.Env {
+		if e.cfg.Env != nil {
+			vars[name] = e.cfg.Env(name)
+		}
+	}
+	for _, name := range n.Needs.Secrets {
+		if e.cfg.Secrets == nil {
+			continue
+		}
+		if v, ok := e.cfg.Secrets(name); ok {
+			secrets[name] = v
+		}
+	}
+	env["env"], env["secrets"] = vars, secrets
+}
+
+// resumeOf tells the node how its wait ended; nil on the first turn of an attempt.
+func resumeOf(sc *scope, s *flow.Step, woke string) (*node.Resume, error) {
+	if woke != "" {
+		if s.Wait.Type == flow.Retry {
+			return nil, nil
+		}
+		return &node.Resume{By: woke, Wait: s.Wait.Data, Since: s.Wait.Since}, nil
+	}
+	if s.Resumed == nil {
+		return nil, nil
+	}
+	data, err := sc.value(flow.ResumeRef(s.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &node.Resume{By: s.Resumed.By, Data: data, Error: s.Resumed.Error, Wait: s.Resumed.Wait, Since: s.Resumed.Since}, nil
+}

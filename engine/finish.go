@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+
+	"prana/engine/eval"
+	"prana/engine/flow"
+)
+
+// settle fires joins that nothing more can reach, and finds the status.
+func (t *transition) settle() error {
+	if t.x.Status.Terminal() || t.x.Status == flow.Quarantined {
+		return nil
+	}
+	t.settleJoins()
+	if err := t.next(); err != nil {
+		return err
+	}
+	if len(t.x.Live) == 0 {
+		return t.finish()
+	}
+	if s := t.awake(); s != t.x.Status && t.x.Status != flow.Pending {
+		t.x.Status = s
+		if s == flow.Suspended {
+			t.record(flow.ExecutionSuspended, nil)
+		}
+	}
+	return nil
+}
+
+// awake tells running from suspended.
+func (t *transition) awake() flow.Status {
+	for _, l := range t.x.Live {
+		if l.Pending > 0 {
+			return flow.Running
+		}
+	}
+	return flow.Suspended
+}
+
+// next dispatches the next step of a sequential execution once nothing else moves:
+// the deepest first, and among those activated together the first declared.
+func (t *transition) next() error {
+	live := 0
+	for _, l := range t.x.Live {
+		live += l.Pending + l.Suspended
+	}
+	n := len(t.x.Ready)
+	if n == 0 || live != n {
+		return nil
+	}
+	s := t.x.Steps[t.x.Ready[n-1]]
+	if s == nil {
+		return errNeedAll
+	}
+	t.x.Ready = t.x.Ready[:n-1]
+	t.dispatch(s, flow.KindStep)
+	return nil
+}
+
+// finish ends an execution in which nothing is left to do.
+func (t *transition) finish() error {
+	v, p, err := t.result()
+	if err != nil {
+		return err
+	}
+	if p != nil {
+		t.ch.Error = p
+		t.x.Status, t.ch.Ended = flow.Failed, true
+		t.recordReason(flow.ExecutionFailed, p.Message)
+		return nil
+	}
+	t.ch.Result = v
+	t.x.Status, t.ch.Ended = flow.Completed, true
+	t.record(flow.ExecutionCompleted, nil)
+	return nil
+}
+
+// result is the workflow's output, else what the one node left that ended the
+// execution, else node -> output.
+func (t *transition) result() (*flow.Value, *flow.Problem, error) {
+	if t.plan.Output == nil && len(t.x.Ends) == 1 {
+		for n, run := range t.x.Ends {
+			return &flow.Value{Same: flow.OutputRef(flow.StepID{Node: n, Run: run})}, nil, nil
+		}
+	}
+	if !t.x.Whole {
+		return nil, nil, errNeedAll
+	}
+	v, err := t.output()
+	if err != nil {
+		return nil, flow.AsProblem(err), nil
+	}
+	raw, err := flow.Encode(v)
+	if err != nil {
+		return nil, flow.Problemf("invalid_output", "the output of the workflow is not JSON: %v", err), nil
+	}
+	if p := tooLarge("the output of the workflow", raw, t.limits.Payload); p != nil {
+		return nil, p, nil
+	}
+	return &flow.Value{Raw: raw}, nil, nil
+}
+
+func (t *transition) output() (any, error) {
+	if t.plan.Output != nil {
+		v, err := t.plan.Output.Eval(newScope(t.plan, t.x, t.ch.Values).env())
+		var ee *eval.Error
+		if errors.As(err, &ee) {
+			return nil, &flow.Problem{Code: "expression_error", Message: "the output of the workflow: " + ee.Error(), Permanent: true}
+		}
+		return v, err
+	}
+	all := map[string]any{}
+	sc := newScope(t.plan, t.x, t.ch.Values)
+	for n, run := range t.x.Ends {
+		v, err := sc.value(flow.OutputRef(flow.StepID{Node: n, Run: run}))
+		if err != nil {
+			return nil, err
+		}
+		all[t.plan.Nodes[n].Key] = v
+	}
+	return all, nil
+}
+
+// end ends the execution before its time: every live step is withdrawn.
+func (t *transition) end(status flow.Status, reason string) {
+	for _, s := range t.liveSteps() {
+		t.withdraw(s)
+	}
+	t.x.Status, t.ch.Ended = status, true
+	t.x.Live, t.x.Joins, t.x.Ready = map[int]flow.Live{}, nil, nil
+	name := flow.ExecutionFailed
+	if status == flow.Cancelled {
+		name = flow.WorkflowCancelled
+	}
+	t.recordReason(name, reason)
+}
+
+// withdraw cancels a live step with everything that could wake it.
+func (t *transition) withdraw(s *flow.Step) {
+	if w := s.Wait; w != nil {
+		id := flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn}
+		closed := flow.Closed{ID: id, Type: w.Type, Event: w.Event}
+		if w.Timer {
+			closed.Alarm = t.alarm(s)
+		}
+		t.ch.Closed = append(t.ch.Closed, closed)
+		if w.Child != "" {
+			t.send(flow.SendCancel, w.Child, []byte(`"parent"`))
+		}
+	}
+	s.Status, s.Wait, s.Token = flow.StepCancelled, nil, flow.NewToken()
+	t.write(s)
+}
+
+// liveSteps lists what still lives, in the order of nodes and runs.
+func (t *transition) liveSteps() []*flow.Step {
+	var live []*flow.Step
+	for _, s := range t.x.Steps {
+		if s.Status.Live() || s.Status == flow.StepQuarantined {
+			live = append(live, s)
+		}
+	}
+	slices.SortFunc(live, func(a, b *flow.Step) int { return compareSteps(a.ID, b.ID) })
+	return live
+}
+
+func compareSteps(a, b flow.StepID) int {
+	if a.Node != b.Node {
+		return a.Node - b.Node
+	}
+	return a.Run - b.Run
+}

@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// wake ends the wait of a step. Who does it from outside also withdraws the alarm.
+func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
+	w := s.Wait
+	id := flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn}
+	closed := flow.Closed{ID: id, Type: w.Type, Event: w.Event}
+	if w.Timer && outside {
+		closed.Alarm = t.alarm(s)
+	}
+	t.ch.Closed = append(t.ch.Closed, closed)
+	if w.Child != "" && f.by != flow.ByChild {
+		t.send(flow.SendCancel, w.Child, []byte(`"`+f.by+`"`))
+	}
+	s.Resumed = &flow.Resumption{By: f.by, Turn: s.Turn, Op: t.ch.Op, Event: f.event, Error: f.err, Wait: w.Data, Since: w.Since}
+	if w.Type == flow.Retry {
+		s.Attempt++
+		s.Resumed, s.StartedAt = nil, time.Time{}
+	}
+	if !w.Held {
+		t.shift(s.ID.Node, +1, -1)
+	}
+	s.Wait, s.Status = nil, flow.StepPending
+	t.write(s)
+	switch t.x.Status {
+	case flow.Pending: // its start was planned for now: nothing was resumed
+		t.x.Status = flow.Running
+		return
+	case flow.Suspended:
+		t.x.Status = flow.Running
+		t.record(flow.ExecutionResumed, nil)
+	}
+	t.recordWait(flow.NodeResumed, s, w)
+	if f.by == flow.ByTimeout {
+		t.recordWait(flow.NodeTimedOut, s, w)
+	}
+}
+
+func (t *transition) alarm(s *flow.Step) *flow.Dispatch {
+	return &flow.Dispatch{Kind: flow.KindResume, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref}
+}
+
+// suspend puts a step to sleep.
+func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
+	s.Turn++
+	s.Token, s.Status, s.Wait = flow.NewToken(), flow.StepSuspended, w
+	if !w.Held {
+		t.shift(s.ID.Node, -1, +1)
+	}
+	t.write(s)
+	t.ch.Opened = append(t.ch.Opened, flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn})
+	if w.Timer {
+		d := *t.alarm(s)
+		d.In, d.Trace, d.First = w.In, s.Trace, true
+		t.ch.Dispatch = append(t.ch.Dispatch, d)
+	}
+	t.recordWait(flow.NodeSuspended, s, w)
+}
+
+// complete ends a step well: what it leaves goes over every connection of the port.
+func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
+	s.Status, s.Port = flow.StepCompleted, port
+	ref := flow.OutputRef(s.ID)
+	t.ch.Values[ref] = v
+	t.shift(s.ID.Node, -1, 0)
+	t.write(s)
+	st := t.x.Nodes[s.ID.Node]
+	st.Last = s.ID.Run
+	t.setNode(s.ID.Node, st)
+	t.record(flow.NodeCompleted, s)
+	edges := t.plan.Nodes[s.ID.Node].Out[port]
+	if len(edges) == 0 {
+		t.endPath(s)
+	}
+	ready := len(t.x.Ready)
+	for _, e := range edges {
+		t.arrive(e, ref)
+	}
+	slices.Reverse(t.x.Ready[ready:]) // the last is next: the first declared
+	return nil
+}
+
+// endPath notes that a path ended at the step.
+func (t *transition) endPath(s *flow.Step) {
+	if t.x.Ends == nil {
+		t.x.Ends = map[int]int{}
+	}
+	t.x.Ends[s.ID.Node] = s.ID.Run
+}
+
+// activate makes a new run of a node.
+func (t *transition) activate(n int, arrived []flow.Arrival) {
+	st, known := t.x.Nodes[n]
+	if !known {
+		st.Last = -1
+	}
+	s := &flow.Step{ID: flow.StepID{Node: n, Run: st.Runs}, Status: flow.StepPending, Token: flow.NewToken(), Inputs: arrived, Trace: t.span}
+	st.Runs++
+	t.setNode(n, st)
+	t.x.Steps[s.ID] = s
+	t.shift(n, +1, 0)
+	t.write(s)
+	if t.plan.Workflow.Mode == flow.Sequential {
+		t.x.Ready = append(t.x.Ready, s.ID)
+		return
+	}
+	t.dispatch(s, flow.KindStep)
+}
+
+// dispatch asks for a task for the step, unless this change has its fill: the
+// due index then brings the step up at once.
+func (t *transition) dispatch(s *flow.Step, kind string) {
+	t.write(s)
+	if len(t.ch.Dispatch) >= flow.MaxDispatch {
+		return
+	}
+	t.ch.Dispatch = append(t.ch.Dispatch, flow.Dispatch{
+		Kind: kind, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref,
+		First: true, Trace: s.Trace,
+	})
+}
+
+// write notes that the step is to be stored. Stamps of its last state are cleared.
+func (t *transition) write(s *flow.Step) {
+	if !slices.Contains(t.ch.Steps, s) {
+		t.ch.Steps = append(t.ch.Steps, s)
+	}
+}
+
+func (t *transition) setNode(n int, st flow.NodeState) {
+	t.x.Nodes[n] = st
+	t.ch.Nodes[n] = st
+}
+
+func (t *transition) setState(key string, raw []byte) {
+	if t.ch.State == nil {
+		t.ch.State = map[string]json.RawMessage{}
+	}
+	t.ch.State[key] = raw
+}
+
+// shift moves the counts of a node's live steps.
+func (t *transition) shift(n, pending, suspended int) {
+	l := t.x.Live[n]
+	l.Pending += pending
+	l.Suspended += suspended
+	if l == (flow.Live{}) {
+		delete(t.x.Live, n)
+		return
+	}
+	t.x.Live[n] = l
+}
+
+func (t *transition) connected(n int, port string) bool {
+	return len(t.plan.Nodes[n].Out[port]) > 0
+}
+
+func (t *transition) key(s *flow.Step) string { return t.plan.Nodes[s.ID.Node].Key }
+
+// count bounds the life of an execution.
+func (t *transition) count() *flow.Problem {
+	t.x.Transitions++
+	if t.limits.Transitions == 0 || t.x.Transitions <= t.limits.Transitions {
+		return nil
+	}
+	return flow.Problemf("too_many_transitions", "the execution took more than %d steps; look for a loop that never ends, or raise limits.transitions", t.limits.Transitions)
+}

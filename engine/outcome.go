@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"prana/engine/flow"
+	"prana/engine/node"
+	"prana/engine/plan"
+)
+
+// outcome turns what a node gave into what is stored, within its bounds.
+func (e *Engine) outcome(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, o node.Outcome) (outcome, []*flow.Change, error) {
+	n := p.Nodes[s.ID.Node]
+	children, ids, err := e.bear(ctx, x, s, o)
+	if err != nil {
+		return outcome{}, nil, err
+	}
+	out := outcome{children: ids}
+	if o.Suspend != nil {
+		out.wait, err = e.wait(o, ids)
+		return out, children, err
+	}
+	if o.Output == nil && len(ids) == 1 {
+		o.Output = map[string]any{"execution_id": ids[0]}
+	}
+	if out.port, err = leavingPort(p, n, o.Port); err != nil {
+		return outcome{}, nil, err
+	}
+	out.timeout = o.Timeout
+	if out.state, err = e.stateOf(o.State); err != nil {
+		return outcome{}, nil, err
+	}
+	out.value, err = e.valueOf(s, o)
+	return out, children, err
+}
+
+// leavingPort checks that the type declares the port.
+func leavingPort(p *compiled, n *plan.Node, port string) (string, error) {
+	declared := n.Type.OutputPorts(p.Workflow.Nodes[n.Index].Params)
+	if port == "" && len(declared) > 0 {
+		return declared[0], nil
+	}
+	for _, d := range declared {
+		if d == port || d == "*" {
+			return port, nil
+		}
+	}
+	return "", &flow.Problem{Code: "invalid_port", Message: fmt.Sprintf("node type %s left by port %q, which it does not declare (%s)", n.Type.Name, port, strings.Join(declared, ", ")), Permanent: true}
+}
+
+// valueOf gives the output. What only passes through is stored as a reference.
+func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
+	if o.PassResume && s.Resumed != nil {
+		return flow.Value{Same: flow.ResumeRef(s.ID)}, nil
+	}
+	if o.PassInput {
+		for i := len(s.Inputs) - 1; i >= 0; i-- {
+			if s.Inputs[i].Port == flow.PortMain {
+				return flow.Value{Same: s.Inputs[i].Ref}, nil
+			}
+		}
+		return flow.Value{Raw: json.RawMessage("null")}, nil
+	}
+	raw, err := flow.Encode(o.Output)
+	if err != nil {
+		return flow.Value{}, &flow.Problem{Code: "invalid_output", Message: "the output is not JSON: " + err.Error(), Permanent: true}
+	}
+	if p := tooLarge("the output", raw, e.limits.Payload); p != nil {
+		return flow.Value{}, p
+	}
+	return flow.Value{Raw: raw}, nil
+}
+
+func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, error) {
+	var out map[string]json.RawMessage
+	for k, v := range state {
+		raw, err := flow.Encode(v)
+		if err != nil {
+			return nil, &flow.Problem{Code: "invalid_state", Message: "state key " + k + " is not JSON: " + err.Error(), Permanent: true}
+		}
+		if p := tooLarge("state key "+flow.Cut(k, 64), raw, e.limits.Payload); p != nil {
+			return nil, p
+		}
+		if out == nil {
+			out = map[string]json.RawMessage{}
+		}
+		if v == nil {
+			raw = nil
+		}
+		out[k] = raw
+	}
+	return out, nil
+}
+
+// wait turns what a node asks for into what is stored.
+func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {
+	sp := o.Suspend
+	data, err := flow.Encode(sp.Data)
+	if err != nil {
+		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the data of the suspension is not JSON: " + err.Error(), Permanent: true}
+	}
+	if p := tooLarge("the data of the suspension", data, e.limits.Payload); p != nil {
+		return nil, p
+	}
+	if sp.Event != nil {
+		if _, empty := sp.Event.Filter[""]; empty || sp.Event.Type == "" {
+			return nil, &flow.Problem{Code: "invalid_suspension", Message: "the wait names no event type, or its filter has an empty path", Permanent: true}
+		}
+	}
+	w := &flow.Wait{Type: orElse(sp.Type, flow.CustomWait), Data: data, Timer: sp.Timer, In: sp.In, Until: sp.Until, Event: sp.Event}
+	if len(children) > 0 {
+		w.Child = children[0]
+		w.Held = o.Start[0].Mode == node.Sync
+	}
+	return w, nil
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"prana/engine/flow"
+)
+
+// Resume ends one wait by hand. Without a suspension and a node it takes the
+// only wait there is; when there are several, flow.ErrConflict lists them.
+func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
+	if r.Token != "" {
+		id, err := flow.ParseSuspensionID(r.Token)
+		if err != nil {
+			return flow.ResumeResult{}, flow.NotFound("suspension", flow.Cut(r.Token, 64))
+		}
+		r.Execution, r.Suspension = id.Execution, &id
+	}
+	x, p, err := e.whole(ctx, r.Execution)
+	if err != nil {
+		return flow.ResumeResult{}, err
+	}
+	if err := tooLarge("the data", r.Data, e.limits.Payload); err != nil {
+		return flow.ResumeResult{}, err
+	}
+	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
+		return again, nil
+	}
+	id, err := chooseWait(p, x, r)
+	if err != nil {
+		return flow.ResumeResult{}, err
+	}
+	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
+	f := waitEnded{wait: id, by: flow.ByManual, event: r.ID, data: orNull(r.Data), err: r.Error}
+	err = e.apply(ctx, x.ID, p, nil, f)
+	if errors.Is(err, flow.ErrTaken) || errors.Is(err, flow.ErrConflict) {
+		if again, ok := e.repeatedResume(ctx, r); ok {
+			return again, nil
+		}
+	}
+	if err != nil {
+		return flow.ResumeResult{}, err
+	}
+	return res, nil
+}
+
+// repeatedResume answers a resume whose id ended a wait before.
+func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, bool) {
+	if r.ID == "" {
+		return flow.ResumeResult{}, false
+	}
+	x, p, err := e.whole(ctx, r.Execution)
+	if err != nil {
+		return flow.ResumeResult{}, false
+	}
+	return resumedBy(p, x, r.ID)
+}
+
+func resumedBy(p *compiled, x *flow.Execution, id string) (flow.ResumeResult, bool) {
+	for _, s := range x.Steps {
+		if s.Resumed != nil && s.Resumed.Event == id {
+			wait := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Resumed.Turn}
+			return flow.ResumeResult{Suspension: wait.String(), Node: p.Nodes[s.ID.Node].Key, Repeated: true}, true
+		}
+	}
+	return flow.ResumeResult{}, false
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"prana/engine/flow"
+	"prana/engine/telemetry"
+)
+
+// Start begins an execution of a workflow. The same ID starts it once:
+// repetitions are answered with the execution of the first, or
+// flow.ErrMismatch when they bring another input.
+func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error) {
+	p, err := e.planFor(ctx, r.Workflow, r.Version)
+	if err != nil {
+		return flow.StartResult{}, err
+	}
+	if err := e.checkInput(p, r.Input); err != nil {
+		return flow.StartResult{}, err
+	}
+	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
+	if r.ID != "" {
+		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, digest(r.Input))
+		if err != nil {
+			return flow.StartResult{}, fmt.Errorf("starting workflow %s as %q: %w", r.Workflow, flow.Cut(r.ID, 100), err)
+		}
+		res.Replayed = holder != res.ExecutionID
+		res.ExecutionID = holder
+	}
+	return e.create(ctx, p, r, res)
+}
+
+// create stores the execution. When another start holds the id, it makes up for
+// what that one may not have lived to do.
+func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, res flow.StartResult) (flow.StartResult, error) {
+	if res.Replayed {
+		x, err := e.store.Load(ctx, res.ExecutionID, flow.Want{})
+		if err == nil {
+			res.Version = x.Version
+			return res, nil
+		}
+		if !isNotFound(err) {
+			return flow.StartResult{}, err
+		}
+	}
+	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
+	head := flow.Head{
+		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
+		Timeout: time.Duration(p.Workflow.TimeoutMS) * time.Millisecond, Trace: telemetry.Inject(ctx),
+	}
+	ch := begin(p, res.ExecutionID, head, orNull(r.Input), e.startIn(r.StartAt), false)
+	e.owe(p, nil, ch)
+	err := e.commit(ctx, ch)
+	if errors.Is(err, flow.ErrExists) {
+		err = nil
+	}
+	end(err)
+	if err != nil {
+		return flow.StartResult{}, fmt.Errorf("starting workflow %s: %w", r.Workflow, err)
+	}
+	e.told(ctx, p, nil, ch)
+	return res, nil
+}
+
+func (e *Engine) startIn(at time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, time.Until(at))
+}
+
+func (e *Engine) checkInput(p *compiled, input json.RawMessage) error {
+	if err := tooLarge("the input", input, e.limits.Payload); err != nil {
+		return err
+	}
+	v, err := flow.Decode(input)
+	if err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the input is not JSON: %v", err)
+	}
+	if problem := p.CheckInput(v); problem != nil {
+		return problem
+	}
+	return nil
+}
