@@ -64,8 +64,9 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil }
 
 // begin makes the change that creates an execution. first puts its first task
-// ahead of the queue, as for a child whose parent waits.
-func begin(p *compiled, id string, head flow.Head, input []byte, startIn time.Duration, first bool) *flow.Change {
+// ahead of the queue, as for a child whose parent waits. A start time is a date,
+// and judged by the store's clock alone, however near it is.
+func begin(p *compiled, id string, head flow.Head, input []byte, startAt time.Time, first bool) *flow.Change {
 	start := flow.StepID{Node: p.Start}
 	step := &flow.Step{
 		ID: start, Status: flow.StepPending, Token: flow.NewToken(),
@@ -79,10 +80,10 @@ func begin(p *compiled, id string, head flow.Head, input []byte, startIn time.Du
 		Records: []flow.Record{{Seq: 1, Name: flow.ExecutionStarted}},
 	}
 	d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Step: start, Token: step.Token, Workflow: p.ref, First: first, Trace: head.Trace}
-	if startIn > 0 {
-		d.Kind, d.In = flow.KindResume, startIn
+	if !startAt.IsZero() {
+		d.Kind, d.In = flow.KindResume, max(time.Millisecond, time.Until(startAt))
 		step.Status, step.Turn = flow.StepSuspended, 1
-		step.Wait = &flow.Wait{Type: flow.TimedWait, Timer: true, In: startIn, Data: []byte(`{"reason":"start_at"}`)}
+		step.Wait = &flow.Wait{Type: flow.TimedWait, Timer: true, Until: startAt, Data: []byte(`{"reason":"start_at"}`)}
 		ch.Front.Status, ch.Front.Live[p.Start] = flow.Pending, flow.Live{Suspended: 1}
 		ch.Opened = []flow.SuspensionID{{Execution: id, Step: start, Turn: 1}}
 	}
@@ -138,7 +139,7 @@ func (f waitEnded) apply(t *transition) error {
 		return tooLate(t.x, s, f.wait)
 	}
 	if f.event != "" {
-		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.event, Node: s.ID.Node})
+		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.by + ":" + f.event, Since: s.Wait.Since})
 	}
 	t.wake(s, f, true)
 	if f.data != nil {

@@ -79,7 +79,7 @@ func (e *Engine) outside(env eval.Env, n *plan.Node) {
 // resumeOf tells the node how its wait ended; nil on the first turn of an attempt.
 func resumeOf(sc *scope, s *flow.Step, woke string) (*node.Resume, error) {
 	if woke != "" {
-		if s.Wait.Type == flow.Retry {
+		if holdsBack(sc.x, s.Wait) {
 			return nil, nil
 		}
 		return &node.Resume{By: woke, Wait: s.Wait.Data, Since: s.Wait.Since}, nil

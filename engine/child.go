@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"prana/engine/flow"
@@ -32,6 +33,9 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 			Message: "child executions are nested too deeply; look for a workflow that starts itself, or raise limits.depth"}
 	}
 	p, err := e.planFor(ctx, c.Workflow, c.Version)
+	if errors.Is(err, flow.ErrUnavailable) {
+		return nil, errAway{err}
+	}
 	if err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
@@ -44,10 +48,10 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	}
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Trace: childTrace(ctx, x),
-		Timeout: time.Duration(p.Workflow.TimeoutMS) * time.Millisecond,
+		Timeout: timeout(p, time.Time{}),
 		Parent:  &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
-	ch := begin(p, flow.NewExecutionID(part), head, raw, 0, c.Mode == node.Sync)
+	ch := begin(p, flow.NewExecutionID(part), head, raw, time.Time{}, c.Mode == node.Sync)
 	e.owe(p, nil, ch)
 	return ch, nil
 }
@@ -70,64 +74,79 @@ func cannotStart(workflow string, err error) *flow.Problem {
 	return &p
 }
 
-// parentChange is what the end, or the sleep, of a child means to the step that
-// waits for it. A parent in another partition is told through the outbox.
-func (e *Engine) parentChange(ctx context.Context, p *compiled, x *flow.Execution, ch *flow.Change) (*compiled, *flow.Change, error) {
-	parent := x.Parent
+// upwards adds to a change what it means to those that wait: its end or sleep to its
+// parent, and the sleep of that one to the next. They live in the same partition.
+func (e *Engine) upwards(ctx context.Context, m move) ([]move, error) {
+	all := []move{m}
+	for {
+		fact, err := m.news()
+		if fact == nil || err != nil {
+			return all, err
+		}
+		up, err := e.judge(ctx, m.x.Parent.Execution, fact)
+		if up == nil || err != nil {
+			return all, err
+		}
+		m = *up
+		all = append(all, m)
+	}
+}
+
+// news is what a change means to the step that waits for the execution; nil = nothing.
+func (m move) news() (Fact, error) {
+	parent := m.x.Parent
 	if parent == nil || parent.Mode == node.FireAndForget {
-		return nil, nil, nil
+		return nil, nil
 	}
 	wait := flow.SuspensionID{Execution: parent.Execution, Step: parent.Step, Turn: parent.Turn}
-	var fact Fact
 	switch {
-	case ch.Ended:
-		fact = waitEnded{wait: wait, by: flow.ByChild, data: childResult(p, x, ch)}
-	case ch.Front.Status == flow.Suspended && ch.Was != flow.Suspended && parent.Mode == node.Sync:
-		fact = childSlept{wait: wait}
-	default:
-		return nil, nil, nil
+	case m.ch.Ended:
+		data, err := m.childResult()
+		return waitEnded{wait: wait, by: flow.ByChild, data: data}, err
+	case m.ch.Front.Status == flow.Suspended && m.ch.Was != flow.Suspended && parent.Mode == node.Sync:
+		return childSlept{wait: wait}, nil
 	}
-	return e.judge(ctx, parent.Execution, fact)
+	return nil, nil
 }
 
 // judge finds the change of one fact about another execution of the same partition.
-// No change: the fact comes too late to matter.
-func (e *Engine) judge(ctx context.Context, id string, fact Fact) (*compiled, *flow.Change, error) {
+// No move: the fact comes too late to matter.
+func (e *Engine) judge(ctx context.Context, id string, fact Fact) (*move, error) {
 	x, err := e.store.Load(ctx, id, fact.wants(nil))
 	if isNotFound(err) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p, err := e.planFor(ctx, x.Workflow, x.Version)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ch, errs, err := advance(p, x, []Fact{fact}, e.limits, e.cfg.Alert)
 	if err != nil || errs[0] != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return p, ch, nil
+	return &move{p, x, ch}, nil
 }
 
-// childResult is what a parent is told of its child's end.
-func childResult(p *compiled, x *flow.Execution, ch *flow.Change) json.RawMessage {
-	out := json.RawMessage("null")
-	if r := ch.Result; r != nil {
-		out = orNull(r.Raw)
+// childResult is what a parent is told of its child's end. What the child left
+// may have been stored long before, and must be loaded then.
+func (m move) childResult() (json.RawMessage, error) {
+	var out json.RawMessage
+	if r := m.ch.Result; r != nil {
+		out = r.Raw
 		if r.Same != "" {
-			out = orNull(newScope(p, x, ch.Values).raw(r.Same))
+			out = newScope(m.p, m.x, m.ch.Values).raw(r.Same)
+		}
+		if out == nil && !m.x.Whole {
+			return nil, errNeedAll
 		}
 	}
-	raw, err := flow.Encode(struct {
+	return flow.Encode(struct {
 		Execution string          `json:"execution_id"`
 		Status    flow.Status     `json:"status"`
 		Output    json.RawMessage `json:"output"`
 		Error     *flow.Problem   `json:"error"`
-	}{x.ID, ch.Front.Status, out, ch.Error})
-	if err != nil {
-		return json.RawMessage(`{"status":"failed"}`)
-	}
-	return raw
+	}{m.x.ID, m.ch.Front.Status, orNull(out), m.ch.Error})
 }

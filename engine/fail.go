@@ -16,10 +16,10 @@ func (t *transition) fail(s *flow.Step, f stepEnded) error {
 		t.retry(s, set, &p, f.random)
 		return nil
 	}
+	s.Error = &p
 	if f.retryable && set.Retries() > 0 && s.Attempt >= set.Retries() {
 		t.exhausted(s, &p)
 	}
-	s.Error = &p
 	switch set.OnError {
 	case flow.Continue:
 		return t.goOn(s, flow.PortMain, "default_port", &p)

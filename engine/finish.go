@@ -29,12 +29,14 @@ func (t *transition) settle() error {
 	return nil
 }
 
-// awake tells running from suspended.
+// awake tells running from suspended. Steps that a sequential execution holds back do not run.
 func (t *transition) awake() flow.Status {
+	pending := -len(t.x.Ready)
 	for _, l := range t.x.Live {
-		if l.Pending > 0 {
-			return flow.Running
-		}
+		pending += l.Pending
+	}
+	if pending > 0 {
+		return flow.Running
 	}
 	return flow.Suspended
 }

@@ -170,29 +170,35 @@ func born(batch []*submission, errs []error) []*flow.Change {
 	return all
 }
 
-// commitAll stores a change together with its children, and with what it means to its parent.
+// commitAll stores a change together with its children, and with what it means to its ancestors.
 func (e *Engine) commitAll(ctx context.Context, p *compiled, x *flow.Execution, ch *flow.Change, children []*flow.Change) error {
-	changes := append([]*flow.Change{ch}, children...)
-	pp, parent, err := e.parentChange(ctx, p, x, ch)
+	moves, err := e.upwards(ctx, move{p, x, ch})
 	if err != nil {
 		return err
 	}
-	if parent != nil {
-		changes = append(changes, parent)
-		e.owe(pp, nil, parent)
+	var changes []*flow.Change
+	for _, m := range moves {
+		e.owe(m.p, m.x, m.ch)
+		changes = append(changes, m.ch)
 	}
-	e.owe(p, x, ch)
-	if err := e.commit(ctx, changes...); err != nil {
+	if err := e.commit(ctx, append(changes, children...)...); err != nil {
 		return err
 	}
 	e.told(ctx, p, x, ch)
 	for _, c := range children {
 		e.toldChild(ctx, c)
 	}
-	if parent != nil {
-		e.told(ctx, pp, nil, parent)
+	for _, m := range moves[1:] {
+		e.told(ctx, m.p, m.x, m.ch)
 	}
 	return nil
+}
+
+// move is a change with what it was decided from.
+type move struct {
+	p  *compiled
+	x  *flow.Execution
+	ch *flow.Change
 }
 
 // commit stores changes and wakes who must know.
@@ -232,10 +238,11 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// done tells whether one of the operations ended the wait.
+// done tells whether one of the operations ended the wait. The end of a wait that
+// held back an attempt is not remembered: then only who wrote the step last is known.
 func (f waitEnded) done(x *flow.Execution, ops []string) bool {
 	s := x.Steps[f.wait.Step]
-	return s != nil && s.Resumed != nil && s.Resumed.Turn == f.wait.Turn && slices.Contains(ops, s.Resumed.Op)
+	return wrote(s, ops) || s != nil && s.Resumed != nil && s.Resumed.Turn == f.wait.Turn && slices.Contains(ops, s.Resumed.Op)
 }
 
 func (f stepEnded) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }

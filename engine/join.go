@@ -70,13 +70,14 @@ func (t *transition) needs(n int) int {
 	return len(node.In)
 }
 
-// fire runs a join with the branches of its round. What came twice opens the
-// next round; a round that more can still come to stays, so that the rest is dropped.
+// fire runs a join with the branches of its round. What came twice opens the next
+// round. A round of any or N that more can still come to stays, so that the rest is
+// dropped; one of all is over: what comes later has been round the loop.
 func (t *transition) fire(n int, open *flow.Open) {
 	round, rest := distinct(open.Arrived)
 	open.Fired = true
 	t.activate(n, round)
-	if len(round) == len(t.plan.Nodes[n].In) {
+	if t.plan.Nodes[n].Join.All || !t.blocked(n, true) {
 		delete(t.x.Joins, n)
 	}
 	for _, a := range rest {
@@ -119,6 +120,7 @@ func (t *transition) settleJoin(n int) bool {
 
 // blocked tells whether something can still come over a connection that has not
 // brought its branch yet: from a live step, or (joins) from another join that will run.
+// What the join itself sends round once it fired belongs to the next round.
 func (t *transition) blocked(n int, joins bool) bool {
 	o := t.x.Joins[n]
 	for _, e := range t.plan.Nodes[n].In {
@@ -126,7 +128,7 @@ func (t *transition) blocked(n int, joins bool) bool {
 			continue
 		}
 		for m := range t.x.Live {
-			if t.plan.Reaches(e, m) {
+			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m) {
 				return true
 			}
 		}

@@ -23,7 +23,10 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	s.Resumed = &flow.Resumption{By: f.by, Turn: s.Turn, Op: t.ch.Op, Event: f.event, Error: f.err, Wait: w.Data, Since: w.Since}
 	if w.Type == flow.Retry {
 		s.Attempt++
-		s.Resumed, s.StartedAt = nil, time.Time{}
+		s.StartedAt = time.Time{}
+	}
+	if holdsBack(t.x, w) {
+		s.Resumed = nil
 	}
 	if !w.Held {
 		t.shift(s.ID.Node, +1, -1)
@@ -44,6 +47,12 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	}
 }
 
+// holdsBack tells whether the wait is the engine's own, before an attempt: the node
+// did not ask for it, and does not learn how it ended.
+func holdsBack(x *flow.Execution, w *flow.Wait) bool {
+	return w.Type == flow.Retry || x.Status == flow.Pending
+}
+
 func (t *transition) alarm(s *flow.Step) *flow.Dispatch {
 	return &flow.Dispatch{Kind: flow.KindResume, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref}
 }
@@ -57,12 +66,20 @@ func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 	}
 	t.write(s)
 	t.ch.Opened = append(t.ch.Opened, flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn})
-	if w.Timer {
+	if w.Timer && len(t.ch.Dispatch) < flow.MaxDispatch {
 		d := *t.alarm(s)
-		d.In, d.Trace, d.First = w.In, s.Trace, true
+		d.In, d.Trace, d.First = t.until(w), s.Trace, true
 		t.ch.Dispatch = append(t.ch.Dispatch, d)
 	}
 	t.recordWait(flow.NodeSuspended, s, w)
+}
+
+// until is when the alarm of a wait rings. The due index knows the time better.
+func (t *transition) until(w *flow.Wait) time.Duration {
+	if w.Until.IsZero() {
+		return w.In
+	}
+	return max(time.Millisecond, w.Until.Sub(t.x.Now))
 }
 
 // complete ends a step well: what it leaves goes over every connection of the port.

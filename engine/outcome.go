@@ -53,7 +53,10 @@ func leavingPort(p *compiled, n *plan.Node, port string) (string, error) {
 
 // valueOf gives the output. What only passes through is stored as a reference.
 func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
-	if o.PassResume && s.Resumed != nil {
+	if o.PassResume {
+		if s.Resumed == nil || s.Status == flow.StepSuspended { // woken by time, which brings nothing
+			return flow.Value{Raw: json.RawMessage("null")}, nil
+		}
 		return flow.Value{Same: flow.ResumeRef(s.ID)}, nil
 	}
 	if o.PassInput {

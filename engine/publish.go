@@ -97,6 +97,10 @@ type offering struct {
 
 	mu    sync.Mutex
 	taken []string
+	// marked: the rendezvous knows a taker, so that whoever looks at the event, or publishes it once more, does not keep
+	// it for others. noted is the last wait that was noted as such, and may not have taken it.
+	marked bool
+	noted  string
 }
 
 func (o *offering) full() bool { return o.ev.Limit > 0 && atomic.LoadInt64(&o.left) <= 0 }
@@ -105,8 +109,14 @@ func (o *offering) result() flow.PublishResult {
 	return flow.PublishResult{ID: o.ev.ID, Matched: len(o.taken), Executions: append([]string{}, o.taken...)}
 }
 
-// toAll offers the event to waits, several at once unless their number is limited.
+// toAll offers the event to waits: one by one until one has taken it, then several
+// at once unless their number is limited.
 func (o *offering) toAll(ctx context.Context, waits []flow.SuspensionID) error {
+	for ; len(waits) > 0 && !o.marked; waits = waits[1:] {
+		if err := o.toFirst(ctx, waits[0]); err != nil {
+			return err
+		}
+	}
 	width := publishers
 	if o.ev.Limit > 0 {
 		width = 1
@@ -117,6 +127,24 @@ func (o *offering) toAll(ctx context.Context, waits []flow.SuspensionID) error {
 		}
 		return o.to(ctx, w)
 	})
+}
+
+// toFirst notes the wait as the taker before it takes the event: a publisher that
+// dies in between is repeated, and finds nobody left to take it.
+func (o *offering) toFirst(ctx context.Context, w flow.SuspensionID) error {
+	won, err := o.e.store.TakeEvent(ctx, flow.KeptEvent{Event: o.ev}, w, o.noted)
+	if err != nil {
+		return err
+	}
+	if !won && o.ev.Limit == 1 {
+		return nil // it is somebody else's
+	}
+	if won {
+		o.noted = w.String()
+	}
+	err = o.to(ctx, w)
+	o.marked = !won || len(o.taken) > 0
+	return err
 }
 
 func (o *offering) to(ctx context.Context, w flow.SuspensionID) error {
@@ -204,17 +232,16 @@ func untilDue(x *flow.Execution, s *flow.Step) time.Duration {
 
 // takeKept lets a wait take a kept event, if nobody else did.
 func (e *Engine) takeKept(ctx context.Context, id flow.SuspensionID, k flow.KeptEvent) (bool, error) {
-	from := ""
-	if k.Taker != "" && k.Taker != id.String() && !(k.Keep && k.Limit == 0) {
+	from, shared := "", k.Limit == 0 && (k.Keep || k.Open)
+	if k.Taker != "" && k.Taker != id.String() && !shared {
 		if stale, err := e.takerGone(ctx, k); err != nil || !stale {
 			return false, err
 		}
 		from = k.Taker
 	}
-	forAll := k.Keep && k.Limit == 0
-	if k.Taker != id.String() && !forAll {
+	if k.Taker != id.String() && !(k.Keep && k.Limit == 0) {
 		won, err := e.store.TakeEvent(ctx, k, id, from)
-		if err != nil || !won && !(k.Open && k.Limit == 0) {
+		if err != nil || !won && !shared {
 			return false, err
 		}
 	}

@@ -12,11 +12,13 @@ func (t *transition) send(kind, to string, data []byte) {
 	t.ch.Outbox = append(t.ch.Outbox, flow.Outgoing{ID: id, Kind: kind, To: to, Data: data})
 }
 
+// record notes what happened; the step as it is now, since it may move on within this change.
 func (t *transition) record(name string, s *flow.Step) {
 	t.x.Seq++
-	r := flow.Record{Seq: t.x.Seq, Name: name, Step: s}
+	r := flow.Record{Seq: t.x.Seq, Name: name}
 	if s != nil {
-		r.Node, r.Type = t.key(s), t.plan.Nodes[s.ID.Node].Type.Name
+		c := *s
+		r.Step, r.Node, r.Type = &c, t.key(s), t.plan.Nodes[s.ID.Node].Type.Name
 	}
 	t.ch.Records = append(t.ch.Records, r)
 }

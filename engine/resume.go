@@ -24,6 +24,9 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err := tooLarge("the data", r.Data, e.limits.Payload); err != nil {
 		return flow.ResumeResult{}, err
 	}
+	if _, err := flow.Decode(r.Data); err != nil {
+		return flow.ResumeResult{}, flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
 	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
 		return again, nil
 	}
@@ -34,10 +37,14 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
 	f := waitEnded{wait: id, by: flow.ByManual, event: r.ID, data: orNull(r.Data), err: r.Error}
 	err = e.apply(ctx, x.ID, p, nil, f)
-	if errors.Is(err, flow.ErrTaken) || errors.Is(err, flow.ErrConflict) {
+	taken := errors.Is(err, flow.ErrTaken)
+	if taken || errors.Is(err, flow.ErrConflict) {
 		if again, ok := e.repeatedResume(ctx, r); ok {
 			return again, nil
 		}
+	}
+	if taken {
+		err = flow.Problemf(flow.ErrConflict.Code, "the id %q ended an earlier wait of node %s", flow.Cut(r.ID, 100), res.Node)
 	}
 	if err != nil {
 		return flow.ResumeResult{}, err

@@ -126,7 +126,11 @@ func (e *Engine) runStep(ctx context.Context, p *compiled, x *flow.Execution, s 
 			endSpan(cause)
 			return fmt.Errorf("step %s of execution %s was stopped: %w", s.ID, x.ID, cause)
 		}
-		f.err, f.retryable = problemOf(runCtx, n, err), retryable(err, s, woke)
+		if away := (errAway{}); errors.As(err, &away) {
+			endSpan(err)
+			return wrap("finding what a step starts in", x.ID, err)
+		}
+		f.err, f.retryable = problemOf(runCtx, n, err), retryable(err, x, s, woke)
 		children = nil
 	}
 	failed := err
@@ -152,15 +156,20 @@ func stopped(ctx context.Context, cause error) bool {
 	return ctx.Err() != nil || errors.Is(cause, errLost)
 }
 
+// errAway marks that the store could not be reached beside the node: no failure of the node's, the step is run again.
+type errAway struct{ error }
+
+func (e errAway) Unwrap() error { return e.error }
+
 // errExpression marks failures before the node was called: they are never retried.
 type errBefore struct{ error }
 
 func (e errBefore) Unwrap() error { return e.error }
 
 // retryable tells whether a failure came from the action itself, on its first turn.
-func retryable(err error, s *flow.Step, woke string) bool {
+func retryable(err error, x *flow.Execution, s *flow.Step, woke string) bool {
 	var before errBefore
-	first := s.Resumed == nil && (woke == "" || s.Wait.Type == flow.Retry || s.Wait.Type == flow.TimedWait && s.Turn == 1 && s.StartedAt.IsZero())
+	first := woke == "" && s.Resumed == nil || woke != "" && holdsBack(x, s.Wait)
 	return first && !errors.As(err, &before)
 }
 

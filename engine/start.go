@@ -51,13 +51,14 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
-		Timeout: time.Duration(p.Workflow.TimeoutMS) * time.Millisecond, Trace: telemetry.Inject(ctx),
+		Timeout: timeout(p, r.StartAt), Trace: telemetry.Inject(ctx),
 	}
-	ch := begin(p, res.ExecutionID, head, orNull(r.Input), e.startIn(r.StartAt), false)
+	ch := begin(p, res.ExecutionID, head, orNull(r.Input), r.StartAt, false)
 	e.owe(p, nil, ch)
 	err := e.commit(ctx, ch)
-	if errors.Is(err, flow.ErrExists) {
-		err = nil
+	if errors.Is(err, flow.ErrExists) { // a repetition of this start was faster, and told it
+		end(nil)
+		return res, nil
 	}
 	end(err)
 	if err != nil {
@@ -67,11 +68,14 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 	return res, nil
 }
 
-func (e *Engine) startIn(at time.Time) time.Duration {
-	if at.IsZero() {
-		return 0
+// timeout is the time of a whole execution. It begins with the first step, be that
+// planned for later; a clock that is a little off makes no difference to such a bound.
+func timeout(p *compiled, startAt time.Time) time.Duration {
+	d := time.Duration(p.Workflow.TimeoutMS) * time.Millisecond
+	if d == 0 || startAt.IsZero() {
+		return d
 	}
-	return max(0, time.Until(at))
+	return d + max(0, time.Until(startAt))
 }
 
 func (e *Engine) checkInput(p *compiled, input json.RawMessage) error {

@@ -140,10 +140,11 @@ func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (*flow.Dispa
 	switch {
 	case s == nil || !s.Status.Live() || x.Status.Terminal():
 		return nil, e.store.Forget(ctx, entry)
-	case x.Status == flow.Quarantined:
-		return nil, e.store.Settle(ctx, entry, -1, "")
 	}
 	entry.Token = s.Token
+	if x.Status == flow.Quarantined {
+		return nil, e.store.Settle(ctx, entry, -1, "")
+	}
 	return e.sweepStep(ctx, entry, x, s)
 }
 
@@ -156,7 +157,7 @@ func (e *Engine) expire(ctx context.Context, entry flow.DueEntry) error {
 	if err != nil {
 		return err
 	}
-	problem := flow.Problemf("execution_timeout", "the execution took longer than %s", x.Timeout)
+	problem := flow.Problemf("execution_timeout", "the execution took longer than %s", time.Duration(p.Workflow.TimeoutMS)*time.Millisecond)
 	err = e.apply(ctx, x.ID, p, nil, ended{status: flow.TimedOut, reason: problem.Message, err: problem})
 	if errors.Is(err, flow.ErrConflict) {
 		return nil

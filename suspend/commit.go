@@ -126,7 +126,7 @@ func (b *script) guard(ch *flow.Change) {
 	b.guards++
 	b.checks = append(b.checks, b.key(executionKey(ch.Execution)), ch.Prev, ch.Op, revived, len(ch.Takes))
 	for _, t := range ch.Takes {
-		b.checks = append(b.checks, takenField(t))
+		b.checks = append(b.checks, takenField(t), t.Since.UnixMilli())
 	}
 }
 
@@ -159,9 +159,6 @@ func (b *script) snapshot(ch *flow.Change) error {
 	for ref, v := range ch.Values {
 		plain = append(plain, string(ref), encodeValue(v))
 	}
-	for _, t := range ch.Takes {
-		plain = append(plain, takenField(t), "")
-	}
 	return b.write(ch, plain, stamped)
 }
 
@@ -193,6 +190,9 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 	}
 	if len(gone) > 0 {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)
+	}
+	for _, t := range ch.Takes {
+		b.op("f", key, takenField(t))
 	}
 	b.state(ch)
 	return b.outbox(ch)

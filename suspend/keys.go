@@ -71,4 +71,4 @@ const (
 func stepField(id flow.StepID) string  { return "a" + id.String() }
 func claimField(id flow.StepID) string { return "c" + id.String() }
 func nodeField(n int) string           { return "n" + strconv.Itoa(n) }
-func takenField(t flow.Taken) string   { return "t" + strconv.Itoa(t.Node) + ":" + t.Event }
+func takenField(t flow.Taken) string   { return "t" + t.Event }

@@ -15,13 +15,7 @@ func (s *Store) Load(ctx context.Context, id string, want flow.Want) (*flow.Exec
 	if _, ok := flow.PartitionOf(id); !ok {
 		return nil, flow.NotFound("execution", flow.Cut(id, 64))
 	}
-	var r reading
-	var err error
-	if want.All {
-		r, err = s.readAll(ctx, id)
-	} else {
-		r, err = s.readSome(ctx, id, want)
-	}
+	r, err := s.read(ctx, id, want)
 	if err != nil {
 		return nil, trouble("loading execution "+id, err)
 	}
@@ -43,16 +37,7 @@ type reading struct {
 	state  map[string]string
 }
 
-func (s *Store) readAll(ctx context.Context, id string) (reading, error) {
-	p := s.redis.Pipeline()
-	fields, state, now := p.HGetAll(ctx, executionKey(id)), p.HGetAll(ctx, stateKey(id)), p.Time(ctx)
-	if _, err := p.Exec(ctx); err != nil {
-		return reading{}, err
-	}
-	return reading{now.Val().UnixMilli(), fields.Val(), state.Val()}, nil
-}
-
-func (s *Store) readSome(ctx context.Context, id string, want flow.Want) (reading, error) {
+func (s *Store) read(ctx context.Context, id string, want flow.Want) (reading, error) {
 	answer, err := loadScript.Run(ctx, s.redis, []string{executionKey(id), stateKey(id)}, loadArgs(want)...).Slice()
 	if err != nil || len(answer) == 0 {
 		return reading{}, err
@@ -75,6 +60,9 @@ func pairs(v any) map[string]string {
 }
 
 func loadArgs(want flow.Want) []any {
+	if want.All {
+		return []any{"all"}
+	}
 	fields := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
 	for _, id := range want.Steps {
 		fields = append(fields, stepField(id), claimField(id))

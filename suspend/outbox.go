@@ -26,15 +26,15 @@ func (s *Store) Outbox(ctx context.Context, execution string) ([]flow.Outgoing, 
 		}
 		all = append(all, flow.Outgoing{ID: id, Kind: st.Kind, To: st.To, Data: st.Data})
 	}
-	if len(all) == 0 {
-		return nil, s.Forget(ctx, flow.DueEntry{Execution: execution, Kind: flow.DueOutbox})
+	if len(all) == 0 { // the line goes only if nothing was added meanwhile
+		return nil, s.Delivered(ctx, execution, "")
 	}
 	return all, nil
 }
 
 // deliveredScript removes an entry of an outbox, and its line when it was the last.
 //
-// KEYS[1] the outbox, KEYS[2] the due index; ARGV[1] id, ARGV[2] line
+// KEYS[1] the outbox, KEYS[2] the due index; ARGV[1] id, ARGV[2] line.
 var deliveredScript = redis.NewScript(`
 redis.call('HDEL', KEYS[1], ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 0 then

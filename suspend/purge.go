@@ -89,7 +89,7 @@ func (b *script) remove(x *flow.Execution) {
 
 // releaseScript forgets a start id, if the execution holds it.
 //
-// KEYS[1] the start id; ARGV[1] the execution
+// KEYS[1] the start id; ARGV[1] the execution.
 var releaseScript = redis.NewScript(`
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. '|' then

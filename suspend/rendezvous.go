@@ -46,7 +46,9 @@ const (
 	// publishLease is how long a publisher is left alone before another takes over.
 	publishLease = 10 * time.Second
 	publishPause = 10 * time.Millisecond
-	defaultTTL   = time.Hour
+	// keptAtOnce is how many kept events are read in one go.
+	keptAtOnce = 100
+	defaultTTL = time.Hour
 )
 
 type storedEvent struct {
@@ -184,29 +186,35 @@ func (s *Store) waitersFrom(ctx context.Context, keys []string, cursor string, l
 
 // KeptEvents lists the events that a wait may take, oldest first.
 func (s *Store) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
-	ids, err := s.redis.ZRange(ctx, keptKey(sub.Type), 0, -1).Result()
-	if err != nil {
-		return nil, trouble("looking for kept events", err)
-	}
 	var kept []flow.KeptEvent
-	for len(ids) > 0 && len(kept) < limit {
-		n := min(len(ids), 100)
-		page, err := s.keptPage(ctx, sub, ids[:n])
+	cursor := ""
+	for len(kept) < limit {
+		rows, next, err := s.page(ctx, []string{keptKey(sub.Type)}, cursor, keptAtOnce, false, "")
 		if err != nil {
 			return nil, err
 		}
-		kept, ids = append(kept, page...), ids[n:]
+		page, err := s.keptPage(ctx, sub, rows)
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, page...)
+		if cursor = next; next == "" {
+			break
+		}
 	}
 	return kept[:min(limit, len(kept))], nil
 }
 
 // keptPage reads events of a type, drops those whose time is over, and gives those that match.
-func (s *Store) keptPage(ctx context.Context, sub flow.Subscription, ids []string) ([]flow.KeptEvent, error) {
+func (s *Store) keptPage(ctx context.Context, sub flow.Subscription, rows []row) ([]flow.KeptEvent, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
 	p := s.redis.Pipeline()
 	now := p.Time(ctx)
-	cmds := make([]*redis.SliceCmd, len(ids))
-	for i, id := range ids {
-		cmds[i] = p.HMGet(ctx, eventKey(sub.Type, id), "event", "at", "until", "taker", "result")
+	cmds := make([]*redis.SliceCmd, len(rows))
+	for i, r := range rows {
+		cmds[i] = p.HMGet(ctx, eventKey(sub.Type, r.member), "event", "at", "until", "taker", "result")
 	}
 	if _, err := p.Exec(ctx); err != nil {
 		return nil, trouble("reading kept events", err)
@@ -215,7 +223,7 @@ func (s *Store) keptPage(ctx context.Context, sub flow.Subscription, ids []strin
 	for i, c := range cmds {
 		k, until, err := keptEvent(c.Val())
 		if err != nil || until <= now.Val().UnixMilli() {
-			if err := s.redis.ZRem(ctx, keptKey(sub.Type), ids[i]).Err(); err != nil {
+			if err := s.redis.ZRem(ctx, keptKey(sub.Type), rows[i].member).Err(); err != nil {
 				return nil, trouble("dropping an expired event", err)
 			}
 			continue

@@ -85,7 +85,7 @@ const partitionsKey = "prana:partitions"
 
 // growScript raises the number of partitions and gives what stands.
 //
-// KEYS[1] the number; ARGV[1] the number that is wanted at least
+// KEYS[1] the number; ARGV[1] the number that is wanted at least.
 var growScript = redis.NewScript(`
 local seen = tonumber(redis.call('GET', KEYS[1]) or '0')
 if seen >= tonumber(ARGV[1]) then

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,8 +93,8 @@ func seen(t *testing.T, c *redis.Client, partition int) []storetest.TaskSeen {
 		t.Fatal(err)
 	}
 	var all []storetest.TaskSeen
-	for i := len(pending) - 1; i >= 0; i-- {
-		all = append(all, storetest.TaskSeen{ID: pending[i], State: flow.TaskPending})
+	for _, p := range slices.Backward(pending) {
+		all = append(all, storetest.TaskSeen{ID: p, State: flow.TaskPending})
 	}
 	alarms, err := c.ZRange(ctx, key+"scheduled", 0, -1).Result()
 	if err != nil {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -42,9 +43,7 @@ var functions = merge(textFunctions, listFunctions, mathFunctions, otherFunction
 func merge(groups ...map[string]function) map[string]function {
 	all := map[string]function{}
 	for _, g := range groups {
-		for name, f := range g {
-			all[name] = f
-		}
+		maps.Copy(all, g)
 	}
 	return all
 }

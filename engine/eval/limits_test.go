@@ -135,7 +135,7 @@ func TestTimeLimit(t *testing.T) {
 	if err := r.step(stepsPerLook - 1); err != nil {
 		t.Fatalf("the clock was read too early: %v", err)
 	}
-	if err := r.step(1); err != errTime {
+	if err := r.step(1); !errors.Is(err, errTime) {
 		t.Fatalf("err = %v", err)
 	}
 }
@@ -208,7 +208,8 @@ func FuzzCompile(f *testing.F) {
 			}
 			start := time.Now()
 			_, err := p.Eval(testEnv())
-			if _, ok := err.(*Error); err != nil && !ok {
+			error := &Error{}
+			if errors.As(err, &error) {
 				t.Fatalf("error is %T", err)
 			}
 			if took := time.Since(start); took > 5*time.Second {

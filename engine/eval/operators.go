@@ -390,7 +390,7 @@ func method(r *run, a []any) (any, error) {
 	}
 	out := m.Call(in)[0]
 	if out.Kind() == reflect.Int || out.Kind() == reflect.Int64 {
-		if _, isDuration := out.Interface().(time.Duration); !isDuration {
+		if _, isDuration := reflect.TypeAssert[time.Duration](out); !isDuration {
 			return int(out.Int()), nil
 		}
 	}

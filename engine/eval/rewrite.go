@@ -2,6 +2,7 @@ package eval
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,10 +146,8 @@ func (w *rewriter) let(n *ast.VariableDeclaratorNode) ast.Node {
 }
 
 func (w *rewriter) identifier(n *ast.IdentifierNode) ast.Node {
-	for _, name := range w.lets {
-		if name == n.Value {
-			return &ast.IdentifierNode{Value: n.Value}
-		}
+	if slices.Contains(w.lets, n.Value) {
+		return &ast.IdentifierNode{Value: n.Value}
 	}
 	if n.Value == "null" {
 		return &ast.NilNode{}
@@ -216,8 +215,8 @@ func (w *rewriter) constantPath(n ast.Node) (root string, at ast.Node, keys []an
 			if !strings.HasPrefix(m.Value, "$") {
 				return "", nil, nil
 			}
-			for i := len(back) - 1; i >= 0; i-- {
-				keys = append(keys, back[i])
+			for _, b := range slices.Backward(back) {
+				keys = append(keys, b)
 			}
 			return m.Value, m, keys
 		}

@@ -105,7 +105,11 @@ func TestConditions(t *testing.T) {
 			v, err := p.EvalBool(testEnv())
 			got := map[bool]string{true: "true", false: "false"}[v]
 			if err != nil {
-				got = err.(*Error).Message
+				got = func() *Error {
+					target := &Error{}
+					_ = errors.As(err, &target)
+					return target
+				}().Message
 			}
 			if got != tt.want {
 				t.Fatalf("got %s, want %s", got, tt.want)

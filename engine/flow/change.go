@@ -30,7 +30,8 @@ type Change struct {
 	Error    *Problem
 	Ended    bool // it became terminal: everything that could wake it goes
 	Revived  bool // it was terminal and lives again: retention is withdrawn
-	// Takes are events that it consumes: one that it took before makes the commit fail as taken.
+	// Takes are events that it consumes, at most one with each name. An execution takes an event once: by the waits that
+	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken
 	Records []Record
 }
@@ -41,11 +42,10 @@ type Value struct {
 	Same Ref
 }
 
-// Taken says that a node of the execution consumed an event. A node takes an
-// event once, however often it is offered.
+// Taken says that a wait of the execution consumed an event.
 type Taken struct {
-	Event string
-	Node  int
+	Event string    // its name: where it came from, and its id
+	Since time.Time // when the wait began
 }
 
 // Closed names a wait that ends and what must go with it.

@@ -57,8 +57,8 @@ func (s *Store) check(c *flow.Change, before []*flow.Change) error {
 		return flow.ErrStale
 	}
 	for _, t := range c.Takes {
-		if e.taken[t] {
-			return flow.ErrTaken
+		if at, ok := e.taken[t.Event]; ok && t.Since.UnixMilli() >= at.UnixMilli() {
+			return flow.ErrTaken // by waits that stood before this one began
 		}
 	}
 	return nil
@@ -87,7 +87,7 @@ func (s *Store) apply(c *flow.Change, now time.Time) {
 	if e == nil {
 		e = s.create(c, home, now)
 	}
-	e.write(c)
+	e.write(c, now)
 	s.writeSteps(e, home, c, now)
 	for _, closed := range c.Closed {
 		home.closeWait(e, closed.ID)
@@ -118,7 +118,7 @@ func (s *Store) create(c *flow.Change, home *partition, now time.Time) *executio
 		nodes:  map[int]flow.NodeState{},
 		values: map[flow.Ref]flow.Value{},
 		state:  map[string]json.RawMessage{},
-		taken:  map[flow.Taken]bool{},
+		taken:  map[string]time.Time{},
 	}
 	if e.input == nil {
 		e.input = null
@@ -132,8 +132,8 @@ func (s *Store) create(c *flow.Change, home *partition, now time.Time) *executio
 	return e
 }
 
-// write stores what needs neither the clock nor an index.
-func (e *execution) write(c *flow.Change) {
+// write stores what needs no index.
+func (e *execution) write(c *flow.Change, now time.Time) {
 	e.rev, e.front = c.Op, c.Front
 	if c.Revived {
 		e.result, e.problem = nil, nil
@@ -149,7 +149,9 @@ func (e *execution) write(c *flow.Change) {
 		}
 	}
 	for _, t := range c.Takes {
-		e.taken[t] = true
+		if _, ok := e.taken[t.Event]; !ok {
+			e.taken[t.Event] = now
+		}
 	}
 	if c.Result != nil {
 		e.result = c.Result

@@ -121,7 +121,7 @@ func (s *Store) Renew(ctx context.Context, claimant string, steps []flow.Dispatc
 func (e *execution) claim(d flow.Dispatch, claimant string) bool {
 	held := e.claims[d.Step]
 	switch {
-	case !e.carries(d.Step, d.Token) || e.steps[d.Step].Status != flow.StepPending:
+	case !e.carries(d.Step, d.Token) || !e.steps[d.Step].Status.Live():
 		return false
 	case e.front.Status.Terminal():
 		return false

@@ -123,8 +123,8 @@ func value(ref flow.Ref, v flow.Value) edit {
 
 func raw(s string) flow.Value { return flow.Value{Raw: json.RawMessage(s)} }
 
-func takes(event string, node int) edit {
-	return func(c *flow.Change) { c.Takes = append(c.Takes, flow.Taken{Event: event, Node: node}) }
+func takes(event string, since time.Time) edit {
+	return func(c *flow.Change) { c.Takes = append(c.Takes, flow.Taken{Event: event, Since: since}) }
 }
 
 func workflow(id string) edit { return func(c *flow.Change) { c.Head.Workflow = id } }

@@ -4,11 +4,10 @@ package storetest
 
 import (
 	"testing"
-
-	"prana/engine/flow"
 	"time"
 
 	"prana/engine"
+	"prana/engine/flow"
 )
 
 // Subject is a store under test and what the suite must see and move around it.

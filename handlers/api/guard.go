@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"prana/engine/flow"
 	"prana/handlers/api/wire"
 )
+
+// maxDrain is how much of a body that is refused is taken in all the same; beyond it the connection is cut.
+const maxDrain = 8 << 20
 
 // guard decides who may come in, before anything of the body is read.
 type guard struct {
@@ -32,6 +36,8 @@ func newGuard(token string, hosts []string) guard {
 func (g guard) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > MaxBody {
+			// Who is cut off while sending may never read why.
+			_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 			respondError(w, tooLarge())
 			return
 		}

@@ -5,10 +5,11 @@
 -- KEYS: every key that the arguments name by number.
 -- ARGV: n, then n times a guard:
 --         key, previous revision ("" = must not exist), operation, "1" if a terminal execution may change,
---         number of fields that must not exist, these fields
+--         number of events it takes, and for each its field and since when (ms) the wait stands that takes it
 --       then operations until the end, each a letter, a key and its arguments:
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
 --         d key n ...          HDEL of n fields
+--         f key field          sets a field to "<now>|", unless it exists
 --         + key ms member      ZADD at now + ms
 --         = key score member   ZADD at a score ("+inf" is never)
 --         - key member         ZREM
@@ -51,9 +52,10 @@ local function guard(g)
     refusal = 'stale'
   end
   for _ = 1, fields do
-    local field = arg()
-    if not refusal and redis.call('HEXISTS', k, field) == 1 then
-      refusal = 'taken'
+    local field, since = arg(), tonumber(arg())
+    local taken = redis.call('HGET', k, field)
+    if not refusal and taken and since >= tonumber(string.match(taken, '^%d+')) then
+      refusal = 'taken' -- by waits of this execution that stood before this one began
     end
   end
   return refusal
@@ -96,6 +98,11 @@ ops['d'] = function()
   local k, n = key(), tonumber(arg())
   redis.call('HDEL', k, unpack(ARGV, i, i + n - 1))
   i = i + n
+end
+
+ops['f'] = function()
+  local k, field = key(), arg()
+  redis.call('HSETNX', k, field, stamp)
 end
 
 ops['+'] = function()

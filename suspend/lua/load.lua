@@ -1,11 +1,18 @@
 -- Reads the wanted part of an execution in one go.
 --
 -- KEYS[1] the execution, KEYS[2] its shared state
--- ARGV: "1" if the shared state is wanted, n, n fields,
+-- ARGV: "all" for everything as it is stored, or: "1" if the shared state is wanted, n, n fields,
 --       n, n steps whose inputs and resume data are wanted,
 --       n, n nodes whose last output is wanted, n, n nodes whose last step is wanted
 -- Returns {now in ms, {field, value, …}, {key, value, …} of the shared state}; fields that are missing are left
 -- out. A value that says "the same as another" ("@field") is given as that one. An empty answer: no such execution.
+
+local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if ARGV[1] == 'all' then
+  local all = redis.call('HGETALL', KEYS[1])
+  return #all > 0 and {now, all, redis.call('HGETALL', KEYS[2])} or {}
+end
 
 local i = 1
 
@@ -92,5 +99,4 @@ for _, node in ipairs(list()) do
   end
 end
 
-local time = redis.call('TIME')
-return {string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), out, state}
+return {now, out, state}

@@ -208,8 +208,13 @@ func (a *App) startWorker(ctx context.Context) error {
 	if !a.o.Worker {
 		return nil
 	}
+	store, err := a.store.Identify(ctx)
+	if err != nil {
+		return err
+	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopRun = cancel
+	a.sweeping.Go(func() { a.watchStore(run, store) })
 	a.sweeping.Go(func() { a.engine.Run(run) })
 	a.sweeping.Go(func() { a.keepQueues(run) })
 	c := a.o.Config.Worker

@@ -15,6 +15,15 @@ import (
 	"prana/engine/flow"
 )
 
+// quiet keeps the client's own messages from stderr: what matters of them comes
+// back as errors, which are logged where they are handled.
+type quiet struct{}
+
+// Printf drops the message.
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func init() { redis.SetLogger(quiet{}) }
+
 // Kinds of Redis.
 const (
 	Child    = "child"     // a redis-server that this process started

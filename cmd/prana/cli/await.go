@@ -34,7 +34,11 @@ func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f r
 	if err := sh.printResult(wire.ResultOf(v)); err != nil {
 		return err
 	}
-	return outcome(v.Status)
+	err = outcome(v.Status)
+	if f.embedded && errors.Is(err, errElapsed) {
+		sh.note("it stands in the data directory; `prana dev` goes on with it")
+	}
+	return err
 }
 
 // look sees an execution as it is, with a limit of its own.

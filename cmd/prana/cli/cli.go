@@ -34,7 +34,7 @@ type shell struct {
 
 func run(ctx context.Context, sh *shell, args []string) int {
 	root := sh.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // for cobra, nil means os.Args
 	cmd, err := root.ExecuteContextC(ctx)
 	sh.command = cmd.CommandPath()
 	var f *failure

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,8 @@ func (sh *shell) demo(ctx context.Context, g *given, once bool) (err error) {
 		return err
 	}
 	if !once {
-		sh.note("\n%s is up: try prana list, prana suspended, prana run. Ctrl-C ends it.", d.URL())
+		sh.note("\n%s stays up. Try: prana list --server %s", d.URL(), d.URL())
+		sh.note("Ctrl-C ends it.")
 		return d.Stay(ctx)
 	}
 	if !res.OK {
@@ -70,7 +72,7 @@ func (sh *shell) demoOptions(g *given, once bool) (demo.Options, error) {
 	}
 	environ := sh.environ
 	if sh.config != "" {
-		environ = append(environ[:len(environ):len(environ)], "PRANA_CONFIG="+sh.config)
+		environ = append(slices.Clip(environ), "PRANA_CONFIG="+sh.config)
 	}
 	return demo.Options{
 		App: sh.options(cfg), Temporary: once && !g.isGiven("data-dir"),
@@ -82,9 +84,9 @@ func (sh *shell) printDemo(res demo.Result) error {
 	if sh.output == formatLines {
 		return printLines(sh, res.Patterns)
 	}
-	t := newTable("PATTERN", "EXECUTION", "STATUS", "TOOK", "WHAT")
+	t := newTable("PATTERN", "STATUS", "TOOK", "WHAT", "EXECUTION")
 	for _, p := range res.Patterns {
-		t.add(p.Name, p.ExecutionID, string(p.Status), p.Took, p.What)
+		t.add(p.Name, string(p.Status), p.Took, p.What, p.ExecutionID)
 	}
 	return sh.print(res, func() {
 		sh.note("")

@@ -53,7 +53,7 @@ func (sh *shell) dev(ctx context.Context, g *given, w *watcher) error {
 		p.publish(watching, files)
 		p.watch(watching, w, watchEvery)
 	}()
-	err = serve(ctx, a, cfg.Worker.ShutdownGrace)
+	err = sh.serve(ctx, a, cfg.Worker.ShutdownGrace)
 	cancel()
 	<-done
 	return err

@@ -102,7 +102,7 @@ func TestSuspended(t *testing.T) {
 func TestDelaysAndRelations(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{
-		"GET /v1/delays": flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: "x", Node: "nap", ResumeAt: later, Status: flow.DelayPending}}},
+		"GET /v1/delays":    flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: "x", Node: "nap", ResumeAt: later, Status: flow.DelayPending}}},
 		"GET /v1/relations": flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: "p", ChildID: "c"}}},
 	})
 	prana(t, f.url, "delays").wants(t, 0, "2026-01-02T12:00:01.500Z", "")

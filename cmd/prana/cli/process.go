@@ -82,10 +82,11 @@ func (sh *shell) logger(cfg config.Log) *slog.Logger {
 const stopMargin = 15 * time.Second
 
 // serve runs until ctx ends, which is no error, or a part dies, which is one.
-func serve(ctx context.Context, a *app.App, grace time.Duration) error {
+func (sh *shell) serve(ctx context.Context, a *app.App, grace time.Duration) error {
 	var died error
 	select {
 	case <-ctx.Done():
+		sh.note("shutting down; a second signal ends it at once")
 	case died = <-a.Err():
 		if died != nil {
 			died = fmt.Errorf("a part of the process died: %w", died)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,14 +107,8 @@ func (sh *shell) start(ctx context.Context, s service, what string, r flow.Start
 	return s.Start(ctx, r)
 }
 
-// isFile tells files from ids: an id has no dot and no slash.
-func isFile(what string) bool {
-	if what == "-" || !flow.ValidWorkflowID(what) {
-		return true
-	}
-	info, err := os.Stat(what)
-	return err == nil && info.Mode().IsRegular()
-}
+// isFile tells files from ids, which have neither dots nor slashes.
+func isFile(what string) bool { return !flow.ValidWorkflowID(what) }
 
 func (sh *shell) printStarted(ctx context.Context, s service, res flow.StartResult) error {
 	r := wire.Result{ExecutionID: res.ExecutionID, Workflow: res.Workflow, Version: res.Version, Status: flow.Running, Output: wire.OrNull(nil)}

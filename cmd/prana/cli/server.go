@@ -33,7 +33,7 @@ func (sh *shell) serveAPI(ctx context.Context, g *given) error {
 	sh.note("prana server: %s", a.URL())
 	sh.note("%s", a.Redis())
 	sh.note("steps are run by workers: prana worker --redis %s", cfgOr(cfg.Redis.Redacted(), a.RedisURL()))
-	return serve(ctx, a, cfg.Worker.ShutdownGrace)
+	return sh.serve(ctx, a, cfg.Worker.ShutdownGrace)
 }
 
 // cfgOr prefers the URL that was configured, without its password, to the one that was made.

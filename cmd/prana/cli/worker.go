@@ -48,7 +48,7 @@ func (sh *shell) work(ctx context.Context, g *given) error {
 	}
 	sh.note("prana worker: %d steps at once", cfg.Worker.Concurrency)
 	sh.note("%s", a.Redis())
-	return serve(ctx, a, cfg.Worker.ShutdownGrace)
+	return sh.serve(ctx, a, cfg.Worker.ShutdownGrace)
 }
 
 // untilClosed ends the context when the stream does.

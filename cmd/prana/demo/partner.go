@@ -98,7 +98,7 @@ func (p *partner) paid() string {
 	for _, n := range p.attempts {
 		attempts += n
 	}
-	return fmt.Sprintf("%d attempts, idempotency keys: %d, charges: %d", attempts, len(p.attempts), len(p.charges))
+	return fmt.Sprintf("attempts %d, keys %d, charges %d", attempts, len(p.attempts), len(p.charges))
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

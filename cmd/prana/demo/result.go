@@ -59,7 +59,7 @@ func (d *Demo) what(t *tracked) string {
 	case t.view.Status != flow.Completed:
 		return ""
 	case t.pattern == externalEvent:
-		return "resumed by an event, published just after the worker was killed"
+		return "resumed by its event"
 	case t.pattern == polling:
 		var out struct {
 			Attempts int `json:"attempts"`
@@ -67,7 +67,7 @@ func (d *Demo) what(t *tracked) string {
 		_ = json.Unmarshal(t.view.Output, &out) // nothing to tell when it is something else
 		return fmt.Sprintf("done at poll %d", out.Attempts)
 	case t.pattern == delay:
-		return "slept on while no worker lived"
+		return "slept through the kill"
 	case t.pattern == retry:
 		return d.partner.paid()
 	}
@@ -78,7 +78,7 @@ func (d *Demo) children(t *tracked) string {
 	text := ""
 	for _, c := range d.tracked {
 		if c.child && c.pattern == t.pattern && c.view != nil {
-			text = fmt.Sprintf("child %s %s", c.id, c.view.Status)
+			text = fmt.Sprintf("its child %s", c.view.Status)
 		}
 	}
 	return text

@@ -61,6 +61,7 @@ func (d *Demo) watch(ctx context.Context, until func() bool) error {
 
 // look sees what became of every execution, and finds their children. The list grows meanwhile.
 func (d *Demo) look(ctx context.Context) error {
+	var all []news
 	for i := 0; i < len(d.tracked); i++ {
 		t := d.tracked[i]
 		if t.over() {
@@ -70,22 +71,33 @@ func (d *Demo) look(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking at %s: %w", t.pattern, err)
 		}
-		d.tell(t, v)
+		for _, line := range live.Changes(t.view, v) {
+			all = append(all, news{t, line})
+		}
 		for _, c := range v.Children {
 			d.track(t.pattern, c.ChildID, true)
 		}
 		t.view = v
 	}
+	d.tell(all)
 	return nil
 }
 
-func (d *Demo) tell(t *tracked, v *flow.View) {
-	prefix := ""
-	if t.child {
-		prefix = "child: "
-	}
-	for _, line := range live.Changes(t.view, v) {
-		d.say(t.pattern, "%s%s", prefix, line)
+// news is a line about one of the executions.
+type news struct {
+	about *tracked
+	line  live.Line
+}
+
+// tell prints the lines of all executions in the order in which things happened.
+func (d *Demo) tell(all []news) {
+	slices.SortStableFunc(all, func(a, b news) int { return a.line.At.Compare(b.line.At) })
+	for _, n := range all {
+		prefix := ""
+		if n.about.child {
+			prefix = "child: "
+		}
+		d.say(n.about.pattern, "%s%s", prefix, n.line)
 	}
 }
 

@@ -18,7 +18,6 @@ type worker struct {
 	stdin io.Closer
 	log   tail
 	done  chan struct{} // closed when it is gone and reaped
-	err   error         // how it ended; read after done
 }
 
 func startWorker(executable string, environ []string) (*worker, error) {
@@ -46,7 +45,7 @@ func (w *worker) tend(started chan<- error) {
 	}
 	w.pid = w.cmd.Process.Pid
 	started <- nil
-	w.err = w.cmd.Wait()
+	_ = w.cmd.Wait() // ProcessState tells how it ended
 	close(w.done)
 }
 
@@ -70,7 +69,7 @@ func (w *worker) stop(grace time.Duration) {
 
 // failure tells of a worker that ended by itself.
 func (w *worker) failure() error {
-	return fmt.Errorf("worker process %d ended by itself (%v); it said last:\n%s", w.pid, w.err, w.log.String())
+	return fmt.Errorf("worker process %d ended by itself (%s); it said last:\n%s", w.pid, w.cmd.ProcessState, w.log.String())
 }
 
 // workerEnviron is that of this process, with what the worker must know of it. The URL of Redis may have a password,

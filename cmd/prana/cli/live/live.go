@@ -4,6 +4,7 @@ package live
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 // Line is one thing that happened.
 type Line struct {
+	At   time.Time
 	Node string // key; empty for the whole execution
 	Text string
 }
@@ -24,7 +26,7 @@ func (l Line) String() string {
 	return l.Node + ": " + l.Text
 }
 
-// Changes tells what is new in now. before is nil at the first look.
+// Changes tells what is new in now, in the order of time. before is nil at the first look.
 func Changes(before, now *flow.View) []Line {
 	if before == nil {
 		before = &flow.View{}
@@ -35,11 +37,12 @@ func Changes(before, now *flow.View) []Line {
 	}
 	for _, s := range now.Suspensions {
 		if !waited(before, s.ID) {
-			lines = append(lines, Line{s.Node, Waiting(s)})
+			lines = append(lines, Line{s.SuspendedAt, s.Node, Waiting(s)})
 		}
 	}
+	slices.SortStableFunc(lines, func(a, b Line) int { return a.At.Compare(b.At) })
 	if now.Status.Terminal() && now.Status != before.Status {
-		lines = append(lines, Line{Text: ending(now)})
+		lines = append(lines, Line{At: at(now.EndedAt), Text: ending(now)})
 	}
 	return lines
 }
@@ -49,7 +52,15 @@ func nodeChanges(before *flow.View, n flow.NodeRun) []Line {
 	if n.Status == statusOf(before, n) || n.Status.Live() || strings.HasSuffix(n.Type, "_trigger") || n.Type == "manual.trigger" {
 		return nil
 	}
-	return []Line{{n.Node, Outcome(n)}}
+	return []Line{{at(n.EndedAt), n.Node, Outcome(n)}}
+}
+
+// at is a time that may be missing.
+func at(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
 }
 
 func statusOf(v *flow.View, n flow.NodeRun) flow.StepStatus {

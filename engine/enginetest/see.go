@@ -1,0 +1,163 @@
+package enginetest
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+
+	"prana/engine/flow"
+)
+
+// Execution tells everything about an execution.
+func (e *Env) Execution(id string) *flow.View {
+	e.t.Helper()
+	v, err := e.engine.Describe(e.t.Context(), id)
+	if err != nil {
+		e.t.Fatalf("%v", err)
+	}
+	return v
+}
+
+// Notices gives what middleware was told: of the executions, or of all.
+func (e *Env) Notices(executions ...string) []flow.Notice {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []flow.Notice
+	for _, n := range e.notices {
+		if len(executions) == 0 || slices.Contains(executions, n.Execution) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// Path lists the runs of nodes in the order in which they ended, then those that
+// did not. Each is the node's key, with "#1" for its second run and so on, and
+// ".port" unless it left by port main. One that did not leave has "!" and its status.
+func (e *Env) Path(id string) []string {
+	e.t.Helper()
+	seq := e.ends(id)
+	runs := slices.Clone(e.Execution(id).Nodes)
+	slices.SortStableFunc(runs, func(a, b flow.NodeRun) int { return seq.of(a) - seq.of(b) })
+	path := make([]string, len(runs))
+	for i, r := range runs {
+		path[i] = nameOf(r)
+	}
+	return path
+}
+
+func nameOf(r flow.NodeRun) string {
+	name := r.Node
+	if r.RunIndex > 0 {
+		name += fmt.Sprintf("#%d", r.RunIndex)
+	}
+	switch {
+	case r.Status != flow.StepCompleted:
+		name += "!" + string(r.Status)
+	case r.Port != flow.PortMain:
+		name += "." + r.Port
+	}
+	return name
+}
+
+// order says by which record a run of a node ended.
+type order map[string]int
+
+func key(node string, run int) string { return fmt.Sprintf("%s#%d", node, run) }
+
+func (o order) of(r flow.NodeRun) int {
+	if n, ok := o[key(r.Node, r.RunIndex)]; ok {
+		return n
+	}
+	return math.MaxInt32
+}
+
+func (e *Env) ends(id string) order {
+	o := order{}
+	for _, n := range e.Notices(id) {
+		if n.Name == flow.NodeCompleted || n.Name == flow.NodeFailed {
+			o[key(n.Node, n.Run)] = int(n.Seq)
+		}
+	}
+	return o
+}
+
+// NodeRun gives one run of a node.
+func (e *Env) NodeRun(id, node string, run int) flow.NodeRun {
+	e.t.Helper()
+	for _, r := range e.Execution(id).Nodes {
+		if r.Node == node && r.RunIndex == run {
+			return r
+		}
+	}
+	e.t.Fatalf("node %s of execution %s has no run %d; there are %v", node, id, run, e.Path(id))
+	return flow.NodeRun{}
+}
+
+// Runs counts the runs of a node.
+func (e *Env) Runs(id, node string) int {
+	e.t.Helper()
+	n := 0
+	for _, r := range e.Execution(id).Nodes {
+		if r.Node == node {
+			n++
+		}
+	}
+	return n
+}
+
+// Children lists the executions that an execution started, in order.
+func (e *Env) Children(id string) []string {
+	e.t.Helper()
+	var ids []string
+	for _, c := range e.Execution(id).Children {
+		ids = append(ids, c.ChildID)
+	}
+	return ids
+}
+
+// WantStatus says where the execution must stand.
+func (e *Env) WantStatus(id string, want flow.Status) {
+	e.t.Helper()
+	if v := e.Execution(id); v.Status != want {
+		e.t.Errorf("the execution is %s, want %s (path %v, error %v)", v.Status, want, e.Path(id), v.Error)
+	}
+}
+
+// WantPath says which way it must have taken; see Path.
+func (e *Env) WantPath(id string, want ...string) {
+	e.t.Helper()
+	if got := e.Path(id); !slices.Equal(got, want) {
+		e.t.Errorf("the path is\n  %s, want\n  %s", strings.Join(got, " "), strings.Join(want, " "))
+	}
+}
+
+// WantOutput says what the execution must have left. Both sides are compared as JSON.
+func (e *Env) WantOutput(id string, want any) {
+	e.t.Helper()
+	if v := e.Execution(id); !e.same(v.Output, want) {
+		e.t.Errorf("the output is %s, want %s (the execution is %s, error %v)", v.Output, e.encode(want), v.Status, v.Error)
+	}
+}
+
+// WantError says with which code the execution must have ended.
+func (e *Env) WantError(id, code string) {
+	e.t.Helper()
+	v := e.Execution(id)
+	if v.Error == nil || v.Error.Code != code {
+		e.t.Errorf("the error is %v, want code %s (the execution is %s)", v.Error, code, v.Status)
+	}
+}
+
+// same compares a stored value with one of the test.
+func (e *Env) same(raw []byte, want any) bool {
+	e.t.Helper()
+	got, err := flow.Decode(raw)
+	if err != nil {
+		return false
+	}
+	other, err := flow.Decode(e.encode(want))
+	return err == nil && reflect.DeepEqual(got, other)
+}

@@ -1,0 +1,438 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"prana/engine"
+	"prana/engine/enginetest"
+	"prana/engine/flow"
+)
+
+// mode is a way in which a store fails.
+type mode string
+
+const (
+	failsBefore mode = "fails before it does anything"
+	losesReply  mode = "does it and loses the reply"
+	saysStale   mode = "says stale for no reason"
+)
+
+// fault is the one call that fails.
+type fault struct {
+	method string
+	call   int // from 1
+	mode   mode
+}
+
+// faulty is a store that fails once.
+type faulty struct {
+	engine.Store
+	fault
+
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func newFaulty(s engine.Store, f fault) *faulty {
+	return &faulty{Store: s, fault: f, calls: map[string]int{}}
+}
+
+// disarm ends the faults, and tells what was called until then.
+func (f *faulty) disarm() map[string]int {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = fault{}
+	return maps.Clone(f.calls)
+}
+
+func (f *faulty) hit(method string) mode {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[method]++
+	if method == f.method && f.calls[method] == f.call {
+		return f.mode
+	}
+	return ""
+}
+
+// do performs a call, or does not.
+func do[A any](f *faulty, method string, call func() (A, error)) (A, error) {
+	var none A
+	switch f.hit(method) {
+	case failsBefore:
+		return none, flow.ErrUnavailable
+	case losesReply:
+		_, _ = call()
+		return none, flow.ErrUnavailable
+	case saysStale:
+		return none, flow.ErrStale
+	}
+	return call()
+}
+
+type nothing struct{}
+
+func just(f *faulty, method string, call func() error) error {
+	_, err := do(f, method, func() (nothing, error) { return nothing{}, call() })
+	return err
+}
+
+func (f *faulty) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
+	return do(f, "Load", func() (*flow.Execution, error) { return f.Store.Load(ctx, id, want) })
+}
+
+func (f *faulty) Commit(ctx context.Context, changes ...*flow.Change) error {
+	return just(f, "Commit", func() error { return f.Store.Commit(ctx, changes...) })
+}
+
+func (f *faulty) ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (string, error) {
+	return do(f, "ReserveStart", func() (string, error) { return f.Store.ReserveStart(ctx, workflow, startID, execution, digest) })
+}
+
+func (f *faulty) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
+	return do(f, "RecordEvent", func() (*flow.PublishResult, error) { return f.Store.RecordEvent(ctx, e) })
+}
+
+type page struct {
+	waits []flow.SuspensionID
+	next  string
+}
+
+func (f *faulty) Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
+	p, err := do(f, "Waiting", func() (page, error) {
+		w, next, err := f.Store.Waiting(ctx, partition, e, cursor, limit)
+		return page{w, next}, err
+	})
+	return p.waits, p.next, err
+}
+
+func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error {
+	return just(f, "FinishEvent", func() error { return f.Store.FinishEvent(ctx, e, result) })
+}
+
+func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
+	return do(f, "KeptEvents", func() ([]flow.KeptEvent, error) { return f.Store.KeptEvents(ctx, sub, limit) })
+}
+
+func (f *faulty) TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error) {
+	return do(f, "TakeEvent", func() (bool, error) { return f.Store.TakeEvent(ctx, e, wait, from) })
+}
+
+func (f *faulty) DropEvent(ctx context.Context, e flow.KeptEvent) error {
+	return just(f, "DropEvent", func() error { return f.Store.DropEvent(ctx, e) })
+}
+
+type dues struct {
+	due  []flow.DueEntry
+	next time.Duration
+}
+
+func (f *faulty) Due(ctx context.Context, partition, limit int, lease time.Duration) ([]flow.DueEntry, time.Duration, error) {
+	d, err := do(f, "Due", func() (dues, error) {
+		due, next, err := f.Store.Due(ctx, partition, limit, lease)
+		return dues{due, next}, err
+	})
+	return d.due, d.next, err
+}
+
+func (f *faulty) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error {
+	return just(f, "Settle", func() error { return f.Store.Settle(ctx, e, d, note) })
+}
+
+func (f *faulty) Forget(ctx context.Context, e flow.DueEntry) error {
+	return just(f, "Forget", func() error { return f.Store.Forget(ctx, e) })
+}
+
+func (f *faulty) Enqueue(ctx context.Context, d ...flow.Dispatch) error {
+	return just(f, "Enqueue", func() error { return f.Store.Enqueue(ctx, d...) })
+}
+
+func (f *faulty) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
+	return do(f, "Task", func() (flow.TaskState, error) { return f.Store.Task(ctx, d) })
+}
+
+func (f *faulty) Outbox(ctx context.Context, execution string) ([]flow.Outgoing, error) {
+	return do(f, "Outbox", func() ([]flow.Outgoing, error) { return f.Store.Outbox(ctx, execution) })
+}
+
+func (f *faulty) Delivered(ctx context.Context, execution, id string) error {
+	return just(f, "Delivered", func() error { return f.Store.Delivered(ctx, execution, id) })
+}
+
+// insist repeats what a client repeats: a request that found the store away.
+func insist(t *testing.T, request func() error) {
+	t.Helper()
+	var err error
+	for range 3 {
+		if err = request(); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// story is a scenario that must end the same whatever call fails.
+type story struct {
+	name      string
+	workflows []string
+	// tell drives it and gives the executions to be compared.
+	tell func(t *testing.T, env *enginetest.Env) []string
+}
+
+func begin(t *testing.T, env *enginetest.Env, workflow, input string) string {
+	t.Helper()
+	var id string
+	insist(t, func() error {
+		r, err := env.Engine().Start(t.Context(), flow.StartRequest{Workflow: workflow, Input: []byte(input), ID: "only " + input})
+		id = r.ExecutionID
+		return err
+	})
+	return id
+}
+
+func publish(t *testing.T, env *enginetest.Env, id, eventType, data string) {
+	t.Helper()
+	insist(t, func() error {
+		_, err := env.Engine().Publish(t.Context(), flow.Event{ID: id, Type: eventType, Data: []byte(data)})
+		return err
+	})
+}
+
+const chain = `
+id: chain
+nodes:
+  - {key: start, type: test.start}
+  - {key: a, type: test.echo}
+  - {key: b, type: test.echo, params: {value: 1}}
+  - {key: c, type: test.echo, params: {value: 2}}
+  - {key: m, type: test.merge, settings: {join: all}}
+connections: [start -> a, a -> b, a -> c, b -> m.b, c -> m.c]
+`
+
+const waiter = `
+id: waiter
+nodes:
+  - {key: start, type: test.start}
+  - {key: w, type: test.wait, params: {timeout_ms: 86400000}}
+  - {key: end, type: test.echo}
+  - {key: late, type: test.echo}
+connections: [start -> w, w -> end, w.timeout -> late]
+`
+
+const napper = `
+id: napper
+nodes:
+  - {key: start, type: test.start}
+  - {key: s, type: test.sleep, params: {ms: 60000}}
+  - {key: end, type: test.echo}
+connections: [start -> s, s -> end]
+`
+
+const flaky = `
+id: flaky
+on_retry_exhausted: {workflow: chain}
+nodes:
+  - {key: start, type: test.start}
+  - {key: f, type: test.fail, params: {times: 1}, settings: {retry_on_failed: true, retry_delay_ms: 1000}}
+  - {key: g, type: test.fail, settings: {retry_on_failed: true, max_retries: 1, on_error: continue}}
+connections: [start -> f, f -> g]
+`
+
+const parent = `
+id: parent
+nodes:
+  - {key: start, type: test.start}
+  - {key: c, type: test.child, params: {workflow: napper}}
+  - {key: d, type: test.child, params: {workflow: waiter, mode: async, timeout_ms: 120000, on_failure: continue}}
+connections: [start -> c, c -> d]
+`
+
+var stories = []story{
+	{"a chain with a join", []string{chain}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "chain", `1`)
+		env.Advance(time.Minute)
+		return []string{id}
+	}},
+	{"an event", []string{waiter}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "waiter", `1`)
+		env.Advance(30 * time.Second)
+		publish(t, env, "e1", "go", `{"n":1}`)
+		env.Advance(time.Minute)
+		late := begin(t, env, "waiter", `2`) // the event is used up, whoever published it how often
+		env.Advance(30 * time.Hour)
+		return []string{id, late}
+	}},
+	{"an event before its wait", []string{waiter}, func(t *testing.T, env *enginetest.Env) []string {
+		publish(t, env, "e1", "go", `{"n":1}`)
+		first := begin(t, env, "waiter", `1`)
+		env.Advance(time.Minute)
+		second := begin(t, env, "waiter", `2`)
+		env.Advance(48 * time.Hour)
+		return []string{first, second}
+	}},
+	{"a delay", []string{napper}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "napper", `1`)
+		env.Advance(2 * time.Minute)
+		return []string{id}
+	}},
+	{"retries", []string{chain, flaky}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "flaky", `1`)
+		env.Advance(2 * time.Minute)
+		return append([]string{id}, startedBy(env, "chain")...)
+	}},
+	{"children", []string{napper, waiter, parent}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "parent", `1`)
+		env.Advance(5 * time.Minute)
+		return []string{id}
+	}},
+	{"a cancellation", []string{napper, waiter, parent}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "parent", `1`)
+		env.Advance(30 * time.Second)
+		insist(t, func() error {
+			return env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: id, Reason: "enough", ID: "c1"})
+		})
+		env.Advance(5 * time.Minute)
+		return []string{id}
+	}},
+	{"a resume", []string{waiter}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "waiter", `1`)
+		env.Advance(30 * time.Second)
+		insist(t, func() error {
+			_, err := env.Engine().Resume(t.Context(), flow.ResumeRequest{Execution: id, Data: []byte(`7`), ID: "r1"})
+			return err
+		})
+		env.Advance(time.Minute)
+		return []string{id}
+	}},
+}
+
+// startedBy lists the executions of a workflow that somebody in the story started.
+func startedBy(env *enginetest.Env, workflow string) []string {
+	var ids []string
+	for _, n := range env.Notices() {
+		if n.Workflow == workflow && !slices.Contains(ids, n.Execution) {
+			ids = append(ids, n.Execution)
+		}
+	}
+	return ids
+}
+
+// told is how a story ended.
+type told struct {
+	executions string
+	effects    string
+	calls      map[string]int
+}
+
+func (s story) play(t *testing.T, f fault) told {
+	t.Helper()
+	var world ledger
+	var store *faulty
+	env := enginetest.Open(t, enginetest.Options{
+		Types: world.watch(types()),
+		Store: func(real engine.Store) engine.Store { store = newFaulty(real, f); return store },
+	})
+	return s.told(t, env, &world, store)
+}
+
+// told tells the story, and what came of it.
+func (s story) told(t *testing.T, env *enginetest.Env, world *ledger, store *faulty) told {
+	t.Helper()
+	for _, w := range s.workflows {
+		env.Deploy(w)
+	}
+	ids := s.tell(t, env)
+	out := told{effects: world.String(), calls: store.disarm()}
+	for _, id := range ids {
+		for _, one := range append([]string{id}, env.Children(id)...) {
+			out.executions += describe(t, env, one) + "\n"
+		}
+	}
+	return out
+}
+
+// describe tells what must be the same in every telling of a story.
+func describe(t *testing.T, env *enginetest.Env, id string) string {
+	t.Helper()
+	v := env.Execution(id)
+	var runs []string
+	for _, r := range v.Nodes {
+		runs = append(runs, fmt.Sprintf("%s#%d %s %s attempt %d (%d failed) by %s", r.Node, r.RunIndex, r.Status, r.Port, r.Attempt, len(r.Attempts), r.ResumedBy))
+	}
+	slices.Sort(runs)
+	seen := map[int64]bool{}
+	for _, n := range env.Notices(id) {
+		if n.Seq > 0 && n.Name != flow.ExecutionStarted && seen[n.Seq] {
+			t.Errorf("record %d (%s) was told twice", n.Seq, n.Name)
+		}
+		seen[n.Seq] = true
+	}
+	return fmt.Sprintf("%s %s %d transitions %d open waits, output %s\n  %s", v.Workflow, v.Status, v.Transitions, len(v.Suspensions), v.Output, strings.Join(runs, "\n  "))
+}
+
+// String lists how often each node was run, and under how many keys.
+func (l *ledger) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := map[string]int{}
+	for key, n := range l.keys {
+		_, step, _ := strings.Cut(key, "-")
+		lines[fmt.Sprintf("%s: %d calls", step, n)]++
+	}
+	var all []string
+	for _, line := range slices.Sorted(maps.Keys(lines)) {
+		all = append(all, fmt.Sprintf("%s, %d times", line, lines[line]))
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestOneFailingCall fails every call of every method in turn, in each way that
+// a store can fail, and wants the same end: the same steps, each committed once
+// and each side effect made once.
+func TestOneFailingCall(t *testing.T) {
+	t.Parallel()
+	for _, s := range stories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			want := s.play(t, fault{})
+			for method, n := range want.calls {
+				for call := range n {
+					s.failAt(t, want, method, call+1)
+				}
+			}
+		})
+	}
+}
+
+func (s story) failAt(t *testing.T, want told, method string, call int) {
+	t.Helper()
+	modes := []mode{failsBefore, losesReply}
+	if method == "Commit" && call > 1 { // the first creates: nothing is there to be stale
+		modes = append(modes, saysStale)
+	}
+	for _, m := range modes {
+		f := fault{method, call, m}
+		t.Run(fmt.Sprintf("%s %d %s", method, call, m), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := s.play(t, f)
+				if got.executions != want.executions {
+					t.Errorf("it ended as\n%s\nwant\n%s", got.executions, want.executions)
+				}
+				if got.effects != want.effects {
+					t.Errorf("the side effects were\n%s\nwant\n%s", got.effects, want.effects)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,228 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"prana/engine/node"
+)
+
+// call is one request that the world received.
+type call struct {
+	Path    string // such as "/effect/charge"
+	Key     string // Idempotency-Key, or the id of a webhook
+	Attempt string
+	Pid     int // of the worker process; 0 = not said
+	At      time.Time
+	Body    string
+}
+
+// world is everything outside that workflows touch: it remembers every call.
+//
+//	/effect/NAME      answers at once
+//	/block/NAME       answers when the gate NAME is open; /block/nap after 300 ms
+//	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
+//	/job/NAME?after=N   says "running" N times, then "completed"
+type world struct {
+	*httptest.Server
+	mu    sync.Mutex
+	all   []call
+	seen  map[string]int // by path and key
+	gates map[string]chan struct{}
+	news  *sync.Cond
+	left  chan string // names of gates at which a caller gave up
+}
+
+func newWorld() *world {
+	w := &world{seen: map[string]int{}, gates: map[string]chan struct{}{}, left: make(chan string, 1000)}
+	w.news = sync.NewCond(&w.mu)
+	w.Server = httptest.NewServer(w)
+	return w
+}
+
+// Close lets everybody go who is blocked.
+func (w *world) Close() {
+	w.mu.Lock()
+	for name := range w.gates {
+		w.openLocked(name)
+	}
+	w.mu.Unlock()
+	w.Server.Close()
+}
+
+func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	n := w.note(r)
+	kind, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	rw.Header().Set("Content-Type", "application/json")
+	switch kind {
+	case "block":
+		select {
+		case <-w.gate(name):
+		case <-napping(name):
+		case <-r.Context().Done(): // the worker died or gave the step back
+			w.left <- name
+			return
+		}
+	case "flaky":
+		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); n <= fail {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+	case "job":
+		if after, _ := strconv.Atoi(r.URL.Query().Get("after")); n <= after {
+			fmt.Fprint(rw, `{"status":"running"}`)
+			return
+		}
+		fmt.Fprint(rw, `{"status":"completed"}`)
+		return
+	}
+	fmt.Fprintf(rw, `{"ok":true,"call":%d}`, n)
+}
+
+// napping ends by itself for the gate "nap", and never for others.
+func napping(name string) <-chan time.Time {
+	if name != "nap" {
+		return nil
+	}
+	return time.After(300 * time.Millisecond)
+}
+
+// note remembers a call and numbers it among those of its path and key.
+func (w *world) note(r *http.Request) int {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a caller that dies is part of the game
+	c := call{Path: r.URL.Path, Key: r.Header.Get("Idempotency-Key"), Attempt: r.Header.Get("X-Prana-Attempt"), At: time.Now(), Body: string(body)}
+	if id := r.Header.Get("webhook-id"); id != "" {
+		c.Key = id
+	}
+	c.Pid, _ = strconv.Atoi(r.Header.Get("X-Pid"))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, c)
+	w.news.Broadcast()
+	id := c.Path + "\x00" + c.Key
+	if strings.HasPrefix(c.Path, "/job/") {
+		id = c.Path // polls that read carry no key
+	}
+	w.seen[id]++
+	return w.seen[id]
+}
+
+// gate is closed when NAME is open.
+func (w *world) gate(name string) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gateLocked(name)
+}
+
+func (w *world) gateLocked(name string) chan struct{} {
+	if w.gates[name] == nil {
+		w.gates[name] = make(chan struct{})
+	}
+	return w.gates[name]
+}
+
+// open lets all calls of /block/NAME through, now and later.
+func (w *world) open(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.openLocked(name)
+}
+
+func (w *world) openLocked(name string) {
+	select {
+	case <-w.gateLocked(name):
+	default:
+		close(w.gates[name])
+	}
+}
+
+// calls gives those whose path begins so.
+func (w *world) calls(prefix string) []call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.callsLocked(prefix)
+}
+
+func (w *world) callsLocked(prefix string) []call {
+	var out []call
+	for _, c := range w.all {
+		if strings.HasPrefix(c.Path, prefix) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// awaitCalls waits until n calls of the prefix came.
+func (w *world) awaitCalls(t testing.TB, prefix string, n int, within time.Duration) []call {
+	t.Helper()
+	late := false
+	timer := time.AfterFunc(within, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		late = true
+		w.news.Broadcast()
+	})
+	defer timer.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for {
+		got := w.callsLocked(prefix)
+		if len(got) >= n {
+			return got
+		}
+		if late {
+			t.Fatalf("%d calls of %s within %s; want %d", len(got), prefix, within, n)
+		}
+		w.news.Wait()
+	}
+}
+
+// byKey groups calls by idempotency key.
+func byKey(calls []call) map[string][]call {
+	m := map[string][]call{}
+	for _, c := range calls {
+		m[c.Key] = append(m[c.Key], c)
+	}
+	return m
+}
+
+// testNode tells the world at prefix+name, and leaves with its answer.
+func testNode(typeName, prefix string) node.Type {
+	return node.Type{
+		Name:   typeName,
+		Fields: []node.Field{{Name: "name", Kind: node.String, Required: true}},
+		Run: func(ctx context.Context, c *node.Call) (node.Outcome, error) {
+			name, _ := c.Params["name"].(string)
+			out, err := tellWorld(ctx, prefix+name, c)
+			return node.Outcome{Output: out}, err
+		},
+	}
+}
+
+func tellWorld(ctx context.Context, url string, c *node.Call) (any, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(c.Execution))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Idempotency-Key", c.Key)
+	req.Header.Set("X-Prana-Attempt", strconv.Itoa(c.Attempt))
+	req.Header.Set("X-Pid", strconv.Itoa(os.Getpid()))
+	req.Close = true // a killed worker must not leave a connection that looks alive
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var out any
+	return out, json.NewDecoder(res.Body).Decode(&out)
+}

@@ -1,0 +1,301 @@
+package suspend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// How late a line may stand before it is told: a pending step without a task, and a wait whose time is set (the
+// sweeper looks at a task in a backlog every 5 minutes at most).
+const (
+	soon = 30 * time.Second
+	late = 6 * time.Minute
+)
+
+// judge decides what can be decided from the record alone, and which places are
+// to be looked at next.
+func (a *audit) judge(ctx context.Context, l *look) error {
+	if l.moved {
+		return nil
+	}
+	if l.rev == "" {
+		l.unwanted = l.seen
+		return nil
+	}
+	x, err := reading{now: l.now, fields: l.fields}.execution(l.id)
+	if err != nil {
+		l.find("format", err.Error(), "a newer version of Prana wrote it, or something else did; other executions are not touched by it")
+		return nil
+	}
+	l.x = x
+	if err := a.definition(ctx, l); err != nil {
+		return err
+	}
+	for _, rule := range []func(*look){(*look).ending, (*look).counts, (*look).runs, (*look).inputs, a.sizes, (*look).listed, (*look).lines, (*look).waits, a.tasks} {
+		rule(l)
+	}
+	l.unwanted = append(l.unwanted, l.unexpected()...)
+	return nil
+}
+
+// definition: an execution keeps the version that it began with.
+func (a *audit) definition(ctx context.Context, l *look) error {
+	if l.x.Status.Terminal() {
+		return nil
+	}
+	_, _, err := a.store.Workflow(ctx, l.x.Workflow, l.x.Version)
+	if errors.Is(err, flow.ErrNotFound) {
+		l.find("I1", fmt.Sprintf("its definition %s version %s is gone: it cannot go on", l.x.Workflow, l.x.Version), "publish the same definition again (its version is the digest of its content), or cancel the execution")
+		return nil
+	}
+	return err
+}
+
+// ending: a terminal execution moves no more.
+func (l *look) ending() {
+	_, ended := l.fields[fieldEnded]
+	if ended != l.x.Status.Terminal() {
+		l.find("I3", fmt.Sprintf("it is %s, but its end is stored: %v", l.x.Status, ended), "the hash was changed by hand; cancel the execution if it still lives")
+	}
+	if !l.x.Status.Terminal() {
+		return
+	}
+	for _, s := range l.unended() {
+		l.find("I3", fmt.Sprintf("it is %s, but step %s is %s", l.x.Status, s.ID, s.Status), "the hash was changed by hand")
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Claims), compareStepIDs) {
+		l.find("I3", fmt.Sprintf("it is %s, but step %s is claimed", l.x.Status, id), "harmless; it goes with the execution")
+	}
+}
+
+// unended lists the steps that are live or in quarantine.
+func (l *look) unended() []*flow.Step {
+	var all []*flow.Step
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), compareStepIDs) {
+		if s := l.x.Steps[id]; s.Status.Live() || s.Status == flow.StepQuarantined {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func compareStepIDs(a, b flow.StepID) int {
+	if a.Node != b.Node {
+		return a.Node - b.Node
+	}
+	return a.Run - b.Run
+}
+
+// counts: the front says of each node how many live steps it has; joins rely on it.
+func (l *look) counts() {
+	counted := map[int]flow.Live{}
+	for _, s := range l.unended() {
+		c := counted[s.ID.Node]
+		if s.Wait != nil && !s.Wait.Held {
+			c.Suspended++
+		} else {
+			c.Pending++
+		}
+		counted[s.ID.Node] = c
+	}
+	if !l.x.Status.Terminal() && !maps.Equal(counted, l.x.Live) {
+		l.find("I9", fmt.Sprintf("the front counts live steps as %v, their records as %v (node: pending, suspended)", l.x.Live, counted), "joins may fire too early or never; cancel the execution and rerun it")
+	}
+}
+
+// runs: the next run of a node must not write over one that there was.
+func (l *look) runs() {
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), compareStepIDs) {
+		if runs := l.x.Nodes[id.Node].Runs; runs <= id.Run {
+			l.find("I2", fmt.Sprintf("step %s exists, but node %d counts %d runs", id, id.Node, runs), "the node's next run would replace a recorded one; cancel the execution and rerun it")
+		}
+	}
+}
+
+// inputs: what a step or a join still needs must be there.
+func (l *look) inputs() {
+	need := func(who string, arrived []flow.Arrival) {
+		for _, in := range arrived {
+			if in.Ref != "" && !slices.Contains(l.names, string(in.Ref)) {
+				l.find("I8", fmt.Sprintf("%s needs the value %s, which is gone", who, in.Ref), "a field was deleted by hand; cancel the execution and rerun it")
+			}
+		}
+	}
+	for _, s := range l.unended() {
+		need("step "+s.ID.String(), s.Inputs)
+	}
+	for _, n := range slices.Sorted(maps.Keys(l.x.Joins)) {
+		need(fmt.Sprintf("the join of node %d", n), l.x.Joins[n].Arrived)
+	}
+}
+
+func (a *audit) sizes(l *look) {
+	for _, name := range slices.Sorted(maps.Keys(l.sizes)) {
+		if n := l.sizes[name]; n > a.o.MaxValue {
+			l.find("I13", fmt.Sprintf("%s has %d bytes; at most %d are allowed", name, n, a.o.MaxValue), "a bound was higher when it was stored, or something else wrote it")
+		}
+	}
+}
+
+// listed: the lists name it, each as it is.
+func (l *look) listed() {
+	t, x := home(l.id), l.x
+	hint := "the execution cannot be found in this list; ZADD it with the time of its creation as score"
+	l.want(place{inZSet, allKey(t), l.id}, "I12", "its entry among all executions", hint)
+	l.want(place{inZSet, workflowKey(t, x.Workflow), l.id}, "I12", "its entry among the executions of its workflow", hint)
+	if p := x.Parent; p != nil {
+		l.want(place{inZSet, relationsKey(t), relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
+	}
+	for _, s := range flow.Statuses() {
+		at := place{inZSet, statusKey(t, s), l.id}
+		if s == x.Status {
+			l.want(at, "I12", "its entry among those that are "+string(s), "it is not listed by status, and not purged after its end; ZADD it with the time of its creation or end as score")
+			continue
+		}
+		l.unwanted = append(l.unwanted, at)
+	}
+}
+
+func (l *look) want(p place, invariant, what, hint string) {
+	l.wants = append(l.wants, want{place: p, invariant: invariant, what: what, hint: hint})
+}
+
+// lines: time finds it by the due index.
+func (l *look) lines() {
+	due := dueKey(home(l.id))
+	const hint = "the sweeper cannot find it; ZADD the entry with the current time in ms as score"
+	if l.owes {
+		l.want(place{inZSet, due, l.id + ":" + outboxEntry}, "I1", "the line of its outbox", hint)
+	}
+	if l.x.Status.Terminal() {
+		return
+	}
+	if l.x.Timeout > 0 {
+		l.want(place{inZSet, due, l.id + ":" + deadlineEntry}, "I6", "the line of its deadline", hint)
+	}
+	steps := l.unended()
+	if len(steps) == 0 && !l.owes {
+		l.find("I1", fmt.Sprintf("it is %s, but no step of it lives: nothing can move it", l.x.Status), "cancel the execution and rerun it")
+	}
+	for _, s := range steps {
+		l.wants = append(l.wants, want{
+			place: place{inZSet, due, stepEntry(l.id, s.ID)}, invariant: "I1", what: "the line of step " + s.ID.String(), hint: hint,
+			judge: func(l *look, cmd redis.Cmder) { l.line(s, cmd, hint) },
+		})
+	}
+}
+
+// line judges when a step comes up.
+func (l *look) line(s *flow.Step, cmd redis.Cmder, hint string) {
+	score, ok := cmd.(*redis.FloatCmd)
+	if !ok || score.Err() != nil {
+		l.find("I1", "the line of step "+s.ID.String()+" is missing in the due index", hint)
+		return
+	}
+	ms := score.Val()
+	never := ms > 1e15
+	switch {
+	case s.Status == flow.StepQuarantined || l.x.Status == flow.Quarantined || l.x.Status == flow.Paused || slices.Contains(l.x.Ready, s.ID):
+	case s.Status == flow.StepPending && never:
+		l.find("I1", "step "+s.ID.String()+" is pending, but its line in the due index never comes up", hint)
+	case s.Wait != nil && !s.Wait.Due.IsZero() && ms > float64(max(s.Wait.Due.UnixMilli(), l.now)+late.Milliseconds()):
+		l.find("I6", fmt.Sprintf("step %s waits until %s, but its line in the due index stands long after that", s.ID, s.Wait.Due.Format(time.RFC3339)), hint)
+	}
+}
+
+// waits: what waits is listed, can be found by events, and has a child that can end it.
+func (l *look) waits() {
+	if l.x.Status.Terminal() {
+		return
+	}
+	t := home(l.id)
+	for _, s := range l.unended() {
+		w := s.Wait
+		if w == nil {
+			continue
+		}
+		id := flow.SuspensionID{Execution: l.id, Step: s.ID, Turn: s.Turn}.String()
+		l.want(place{inZSet, suspendedKey(t, w.Type), id}, "I5", "the suspension of step "+s.ID.String()+" in the list", "ZADD the member with its time in ms, or +inf, as score")
+		l.want(place{inSet, suspendTypesKey(t), w.Type}, "I5", "the suspend type", "SADD it")
+		if e := w.Event; e != nil {
+			hint := "events do not find this wait; ZADD the member with its time of registration as score"
+			l.want(place{inZSet, waitersKey(t, e.Key()), id}, "I7", "the subscription of step "+s.ID.String(), hint)
+			l.want(place{inHash, shapesKey(t, e.Type), e.Shape()}, "I7", "the shape of the filter of step "+s.ID.String(), "events do not find this wait; HSET the field to the number of such waits")
+		}
+		l.child(s)
+	}
+}
+
+func (l *look) child(s *flow.Step) {
+	c := s.Wait.Child
+	if _, ok := flow.PartitionOf(c); !ok || home(c) != home(l.id) {
+		return
+	}
+	hint := "nothing but its timeout, a resume by hand or a cancel ends this wait now"
+	l.want(place{aKey, executionKey(c), ""}, "I10", "the child that step "+s.ID.String()+" waits for", hint)
+	l.wants = append(l.wants, want{place: place{inHash, executionKey(c), fieldEnded}, judge: func(l *look, cmd redis.Cmder) {
+		if there(cmd) {
+			l.find("I10", fmt.Sprintf("step %s waits for child %s, which has ended", s.ID, c), hint)
+		}
+	}})
+}
+
+// tasks: who should run has a task, or comes up soon.
+func (a *audit) tasks(l *look) {
+	if l.x.Status.Terminal() || l.x.Status == flow.Quarantined || l.x.Status == flow.Paused {
+		return
+	}
+	for _, s := range l.unended() {
+		if s.Status != flow.StepPending || slices.Contains(l.x.Ready, s.ID) {
+			continue
+		}
+		t, err := a.store.encoder.Encode(flow.Dispatch{Kind: flow.KindStep, Execution: l.id, Step: s.ID, Token: s.Token})
+		if err != nil {
+			l.find("format", err.Error(), "the record of the step was changed by hand")
+			continue
+		}
+		l.task(s, t)
+	}
+}
+
+// task judges the line and the task of a pending step together.
+func (l *look) task(s *flow.Step, t flow.Task) {
+	var score float64
+	due := place{inZSet, dueKey(home(l.id)), stepEntry(l.id, s.ID)}
+	l.wants = append(l.wants,
+		want{place: due, judge: func(_ *look, cmd redis.Cmder) { score = scoreOf(cmd) }},
+		want{place: place{ownTask, t.Key, ""}, judge: func(l *look, cmd redis.Cmder) {
+			state, _ := cmd.(*redis.StringCmd)
+			idle := state == nil || state.Err() != nil || state.Val() == "archived" || state.Val() == "completed"
+			if idle && score > float64(l.now+soon.Milliseconds()) && score < 1e15 {
+				l.find("asynq", fmt.Sprintf("step %s is pending without a task, and looked at again only at %s", s.ID, fromMillis(int64(score)).Format(time.RFC3339)), "nothing is lost: a worker gives it a new task then; to hurry, ZADD its line in the due index with the current time in ms")
+			}
+		}})
+}
+
+func scoreOf(cmd redis.Cmder) float64 {
+	if c, ok := cmd.(*redis.FloatCmd); ok && c.Err() == nil {
+		return c.Val()
+	}
+	return 0
+}
+
+// unexpected gives the places that name the execution, but should not.
+func (l *look) unexpected() []place {
+	var all []place
+	for _, p := range l.seen {
+		own := p.kind == aKey // its shared state or its outbox
+		if !own && !slices.ContainsFunc(l.wants, func(w want) bool { return w.place == p }) {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,214 @@
+package suspend_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+	"prana/tasks"
+)
+
+// row is a line of a table of FORMAT.md: a pattern, and the column after it.
+type row struct {
+	pattern *regexp.Regexp
+	text    string // the pattern as it is written there
+	next    string
+}
+
+func format(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// table reads the rows of a section whose first column is code.
+func table(t *testing.T, section string) []row {
+	t.Helper()
+	_, text, ok := strings.Cut(format(t), "\n## "+section+"\n")
+	if !ok {
+		t.Fatalf("FORMAT.md has no section %q", section)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	var rows []row
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+?) \\|").FindAllStringSubmatch(text, -1) {
+		rows = append(rows, row{pattern(m[1]), m[1], m[2]})
+	}
+	return rows
+}
+
+// pattern makes "{prana-N}:x:<execution>" match what it stands for.
+func pattern(s string) *regexp.Regexp {
+	s = regexp.QuoteMeta(s)
+	s = regexp.MustCompile(`prana-(r?)N`).ReplaceAllString(s, `prana-$1[0-9]+`)
+	return regexp.MustCompile("^(?s:" + regexp.MustCompile(`<[^>]*>`).ReplaceAllString(s, ".+") + ")$")
+}
+
+func find(rows []row, s string) []row {
+	var found []row
+	for _, r := range rows {
+		if r.pattern.MatchString(s) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// everything makes a store write whatever it can write.
+func (z *zoo) everything() {
+	z.Helper()
+	ctx, s := z.Context(), z.store
+	_, err := s.Grow(ctx, 2)
+	z.must(err)
+	_, err = s.Identify(ctx)
+	z.must(err)
+	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
+	z.must(err)
+	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{}`)}
+	_, err = s.RecordEvent(ctx, e)
+	z.must(err)
+	z.must(s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID}))
+	for _, name := range []string{"one", "two", "three"} {
+		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
+	}
+	z.populate()
+	z.alarm()
+	taking := z.next(ran, stepOf(1, flow.StepCompleted), stepOf(2, flow.StepPending))
+	taking.Takes = []flow.Taken{{Event: "e1", Since: time.Now()}}
+	taking.Values = map[flow.Ref]flow.Value{"d1.0": {Raw: json.RawMessage(`1`)}}
+	taking.Error = flow.Problemf("problem", "a problem")
+	z.commit(taking)
+	x := z.load(ran)
+	_, err = s.Renew(ctx, "worker", []flow.Dispatch{dispatchOf(x.ID, x.Steps[flow.StepID{Node: 2}])}, time.Minute)
+	z.must(err)
+	z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", "four")).Err())
+}
+
+// alarm commits a delay with its alarm.
+func (z *zoo) alarm() {
+	ch := suspended(z.birth("alarm", waits(1, flow.Wait{Type: flow.Delay, Timer: true, In: time.Hour})))
+	d := dispatchOf(ch.Execution, ch.Steps[0])
+	d.Kind, d.In = flow.KindResume, time.Hour
+	ch.Dispatch = []flow.Dispatch{d}
+	z.commit(ch)
+}
+
+func (z *zoo) must(err error) {
+	z.Helper()
+	if err != nil {
+		z.Fatal(err)
+	}
+}
+
+// TestFormatKeys: every key that a store writes stands in FORMAT.md once, with its type, and no other key does.
+func TestFormatKeys(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	z.everything()
+	rows, seen := table(t, "Keys"), map[string]bool{}
+	for _, key := range z.keys() {
+		found := find(rows, key)
+		if len(found) != 1 {
+			t.Errorf("%d rows of FORMAT.md describe the key %s", len(found), key)
+			continue
+		}
+		seen[found[0].text] = true
+		if typ := z.redis.Type(t.Context(), key).Val(); !strings.EqualFold(typ, found[0].next) {
+			t.Errorf("%s is a %s; FORMAT.md says %s", key, typ, found[0].next)
+		}
+	}
+	for _, r := range rows {
+		if !seen[r.text] {
+			t.Errorf("FORMAT.md describes %s, which nobody wrote", r.text)
+		}
+	}
+}
+
+func (z *zoo) keys() []string {
+	z.Helper()
+	keys, err := z.redis.Keys(z.Context(), "*").Result()
+	z.must(err)
+	return keys
+}
+
+// TestFormatFields: the same for the fields of executions.
+func TestFormatFields(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	z.everything()
+	rows, seen := table(t, "The execution's hash"), map[string]bool{}
+	for _, key := range z.keys() {
+		if !strings.HasPrefix(key, "{prana-0}:x:") {
+			continue
+		}
+		for _, field := range fieldsOf(t.Context(), z.redis, key) {
+			found := find(rows, field)
+			if len(found) != 1 {
+				t.Errorf("%d rows of FORMAT.md describe the field %s", len(found), field)
+				continue
+			}
+			seen[found[0].text] = true
+		}
+	}
+	for _, r := range rows {
+		if !seen[r.text] {
+			t.Errorf("FORMAT.md describes the field %s, which nobody wrote", r.text)
+		}
+	}
+}
+
+func fieldsOf(ctx context.Context, c *redis.Client, key string) []string {
+	return c.HKeys(ctx, key).Val()
+}
+
+// TestFormatExpiry: only what FORMAT.md lets expire does.
+func TestFormatExpiry(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	z.everything()
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept)|\d+\}:wake):`)
+	for _, key := range z.keys() {
+		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
+			t.Errorf("%s expires in %v", key, ttl)
+		}
+	}
+}
+
+// TestFormatScripts: every script is described, and every described one exists.
+func TestFormatScripts(t *testing.T) {
+	t.Parallel()
+	files, err := os.ReadDir("lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := table(t, "Scripts")
+	for _, f := range files {
+		if len(find(rows, f.Name())) != 1 {
+			t.Errorf("FORMAT.md does not describe lua/%s", f.Name())
+		}
+	}
+	if len(rows) != len(files) {
+		t.Errorf("FORMAT.md describes %d scripts; there are %d", len(rows), len(files))
+	}
+}
+
+// TestFormatInvariants: each invariant has what keeps it.
+func TestFormatInvariants(t *testing.T) {
+	t.Parallel()
+	text := format(t)
+	for i := 1; i <= 13; i++ {
+		if !strings.Contains(text, fmt.Sprintf("\n| I%d |", i)) {
+			t.Errorf("FORMAT.md does not say what keeps I%d", i)
+		}
+	}
+}

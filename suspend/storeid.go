@@ -1,0 +1,64 @@
+package suspend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// storeKey holds the name of the data in this Redis. It is made once and goes
+// with the data, so that nobody works on against another store by mistake.
+const storeKey = "prana:store"
+
+// ErrOtherStore says that the data a process worked on is not there any more.
+var ErrOtherStore = errors.New("this Redis does not hold the store that this process began with")
+
+// Identify gives the name of the store, and names it when it has no name yet.
+func (s *Store) Identify(ctx context.Context) (string, error) {
+	name := flow.NewToken() + flow.NewToken()
+	for {
+		if err := s.redis.SetNX(ctx, storeKey, name, 0).Err(); err != nil {
+			return "", trouble("naming the store", err)
+		}
+		id, err := s.redis.Get(ctx, storeKey).Result()
+		if errors.Is(err, redis.Nil) { // emptied in between
+			continue
+		}
+		return id, trouble("naming the store", err)
+	}
+}
+
+// Watch returns an error that matches ErrOtherStore as soon as the store has not
+// that name any more, and nil when ctx is done. A Redis that does not answer is
+// still the same store: that is other people's worry.
+func (s *Store) Watch(ctx context.Context, id string, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := s.same(ctx, id); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// same compares the name once.
+func (s *Store) same(ctx context.Context, id string) error {
+	found, err := s.redis.Get(ctx, storeKey).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return fmt.Errorf("%w: the key %s is gone (the database was emptied, or the address leads to another one)", ErrOtherStore, storeKey)
+	case err == nil && found != id:
+		return fmt.Errorf("%w: the key %s was %s and is %s (a backup of another store, or another database)", ErrOtherStore, storeKey, id, flow.Cut(found, 40))
+	}
+	return nil
+}
