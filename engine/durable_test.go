@@ -383,3 +383,53 @@ func TestWideFanOut(t *testing.T) {
 		t.Errorf("the join ran %d times", n)
 	}
 }
+
+// TestSuspectRunsOnce: a suspect that waited for its turn is not begun when another
+// process began it meanwhile.
+func TestSuspectRunsOnce(t *testing.T) {
+	t.Parallel()
+	d := newDying()
+	env := enginetest.New(t, append(types(), d.Type())...)
+	env.Deploy(mortal)
+	ids := []string{env.Start("mortal", nil), env.Start("mortal", nil)}
+	env.Step()
+	env.Step()
+	var dead []*worker
+	for range 2 {
+		dead = append(dead, die(t, env, d), die(t, env, d))
+		for len(env.Store().Tasks(0)) < 2 {
+			env.Pass(time.Second)
+			env.Sweep()
+		}
+	}
+	suspects := []flow.Dispatch{next(t, env), next(t, env)}
+	for _, id := range ids {
+		if n := env.NodeRun(id, "d", 0).Deaths; n != 2 {
+			t.Fatalf("%d deaths, want 2", n)
+		}
+	}
+	busy, other := env.Process(), env.Process()
+	stopped := make(chan error, 3)
+	start := func(e *engine.Engine, task flow.Dispatch) {
+		go func() { stopped <- e.RunStep(context.WithoutCancel(t.Context()), task) }()
+	}
+	start(busy, suspects[0])
+	<-d.entered
+	start(busy, suspects[1]) // has to wait for its turn
+	start(other, suspects[1])
+	<-d.entered
+	close(d.release)
+	for range 3 {
+		select {
+		case err := <-stopped:
+			if err != nil {
+				t.Error(err)
+			}
+		case key := <-d.entered:
+			t.Fatalf("%s was begun twice", key)
+		}
+	}
+	for _, w := range dead {
+		<-w.stopped
+	}
+}

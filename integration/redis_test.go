@@ -32,6 +32,33 @@ func TestRedisKilledAndRestartedUnderLoadLosesNothing(t *testing.T) {
 	s.wantOnce(t, "/effect/delayed", 40)
 }
 
+// TestRedisAwayWhenAChildStartsFailsNothing takes Redis away between the beginning
+// of a step and its wish for a child: that is no failure of the node.
+func TestRedisAwayWhenAChildStartsFailsNothing(t *testing.T) {
+	t.Parallel()
+	s := begin(t, setup{})
+	s.deploy(t, `
+id: spawner
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: spawn, type: test.spawn, params: {name: spawn}}
+connections: [start -> spawn]
+`, everyState[1])
+	id := s.start(t, "spawner", map[string]any{"child": "state_delay"})
+	s.world.awaitCalls(t, "/block/spawn", 1, 10*time.Second)
+	s.redis.Kill()
+	s.world.open("spawn")
+	time.Sleep(2500 * time.Millisecond) // until the worker has given up looking for the child's definition
+	if err := s.redis.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v := s.await(t, id, flow.Completed, 30*time.Second)
+	s.await(t, v.Children[0].ChildID, flow.Completed, 30*time.Second)
+	if calls := byKey(s.world.calls("/block/spawn")); len(calls) != 1 {
+		t.Errorf("the step used %d keys", len(calls))
+	}
+}
+
 // TestFlushAllIsAnsweredAndHangsNobody says what happens, which no design can
 // mend: what is erased is gone. It must be told so, and the next start must work.
 func TestFlushAllIsAnsweredAndHangsNobody(t *testing.T) {

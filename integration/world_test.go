@@ -209,6 +209,19 @@ func testNode(typeName, prefix string) node.Type {
 	}
 }
 
+// spawnNode is caught at the gate "spawn", and then starts a child that nobody waits for.
+func spawnNode(world string) node.Type {
+	t := testNode("test.spawn", world+"/block/")
+	tell := t.Run
+	t.Run = func(ctx context.Context, c *node.Call) (node.Outcome, error) {
+		out, err := tell(ctx, c)
+		child, _ := c.Input.(map[string]any)["child"].(string)
+		out.Start = []node.Child{{Workflow: child, Mode: node.FireAndForget}}
+		return out, err
+	}
+	return t
+}
+
 func tellWorld(ctx context.Context, url string, c *node.Call) (any, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(c.Execution))
 	if err != nil {

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 )
