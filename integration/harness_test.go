@@ -275,7 +275,7 @@ func (s *system) ends(ctx context.Context, id string, within time.Duration) (*fl
 func (s *system) missed(id string, want flow.Status, within time.Duration, err error) error {
 	v, derr := s.engine.Describe(context.Background(), id)
 	text, _ := json.MarshalIndent(v, "", "  ")
-	return fmt.Errorf("execution %s is not %s within %s (%v): %s", id, want, within, errors.Join(err, derr), text)
+	return fmt.Errorf("execution %s is not %s within %s (%s): %s", id, want, within, fmt.Sprint(errors.Join(err, derr)), text)
 }
 
 // awaitAll waits for many.

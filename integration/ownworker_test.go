@@ -7,16 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"prana/cmd/prana/app"
+	"prana/config/localredis"
+	"prana/engine"
 	"prana/engine/definition"
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/handlers/nodes"
 	"prana/suspend"
 	"prana/tasks"
-
-	"prana/cmd/prana/app"
-	"prana/config/localredis"
-	"prana/engine"
 )
 
 // TestOwnWorkerRunsItsOwnNodes builds and runs the worker of testdata/ownworker,

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,30 +60,31 @@ connections: [start -> spawn]
 	}
 }
 
-// TestFlushAllIsAnsweredAndHangsNobody says what happens, which no design can
-// mend: what is erased is gone. It must be told so, and the next start must work.
-func TestFlushAllIsAnsweredAndHangsNobody(t *testing.T) {
+// TestFlushAllStopsTheWorkersWhichSaySo: what is erased is gone, and no design can
+// mend that. Workers must not go on as if nothing had happened; those that are
+// started afterwards work with what is there.
+func TestFlushAllStopsTheWorkersWhichSaySo(t *testing.T) {
 	t.Parallel()
 	s := begin(t, setup{})
 	ids := s.populate(t, 5)
-	time.Sleep(300 * time.Millisecond)
+	old := s.living()
 	if err := s.raw.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	s.world.open("states")
+	for _, p := range old {
+		if code := p.ended(t, 20*time.Second); code != exitStoreGone || !strings.Contains(p.log.String(), "the worker stops") {
+			t.Errorf("a worker ended with %d and said\n%s", code, p.log.String())
+		}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if _, err := s.engine.Await(ctx, ids[0]); !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("an erased execution is answered with %v", err)
 	}
-	t.Logf("%d of 2 workers go on", len(s.living()))
-	if len(s.living()) == 0 { // they may stop and say so
-		if err := s.addWorker(); err != nil {
-			t.Fatal(err)
-		}
+	if err := s.addWorker(); err != nil {
+		t.Fatal(err)
 	}
 	s.deploy(t, everyState...)
-	began := time.Now()
 	s.await(t, s.start(t, "state_delay", nil), flow.Completed, 30*time.Second)
-	t.Logf("a new execution with a delay of 4 s took %s", time.Since(began).Round(time.Millisecond))
 }

@@ -76,15 +76,24 @@ func workerMain(raw string) int {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
 		stop <- syscall.SIGTERM
 	}()
-	<-stop
+	code := 0
+	select {
+	case <-stop:
+	case err := <-a.Err():
+		fmt.Fprintln(os.Stderr, err)
+		code = exitStoreGone
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace+5*time.Second)
 	defer cancel()
 	if err := a.Shutdown(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "shutting down:", err)
 		return 1
 	}
-	return 0
+	return code
 }
+
+// exitStoreGone is how a worker process of these tests ends that stopped by itself.
+const exitStoreGone = 3
 
 // process is a running worker process.
 type process struct {
@@ -132,7 +141,7 @@ func spawnCommand(cmd *exec.Cmd, environ ...string) (*process, error) {
 	}()
 	if strings.TrimSpace(line) != "ready" {
 		p.kill()
-		return nil, fmt.Errorf("a worker process did not start (%q, %v):\n%s", line, err, p.log.String())
+		return nil, fmt.Errorf("a worker process did not start (%q, %s):\n%s", line, fmt.Sprint(err), p.log.String())
 	}
 	return p, nil
 }

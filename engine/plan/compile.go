@@ -197,14 +197,8 @@ func (c *compiler) alert(a *flow.Alert) {
 	if a == nil {
 		return
 	}
-	set := 0
-	for _, s := range []string{a.Event, a.URL, a.Workflow} {
-		if s != "" {
-			set++
-		}
-	}
-	if set != 1 {
-		c.fail("on_retry_exhausted", CodeBadValue, "write one of event, url, workflow", "on_retry_exhausted names %d receivers", set)
+	if *a == (flow.Alert{}) {
+		c.fail("on_retry_exhausted", CodeBadValue, "write event, url or workflow", "on_retry_exhausted names nobody")
 	}
 	if a.URL != "" && !strings.HasPrefix(a.URL, "http://") && !strings.HasPrefix(a.URL, "https://") {
 		c.fail("on_retry_exhausted.url", CodeBadValue, "", "%q is not an http or https address", a.URL)
