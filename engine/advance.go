@@ -100,9 +100,6 @@ func (f stepEnded) apply(t *transition) error {
 	if f.woke != "" {
 		t.wake(s, waitEnded{by: f.woke}, false)
 	}
-	if err := t.count(); err != nil {
-		return t.failExecution(s, err)
-	}
 	for key, raw := range f.out.state {
 		t.setState(key, raw)
 	}

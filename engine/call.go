@@ -10,29 +10,29 @@ import (
 )
 
 // call prepares what the node is given.
-func (e *Engine) call(p *compiled, x *flow.Execution, s *flow.Step, woke string, attempt int) (*node.Call, error) {
-	sc := newScope(p, x, nil)
-	inputs, err := sc.inputs(s)
+func (e *Engine) call(j *job) (*node.Call, error) {
+	n, x := j.node, j.x
+	sc := newScope(j.plan, x, nil)
+	inputs, err := sc.inputs(j.step)
 	if err != nil {
 		return nil, err
 	}
-	n := p.Nodes[s.ID.Node]
-	env := sc.stepEnv(s, inputs, attempt)
+	env := sc.stepEnv(j.step, inputs, j.attempt)
 	e.outside(env, n)
 	params, err := n.Params(env)
 	if err != nil {
 		return nil, err
 	}
-	lazyText(params, n, p.Workflow.Nodes[n.Index].Params)
+	lazyText(params, n, j.plan.Workflow.Nodes[n.Index].Params)
 	c := &node.Call{
-		Execution: x.ID, Workflow: x.Workflow, Node: n.Key, Run: s.ID.Run, Attempt: attempt, Key: idempotencyKey(x.ID, s.ID),
+		Execution: x.ID, Workflow: x.Workflow, Node: n.Key, Run: j.Step.Run, Attempt: j.attempt, Key: idempotencyKey(x.ID, j.Step),
 		Params: params, Input: inputs[flow.PortMain], Inputs: inputs, Now: x.Now,
 		Logger: e.log.With("execution", x.ID, "workflow", x.Workflow, "node", n.Key),
 		Eval: func(field string, extra map[string]any) (any, error) {
 			return n.EvalLazy(field, with(env, extra))
 		},
 	}
-	c.Resume, err = resumeOf(sc, s, woke)
+	c.Resume, err = resumeOf(sc, j.step, j.woke)
 	return c, err
 }
 

@@ -13,12 +13,12 @@ import (
 
 // bear prepares the executions that a step starts: they are created in the
 // commit of the step, or not at all. A child lives in its parent's partition.
-func (e *Engine) bear(ctx context.Context, x *flow.Execution, s *flow.Step, o node.Outcome) ([]*flow.Change, []string, error) {
+func (e *Engine) bear(ctx context.Context, j *job, o node.Outcome) ([]*flow.Change, []string, error) {
 	var births []*flow.Change
 	var ids []string
-	part, _ := flow.PartitionOf(x.ID)
+	part, _ := flow.PartitionOf(j.x.ID)
 	for i, c := range o.Start {
-		ch, err := e.birth(ctx, x, s, c, i, part)
+		ch, err := e.birth(ctx, j.x, j.step, c, i, part)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -33,7 +33,7 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 	return flow.SuspensionID{}, severalWait(p, x, open)
 }
 
-// openWaits lists the waits of an execution that a person may end: all but retries.
+// openWaits lists the waits of an execution that a person may end.
 func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {
 	var ids []flow.SuspensionID
 	for id, s := range x.Steps {

@@ -84,6 +84,9 @@ func (t *transition) until(w *flow.Wait) time.Duration {
 
 // complete ends a step well: what it leaves goes over every connection of the port.
 func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
+	if p := t.count(); p != nil {
+		return t.failExecution(s, p)
+	}
 	s.Status, s.Port = flow.StepCompleted, port
 	ref := flow.OutputRef(s.ID)
 	t.ch.Values[ref] = v
@@ -182,7 +185,8 @@ func (t *transition) connected(n int, port string) bool {
 
 func (t *transition) key(s *flow.Step) string { return t.plan.Nodes[s.ID.Node].Key }
 
-// count bounds the life of an execution.
+// count bounds the life of an execution, by its completed steps: waiting, polling
+// and trying again are bounded by their own settings.
 func (t *transition) count() *flow.Problem {
 	t.x.Transitions++
 	if t.limits.Transitions == 0 || t.x.Transitions <= t.limits.Transitions {

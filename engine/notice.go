@@ -13,6 +13,9 @@ func (e *Engine) told(ctx context.Context, p *compiled, x *flow.Execution, ch *f
 	for _, r := range ch.Records {
 		e.cfg.Notify(ctx, noticeOf(p, x, ch, r))
 	}
+	if ch.Front.Status == flow.Quarantined && ch.Was != flow.Quarantined {
+		e.cfg.Counters.Quarantined(ctx)
+	}
 	e.afterwards(ctx, ch)
 }
 
@@ -75,11 +78,10 @@ func stepNotice(n *flow.Notice, s *flow.Step) {
 }
 
 // noticeStarting is told before anything is stored.
-func (e *Engine) noticeStarting(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, attempt int) {
-	n := p.Nodes[s.ID.Node]
+func (e *Engine) noticeStarting(ctx context.Context, j *job) {
 	e.cfg.Notify(ctx, flow.Notice{
-		Name: flow.NodeStarting, Execution: x.ID, Workflow: x.Workflow, Version: x.Version,
-		Node: n.Key, NodeType: n.Type.Name, Run: s.ID.Run, Attempt: attempt, Time: time.Now(),
+		Name: flow.NodeStarting, Execution: j.x.ID, Workflow: j.x.Workflow, Version: j.x.Version,
+		Node: j.node.Key, NodeType: j.node.Type.Name, Run: j.Step.Run, Attempt: j.attempt, Time: time.Now(),
 	})
 }
 

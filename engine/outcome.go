@@ -12,9 +12,8 @@ import (
 )
 
 // outcome turns what a node gave into what is stored, within its bounds.
-func (e *Engine) outcome(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, o node.Outcome) (outcome, []*flow.Change, error) {
-	n := p.Nodes[s.ID.Node]
-	children, ids, err := e.bear(ctx, x, s, o)
+func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, []*flow.Change, error) {
+	children, ids, err := e.bear(ctx, j, o)
 	if err != nil {
 		return outcome{}, nil, err
 	}
@@ -26,14 +25,14 @@ func (e *Engine) outcome(ctx context.Context, p *compiled, x *flow.Execution, s 
 	if o.Output == nil && len(ids) == 1 {
 		o.Output = map[string]any{"execution_id": ids[0]}
 	}
-	if out.port, err = leavingPort(p, n, o.Port); err != nil {
+	if out.port, err = leavingPort(j.plan, j.node, o.Port); err != nil {
 		return outcome{}, nil, err
 	}
 	out.timeout = o.Timeout
 	if out.state, err = e.stateOf(o.State); err != nil {
 		return outcome{}, nil, err
 	}
-	out.value, err = e.valueOf(s, o)
+	out.value, err = e.valueOf(j.step, o)
 	return out, children, err
 }
 

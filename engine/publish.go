@@ -272,9 +272,20 @@ func (e *Engine) takerGone(ctx context.Context, k flow.KeptEvent) (bool, error) 
 	if s == nil {
 		return true, nil
 	}
-	waits := s.Status == flow.StepSuspended && s.Turn == taker.Turn
-	had := s.Resumed != nil && s.Resumed.Turn == taker.Turn && s.Resumed.Event == k.ID
-	return !waits && !had, nil
+	return endedOtherwise(s, taker.Turn, k.ID), nil
+}
+
+// endedOtherwise tells whether a wait is over and did not end with the event. A step
+// that waited again since does not say; it counts as having had the event, which then
+// reaches nobody, rather than two.
+func endedOtherwise(s *flow.Step, turn int, event string) bool {
+	switch {
+	case s.Turn > turn, s.Status == flow.StepSuspended:
+		return false
+	case s.Resumed != nil && s.Resumed.Turn == turn:
+		return s.Resumed.Event != event
+	}
+	return true
 }
 
 // each calls f for every item, width of them at once, and gives the first error.

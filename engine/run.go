@@ -19,46 +19,56 @@ import (
 // the task's token, and stores what follows. nil means that the task is settled, also
 // when there was nothing to do for it; an error, that it should be brought again soon.
 func (e *Engine) RunStep(ctx context.Context, d flow.Dispatch) error {
-	p, x, err := e.loadStep(ctx, d)
-	if isNotFound(err) {
-		return nil // purged, or rewound with the store: nobody asks for it any more
+	j, err := e.find(ctx, d)
+	if j == nil || err != nil {
+		return err
 	}
-	if err != nil {
-		return wrap("running a step of", d.Execution, err)
+	if j.step.Deaths < suspectDeaths {
+		return e.run(ctx, j)
 	}
-	s := x.Steps[d.Step]
-	woke, ok := runnable(x, s, d.Token)
-	if !ok {
-		return nil
-	}
-	if c := x.Claims[d.Step]; c != "" && !strings.HasPrefix(c, lookNote) {
-		return nil // another process runs it; if that one dies, the sweeper finds out
-	}
-	if s.Deaths >= suspectDeaths {
-		return e.runSuspect(ctx, d)
-	}
-	return e.runStep(ctx, p, x, s, woke, d)
-}
-
-// runSuspect runs a step that workers died of, one such step at a time, if it is
-// still wanted when its turn comes.
-func (e *Engine) runSuspect(ctx context.Context, d flow.Dispatch) error {
-	select {
+	select { // workers died of it: one such step at a time, if it is still wanted when its turn comes
 	case e.suspect <- struct{}{}:
 		defer func() { <-e.suspect }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if j, err = e.find(ctx, d); j == nil || err != nil {
+		return err
+	}
+	return e.run(ctx, j)
+}
+
+// job is a step that may be run now.
+type job struct {
+	flow.Dispatch
+	plan    *compiled
+	x       *flow.Execution
+	step    *flow.Step
+	node    *plan.Node
+	woke    string // how its wait ended, when time alone ended it
+	attempt int
+}
+
+// find loads the step of a dispatch; nil when nobody asks for it any more, or
+// another process runs it: if that one dies, the sweeper finds out.
+func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	p, x, err := e.loadStep(ctx, d)
+	if isNotFound(err) {
+		return nil, nil // purged, or rewound with the store
+	}
 	if err != nil {
-		return wrap("running a step of", d.Execution, err)
+		return nil, wrap("running a step of", d.Execution, err)
 	}
 	s := x.Steps[d.Step]
 	woke, ok := runnable(x, s, d.Token)
-	if !ok {
-		return nil
+	if c := x.Claims[d.Step]; !ok || c != "" && !strings.HasPrefix(c, lookNote) {
+		return nil, nil
 	}
-	return e.runStep(ctx, p, x, s, woke, d)
+	j := &job{Dispatch: d, plan: p, x: x, step: s, node: p.Nodes[s.ID.Node], woke: woke, attempt: s.Attempt}
+	if woke != "" && s.Wait.Type == flow.Retry {
+		j.attempt++
+	}
+	return j, nil
 }
 
 // loadStep reads what the step needs before it runs.
@@ -97,51 +107,65 @@ func runnable(x *flow.Execution, s *flow.Step, token string) (woke string, ok bo
 	return flow.ByTimeout, true
 }
 
-// runStep runs the node and has its outcome judged.
-func (e *Engine) runStep(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, woke string, d flow.Dispatch) error {
-	n := p.Nodes[s.ID.Node]
-	attempt := s.Attempt
-	if woke != "" && s.Wait.Type == flow.Retry {
-		attempt++
-	}
+// run runs the node and has its outcome judged.
+func (e *Engine) run(ctx context.Context, j *job) error {
 	ctx, endSpan := telemetry.StartStep(ctx, telemetry.Step{
-		Execution: x.ID, Workflow: x.Workflow, Version: x.Version, Node: n.Key, NodeType: n.Type.Name,
-		Run: s.ID.Run, Attempt: attempt, Kind: d.Kind, Root: x.Trace, Previous: s.Trace,
+		Execution: j.x.ID, Workflow: j.x.Workflow, Version: j.x.Version, Node: j.node.Key, NodeType: j.node.Type.Name,
+		Run: j.Step.Run, Attempt: j.attempt, Kind: j.Kind, Root: j.x.Trace, Previous: j.step.Trace,
 	})
-	runCtx, r, stop := e.running.start(ctx, d, attemptTimeout(n))
-	defer stop()
-	if s.Deaths >= suspectDeaths {
-		e.claim(ctx, []*run{r}) // so that its death is counted, and only its own
-	}
-	e.noticeStarting(ctx, p, x, s, attempt)
-	began := time.Now()
-	f := stepEnded{step: s.ID, token: d.Token, woke: woke, random: rand.Float64()}
-	out, children, err := e.invoke(runCtx, p, x, s, woke, attempt)
-	f.ran, f.span, f.out = time.Since(began), telemetry.Inject(ctx), out
-	if f.span == nil {
-		f.span = s.Trace
-	}
+	f, children, err := e.try(ctx, j)
 	if err != nil {
-		if cause := context.Cause(runCtx); stopped(ctx, cause) {
-			endSpan(cause)
-			return fmt.Errorf("step %s of execution %s was stopped: %w", s.ID, x.ID, cause)
-		}
-		if away := (errAway{}); errors.As(err, &away) {
-			endSpan(err)
-			return wrap("finding what a step starts in", x.ID, err)
-		}
-		f.err, f.retryable = problemOf(runCtx, n, err), retryable(err, x, s, woke)
-		children = nil
+		endSpan(err)
+		return err
 	}
-	failed := err
-	err = e.apply(ctx, x.ID, p, x, f, children...)
-	endSpan(failed)
+	err = e.apply(ctx, j.x.ID, j.plan, j.x, f, children...)
+	if f.err != nil {
+		endSpan(f.err)
+	} else {
+		endSpan(nil)
+	}
 	if errors.Is(err, errFenced) {
 		e.cfg.Counters.Fenced(ctx)
-		e.log.InfoContext(ctx, "a late result was refused", "execution", x.ID, "node", n.Key, "step", s.ID.String())
+		e.log.InfoContext(ctx, "a late result was refused", "execution", j.x.ID, "node", j.node.Key, "step", j.Step.String())
 		return nil
 	}
-	return wrap("storing a step of", x.ID, err)
+	return wrap("storing a step of", j.x.ID, err)
+}
+
+// try makes one attempt. An error means that it does not count: it was broken off, or something beside the node was away.
+func (e *Engine) try(ctx context.Context, j *job) (stepEnded, []*flow.Change, error) {
+	runCtx, r, stop := e.running.start(ctx, j.Dispatch, attemptTimeout(j.node))
+	defer stop()
+	f := stepEnded{step: j.Step, token: j.Token, woke: j.woke, random: rand.Float64()}
+	if j.step.Deaths >= suspectDeaths {
+		e.claim(ctx, []*run{r}) // so that its death is counted, and only its own
+		if cause := context.Cause(runCtx); cause != nil {
+			return f, nil, j.stopped(cause)
+		}
+	}
+	e.noticeStarting(ctx, j)
+	began := time.Now()
+	out, children, err := e.invoke(runCtx, j)
+	f.ran, f.span, f.out = time.Since(began), telemetry.Inject(ctx), out
+	if f.span == nil {
+		f.span = j.step.Trace
+	}
+	if err == nil {
+		return f, children, nil
+	}
+	if cause := context.Cause(runCtx); ctx.Err() != nil || errors.Is(cause, errLost) {
+		return f, nil, j.stopped(cause)
+	}
+	if away := (errAway{}); errors.As(err, &away) {
+		return f, nil, wrap("finding what a step starts in", j.x.ID, err)
+	}
+	f.err, f.retryable = problemOf(runCtx, j.node, err), j.retryable(err)
+	return f, nil, nil
+}
+
+// stopped says that the attempt was broken off by us, so that it never counts.
+func (j *job) stopped(cause error) error {
+	return fmt.Errorf("step %s of execution %s was stopped: %w", j.Step, j.x.ID, cause)
 }
 
 func attemptTimeout(n *plan.Node) time.Duration {
@@ -151,25 +175,20 @@ func attemptTimeout(n *plan.Node) time.Duration {
 	return node.DefaultTimeout
 }
 
-// stopped tells whether the attempt was broken off by us, so that it never counts.
-func stopped(ctx context.Context, cause error) bool {
-	return ctx.Err() != nil || errors.Is(cause, errLost)
-}
-
 // errAway marks that the store could not be reached beside the node: no failure of the node's, the step is run again.
 type errAway struct{ error }
 
 func (e errAway) Unwrap() error { return e.error }
 
-// errExpression marks failures before the node was called: they are never retried.
+// errBefore marks failures before the node was called: they are never retried.
 type errBefore struct{ error }
 
 func (e errBefore) Unwrap() error { return e.error }
 
 // retryable tells whether a failure came from the action itself, on its first turn.
-func retryable(err error, x *flow.Execution, s *flow.Step, woke string) bool {
+func (j *job) retryable(err error) bool {
 	var before errBefore
-	first := woke == "" && s.Resumed == nil || woke != "" && holdsBack(x, s.Wait)
+	first := j.woke == "" && j.step.Resumed == nil || j.woke != "" && holdsBack(j.x, j.step.Wait)
 	return first && !errors.As(err, &before)
 }
 
@@ -184,17 +203,16 @@ func problemOf(ctx context.Context, n *plan.Node, err error) *flow.Problem {
 }
 
 // invoke evaluates the parameters and calls the node. Panics become problems.
-func (e *Engine) invoke(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, woke string, attempt int) (out outcome, children []*flow.Change, err error) {
-	call, err := e.call(p, x, s, woke, attempt)
+func (e *Engine) invoke(ctx context.Context, j *job) (outcome, []*flow.Change, error) {
+	call, err := e.call(j)
 	if err != nil {
 		return outcome{}, nil, errBefore{err}
 	}
-	n := p.Nodes[s.ID.Node]
-	o, err := safely(ctx, n, call)
+	o, err := safely(ctx, j.node, call)
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	return e.outcome(ctx, p, x, s, o)
+	return e.outcome(ctx, j, o)
 }
 
 // safely calls the node, so that its panic is only its own failure.
