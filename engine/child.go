@@ -29,8 +29,10 @@ func (e *Engine) bear(ctx context.Context, j *job, o node.Outcome) ([]*flow.Chan
 
 func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c node.Child, index, part int) (*flow.Change, error) {
 	if x.Depth+1 > e.limits.Depth {
-		return nil, &flow.Problem{Code: "too_deep", Permanent: true,
-			Message: "child executions are nested too deeply; look for a workflow that starts itself, or raise limits.depth"}
+		return nil, &flow.Problem{
+			Code: "too_deep", Permanent: true,
+			Message: "child executions are nested too deeply; look for a workflow that starts itself, or raise limits.depth",
+		}
 	}
 	p, err := e.planFor(ctx, c.Workflow, c.Version)
 	if errors.Is(err, flow.ErrUnavailable) {

@@ -74,7 +74,8 @@ func (f stepEnded) wants(c *compiled) flow.Want {
 	return w.And(c.after(f.step.Node))
 }
 
-func (f waitEnded) wants(*compiled) flow.Want    { return flow.Want{Steps: []flow.StepID{f.wait.Step}} }
+func (f waitEnded) wants(*compiled) flow.Want { return flow.Want{Steps: []flow.StepID{f.wait.Step}} }
+
 func (f childSlept) wants(*compiled) flow.Want   { return flow.Want{Steps: []flow.StepID{f.wait.Step}} }
 func (f redispatched) wants(*compiled) flow.Want { return flow.Want{Steps: []flow.StepID{f.step}} }
 func (ended) wants(*compiled) flow.Want          { return flow.Want{All: true} }

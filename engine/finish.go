@@ -107,8 +107,7 @@ func (t *transition) result() (*flow.Value, *flow.Problem, error) {
 func (t *transition) output() (any, error) {
 	if t.plan.Output != nil {
 		v, err := t.plan.Output.Eval(newScope(t.plan, t.x, t.ch.Values).env())
-		var ee *eval.Error
-		if errors.As(err, &ee) {
+		if ee, ok := errors.AsType[*eval.Error](err); ok {
 			return nil, &flow.Problem{Code: "expression_error", Message: "the output of the workflow: " + ee.Error(), Permanent: true}
 		}
 		return v, err

@@ -249,6 +249,7 @@ func (f stepEnded) done(x *flow.Execution, ops []string) bool { return wrote(x.S
 func (f childSlept) done(x *flow.Execution, ops []string) bool {
 	return wrote(x.Steps[f.wait.Step], ops)
 }
+
 func (f redispatched) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }
 
 // done tells whether one of the operations ended the execution: a terminal one does not change again.

@@ -110,9 +110,7 @@ func waitOf(ch *flow.Change, id flow.SuspensionID) *flow.Wait {
 
 // background runs f beside the caller; Close waits for it.
 func (e *Engine) background(f func()) {
-	e.pending.Add(1)
-	go func() {
-		defer e.pending.Done()
+	e.pending.Go(func() {
 		f()
-	}()
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"prana/engine/flow"
@@ -59,9 +60,9 @@ func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
 		return flow.Value{Same: flow.ResumeRef(s.ID)}, nil
 	}
 	if o.PassInput {
-		for i := len(s.Inputs) - 1; i >= 0; i-- {
-			if s.Inputs[i].Port == flow.PortMain {
-				return flow.Value{Same: s.Inputs[i].Ref}, nil
+		for _, v := range slices.Backward(s.Inputs) {
+			if v.Port == flow.PortMain {
+				return flow.Value{Same: v.Ref}, nil
 			}
 		}
 		return flow.Value{Raw: json.RawMessage("null")}, nil

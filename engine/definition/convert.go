@@ -45,9 +45,9 @@ func (r *reader) convertNode(n *tree) {
 	integration, ok1 := n.get("integration_name").text()
 	action, ok2 := n.get("action_name").text()
 	if ok1 && ok2 {
-		at := n.get("integration_name").place
+		kind := n.get("integration_name")
 		n.remove("integration_name", "action_name", "type")
-		n.set("type", newText(integration+"."+action, at))
+		n.set("type", newText(integration+"."+action, kind.place).from(kind))
 		n.splitSettings()
 	}
 	if n.get("key") == nil {
@@ -76,7 +76,7 @@ func (t *tree) rename(from, to string) {
 }
 
 func (t *tree) set(name string, v *tree) {
-	t.fields = append(t.fields, field{name, v.place, v})
+	t.fields = append(t.fields, field{name: name, place: v.place, value: v})
 }
 
 var notInKey = regexp.MustCompile(`[^a-z0-9]+`)
@@ -136,7 +136,7 @@ func (t *tree) childMode() {
 		if wait {
 			mode = "sync"
 		}
-		t.fields[i] = field{"execution_mode", f.place, newText(mode, f.value.place)}
+		t.fields[i] = field{"execution_mode", f.place, newText(mode, f.value.place).from(f.value), f.origin}
 	}
 }
 
@@ -178,7 +178,7 @@ func (r *reader) sourcePorts(out *tree, source field) {
 func (r *reader) mapped(source, port field, target *tree) *tree {
 	if s, ok := target.text(); ok {
 		to, toPort := r.end(s, target.place, plain)
-		target = &tree{place: target.place, kind: mappingKind}
+		target = (&tree{place: target.place, kind: mappingKind}).from(target)
 		target.ends(nil, nil, to, toPort)
 	}
 	if target.kind != mappingKind {
@@ -211,7 +211,7 @@ func (r *reader) convertConnection(t *tree) *tree {
 		r.bad(t.place, plan.CodeBadConnection, "write source -> target, or source.port -> target.port", "%q is not a connection", s)
 		return &tree{place: t.place, kind: mappingKind, scalar: unreadable}
 	}
-	out := &tree{place: t.place, kind: mappingKind}
+	out := (&tree{place: t.place, kind: mappingKind}).from(t)
 	a, aPort := r.end(from, t.place, t.style)
 	second := t.place
 	second.column += len([]rune(from)) + len(arrow)

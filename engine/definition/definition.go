@@ -34,9 +34,19 @@ func Read(file string, src []byte) (*flow.Workflow, *Source, []plan.Diagnostic) 
 		return nil, s, s.placed(r.found)
 	}
 	r.convert(root)
-	s.root = root
+	s.root, s.document = root, root.document
 	w := r.workflow(root)
 	return w, s, s.placed(r.found)
+}
+
+// Value gives what a source says as plain JSON-like data, in the form that it is
+// written in; nil when it cannot be read.
+func Value(src []byte) any {
+	root, _ := parse(bytes.TrimPrefix(src, []byte("\ufeff")))
+	if root == nil {
+		return nil
+	}
+	return root.value()
 }
 
 // Check reads a source and compiles what it says. The plan is nil when one of

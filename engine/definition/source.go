@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 
+	"go.yaml.in/yaml/v3"
+
 	"prana/engine/plan"
 )
 
@@ -13,6 +15,8 @@ type Source struct {
 	File  string
 	lines []string
 	root  *tree // in the canonical form
+	// document holds the comments of a source in YAML.
+	document *yaml.Node
 }
 
 func newSource(file string, src []byte) *Source {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"prana/engine/flow"
 	"prana/engine/plan"
 )
@@ -20,6 +22,10 @@ type tree struct {
 	style  style
 	fields []field // of a mapping, in order
 	items  []*tree // of a list
+	// origin is the node of YAML that this was read from; nil in JSON, and for what a conversion made.
+	origin *yaml.Node
+	// document is the whole that the root of a source in YAML was read from.
+	document *yaml.Node
 }
 
 // place is 1-based; columns count characters.
@@ -45,9 +51,10 @@ const (
 )
 
 type field struct {
-	name  string
-	place // of the name
-	value *tree
+	name   string
+	place  // of the name
+	value  *tree
+	origin *yaml.Node // of the name, as in tree
 }
 
 // get gives the value of a name, nil when it is missing.
@@ -107,6 +114,13 @@ func (t *tree) value() any {
 // newText makes a string that the source does not spell out.
 func newText(s string, at place) *tree {
 	return &tree{place: at, kind: scalarKind, scalar: s}
+}
+
+// from lets a converted value stand for the one that it replaces, whose
+// comments it then carries.
+func (t *tree) from(old *tree) *tree {
+	t.origin = old.origin
+	return t
 }
 
 // The core schema of YAML 1.2: these plain scalars are not strings.

@@ -38,6 +38,7 @@ func readYAML(src []byte) (*tree, []plan.Diagnostic) {
 	if len(r.found) > 0 {
 		return nil, r.found
 	}
+	t.document = &doc
 	return t, nil
 }
 
@@ -90,7 +91,7 @@ const aliasHint = "write the value out, or put it into variables; a string that 
 
 func (r *yamlReader) tree(n *yaml.Node, depth int) *tree {
 	at := place{n.Line, n.Column}
-	t := &tree{place: at, kind: scalarKind}
+	t := &tree{place: at, kind: scalarKind, origin: n}
 	switch {
 	case depth > plan.MaxDepth:
 		r.report(at, plan.CodeTooDeep, "", fmt.Sprintf("nested deeper than %d levels", plan.MaxDepth))
@@ -122,7 +123,7 @@ func (r *yamlReader) mapping(t *tree, n *yaml.Node, depth int) {
 		case k.Kind != yaml.ScalarNode:
 			r.report(at, plan.CodeBadSyntax, "a template needs quotes", "a name must be a string")
 		}
-		t.fields = append(t.fields, field{k.Value, at, r.tree(n.Content[i+1], depth+1)})
+		t.fields = append(t.fields, field{k.Value, at, r.tree(n.Content[i+1], depth+1), k})
 	}
 }
 

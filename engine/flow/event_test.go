@@ -45,9 +45,16 @@ func TestSubscriptionKeysTellApart(t *testing.T) {
 	t.Parallel()
 	seen := map[string]Subscription{}
 	for _, s := range []Subscription{
-		{Type: "a"}, {Type: "b"}, {Type: "a", Filter: map[string]any{"x": "1"}}, {Type: "a", Filter: map[string]any{"x": 1}},
-		{Type: "a", Filter: map[string]any{"y": 1}}, {Type: "a", Filter: map[string]any{"x": 1, "y": 1}}, {Type: "ax", Filter: map[string]any{"": 1}},
-		{Type: "a", Filter: map[string]any{"x": nil}}, {Type: "a", Filter: map[string]any{"x": "1,2"}}, {Type: "a", Filter: map[string]any{"x": []any{1, 2}}},
+		{Type: "a"},
+		{Type: "b"},
+		{Type: "a", Filter: map[string]any{"x": "1"}},
+		{Type: "a", Filter: map[string]any{"x": 1}},
+		{Type: "a", Filter: map[string]any{"y": 1}},
+		{Type: "a", Filter: map[string]any{"x": 1, "y": 1}},
+		{Type: "ax", Filter: map[string]any{"": 1}},
+		{Type: "a", Filter: map[string]any{"x": nil}},
+		{Type: "a", Filter: map[string]any{"x": "1,2"}},
+		{Type: "a", Filter: map[string]any{"x": []any{1, 2}}},
 	} {
 		if other, taken := seen[s.Key()]; taken {
 			t.Errorf("%+v and %+v have one key", s, other)

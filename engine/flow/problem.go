@@ -73,8 +73,7 @@ func AsProblem(err error) *Problem {
 	if err == nil {
 		return nil
 	}
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	return &Problem{Code: "error", Message: Cut(err.Error(), 2048)}

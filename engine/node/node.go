@@ -51,6 +51,8 @@ const (
 	Object    Kind = "object"
 	Array     Kind = "array"
 	Condition Kind = "condition" // an expression with or without braces; gives a boolean
+	// Expression is written like a Condition and gives any value, null included: Required asks that it is written.
+	Expression Kind = "expression"
 )
 
 // Field describes one parameter.

@@ -78,6 +78,10 @@ func shapeMembers(fields []node.Field, m map[string]any, path string) (map[strin
 			continue
 		}
 		given, present := m[spec.Name]
+		if present && spec.Kind == node.Expression { // whatever it gave is its value
+			out[spec.Name] = given
+			continue
+		}
 		v, wrong := shape(spec, given, Join(path, spec.Name))
 		faults = append(faults, wrong...)
 		if v != nil || present && spec.Kind == node.Any {
@@ -114,6 +118,8 @@ func cast(kind node.Kind, v any) (out any, expected string) {
 		return castNumber(v)
 	case node.Bool, node.Condition:
 		return castBool(v)
+	case node.Expression:
+		return castExpression(v)
 	case node.Object:
 		if _, ok := v.(map[string]any); !ok {
 			return nil, "an object"
@@ -180,6 +186,16 @@ func castBool(v any) (any, string) {
 		return false, ""
 	}
 	return nil, "true or false"
+}
+
+// castExpression sees only what is written without being a string: a number
+// stands for itself, but templates inside a list would never be evaluated.
+func castExpression(v any) (any, string) {
+	switch v.(type) {
+	case map[string]any, []any:
+		return nil, "an expression"
+	}
+	return v, ""
 }
 
 func checkValue(spec node.Field, v any, path string) (any, []fault) {

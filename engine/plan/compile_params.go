@@ -84,8 +84,8 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	if spec.Raw {
 		return literal{raw}
 	}
-	if spec.Kind == node.Condition {
-		return p.condition(spec, raw, path, roots)
+	if spec.Kind == node.Condition || spec.Kind == node.Expression {
+		return p.expression(spec, raw, path, roots)
 	}
 	switch t := raw.(type) {
 	case map[string]any:
@@ -101,7 +101,8 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	return p.leaf(spec, raw, path, roots)
 }
 
-func (p *paramCompiler) condition(spec node.Field, raw any, path string, roots []string) value {
+// expression compiles what needs no braces.
+func (p *paramCompiler) expression(spec node.Field, raw any, path string, roots []string) value {
 	source, ok := raw.(string)
 	if !ok {
 		_, faults := shape(spec, raw, path)
@@ -110,7 +111,7 @@ func (p *paramCompiler) condition(spec node.Field, raw any, path string, roots [
 	}
 	program, issues := eval.CompileCondition(source, p.c.scope(roots))
 	p.issues(path, issues)
-	return p.program(leaf{program: program, path: path, condition: true})
+	return p.program(leaf{program: program, path: path, condition: spec.Kind == node.Condition})
 }
 
 func (p *paramCompiler) object(specs []node.Field, object map[string]any, path string, roots []string) value {

@@ -142,7 +142,7 @@ func (f field) compute(env eval.Env) (any, []fault) {
 			return nil, []fault{evalFault(path, err)}
 		}
 	}
-	if f.spec.Raw && v != nil {
+	if f.spec.Raw && v != nil || f.spec.Kind == node.Expression && f.value != nil {
 		return v, nil
 	}
 	return shape(f.spec, v, path)

@@ -294,11 +294,26 @@ func TestCasting(t *testing.T) {
 		field    string
 		in, want any // a want of nil is a fault
 	}{
-		{"int", "8", 8}, {"int", 8.0, 8}, {"int", 8.5, nil}, {"int", "x", nil}, {"int", true, nil}, {"int", 0, nil},
-		{"number", "1e3", 1000.0}, {"number", " 5 ", 5}, {"number", "Inf", nil}, {"number", []any{}, nil},
-		{"bool", "false", false}, {"bool", 0, false}, {"bool", "yes", nil},
-		{"text", 1.5, "1.5"}, {"text", true, "true"}, {"text", at, "2026-01-02T03:04:05Z"}, {"text", map[string]any{}, nil},
-		{"cases", map[string]any{}, nil}, {"cases", []any{}, []any{}}, {"cases", []any{nil}, nil},
+		{"int", "8", 8},
+		{"int", 8.0, 8},
+		{"int", 8.5, nil},
+		{"int", "x", nil},
+		{"int", true, nil},
+		{"int", 0, nil},
+		{"number", "1e3", 1000.0},
+		{"number", " 5 ", 5},
+		{"number", "Inf", nil},
+		{"number", []any{}, nil},
+		{"bool", "false", false},
+		{"bool", 0, false},
+		{"bool", "yes", nil},
+		{"text", 1.5, "1.5"},
+		{"text", true, "true"},
+		{"text", at, "2026-01-02T03:04:05Z"},
+		{"text", map[string]any{}, nil},
+		{"cases", map[string]any{}, nil},
+		{"cases", []any{}, []any{}},
+		{"cases", []any{nil}, nil},
 		{"cases", []any{map[string]any{"condition": "true", "x": 1}}, []any{map[string]any{"condition": true, "port": "main"}}},
 	}
 	for _, tt := range tests {

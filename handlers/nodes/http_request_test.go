@@ -151,11 +151,22 @@ func TestRequestStatuses(t *testing.T) {
 		accept            []any
 		failed, permanent bool
 	}{
-		{200, nil, false, false}, {204, nil, false, false}, {304, nil, false, false},
-		{400, nil, true, true}, {404, nil, true, true}, {408, nil, true, false}, {425, nil, true, false}, {429, nil, true, false},
-		{500, nil, true, false}, {503, nil, true, false},
-		{404, []any{"2xx", 404}, false, false}, {404, []any{"404"}, false, false}, {451, []any{"4XX"}, false, false}, {418, []any{"400-420"}, false, false},
-		{200, []any{404}, true, false}, {500, []any{"2xx", "4xx"}, true, false},
+		{200, nil, false, false},
+		{204, nil, false, false},
+		{304, nil, false, false},
+		{400, nil, true, true},
+		{404, nil, true, true},
+		{408, nil, true, false},
+		{425, nil, true, false},
+		{429, nil, true, false},
+		{500, nil, true, false},
+		{503, nil, true, false},
+		{404, []any{"2xx", 404}, false, false},
+		{404, []any{"404"}, false, false},
+		{451, []any{"4XX"}, false, false},
+		{418, []any{"400-420"}, false, false},
+		{200, []any{404}, true, false},
+		{500, []any{"2xx", "4xx"}, true, false},
 	} {
 		c := callFor(typ, obj{"url": fmt.Sprintf("%s/%d", s.URL, tc.code), "accept_status": tc.accept})
 		if !tc.failed {

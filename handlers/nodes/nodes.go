@@ -32,6 +32,7 @@ const DefaultMaxResponse = 1 << 20
 func Builtin(o Options) []node.Type {
 	w := newWeb(o)
 	return []node.Type{
+		codeExpr(),
 		coreLog(o.Logger),
 		dataMerge(),
 		dataSetData(),
@@ -41,8 +42,10 @@ func Builtin(o Options) []node.Type {
 		manualTrigger(),
 		pollUntil(w),
 		timeDelay(),
+		timedWait(),
 		waitForEvent(o.Logger),
 		executeWorkflow(),
+		setState(),
 	}
 }
 

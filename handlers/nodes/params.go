@@ -47,6 +47,17 @@ func (v values) whole(name string) int64 {
 	return int64(n)
 }
 
+// number gives a number of either kind, and whether there is one.
+func (v values) number(name string) (float64, bool) {
+	switch n := v[name].(type) {
+	case int:
+		return float64(n), true
+	case float64:
+		return n, true
+	}
+	return 0, false
+}
+
 func (v values) flag(name string) bool {
 	b, _ := v[name].(bool)
 	return b

@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -17,10 +18,17 @@ func read(fields []node.Field, params map[string]any) (map[string]any, error) {
 	return readUnder("", fields, params)
 }
 
+// anyName is the name of a field that stands for every other name.
+const anyName = "*"
+
 func readUnder(path string, fields []node.Field, params map[string]any) (map[string]any, error) {
 	out := make(map[string]any, len(fields))
 	for _, f := range fields {
 		if f.Lazy {
+			continue
+		}
+		if f.Name == anyName {
+			maps.Copy(out, params)
 			continue
 		}
 		v, err := readField(path+f.Name, f, params[f.Name])

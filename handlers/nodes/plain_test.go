@@ -159,3 +159,21 @@ func TestLogDefaults(t *testing.T) {
 	silent := typeOf(t, Options{}, "core.log")
 	run(t, silent, callFor(silent, nil))
 }
+
+func TestSetState(t *testing.T) {
+	t.Parallel()
+	typ := typeOf(t, Options{}, "workflow.set_state")
+	for _, params := range []obj{{}, {"counter": 1, "node_context": obj{"x": 1}, "draft": nil}} {
+		out := run(t, typ, callFor(typ, params))
+		same(t, "the state", out.State, params)
+		same(t, "the output", out.Output, obj{})
+	}
+}
+
+func TestExpr(t *testing.T) {
+	t.Parallel()
+	typ := typeOf(t, Options{}, "code.expr")
+	for _, value := range []any{7, "text", []any{1}, obj{"a": nil}} {
+		same(t, "the output", run(t, typ, callFor(typ, obj{"expression": value})).Output, value)
+	}
+}

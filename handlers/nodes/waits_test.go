@@ -187,8 +187,12 @@ func TestExecuteRefuses(t *testing.T) {
 	t.Parallel()
 	typ := typeOf(t, Options{}, "workflow.execute_workflow")
 	for _, params := range []obj{
-		{}, {"workflow_id": ""}, {"workflow_id": "Not An Id"}, {"workflow_id": "c", "execution_mode": "x"},
-		{"workflow_id": "c", "timeout_ms": 0}, {"workflow_id": "c", "failure_strategy": "x"},
+		{},
+		{"workflow_id": ""},
+		{"workflow_id": "Not An Id"},
+		{"workflow_id": "c", "execution_mode": "x"},
+		{"workflow_id": "c", "timeout_ms": 0},
+		{"workflow_id": "c", "failure_strategy": "x"},
 	} {
 		runFails(t, typ, callFor(typ, params), codeParams)
 	}

@@ -1,0 +1,148 @@
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"prana/engine/flow"
+	"prana/engine/node"
+)
+
+// The modes of wait.wait.
+const (
+	modeInterval = "interval"
+	modeSchedule = "schedule"
+	modeWebhook  = "webhook"
+)
+
+// maxWebhookHours bounds a wait for a webhook: one year.
+const maxWebhookHours = 8760
+
+// The choices of on_past.
+const (
+	pastFails  = "fail"
+	pastGoesOn = "continue"
+)
+
+var timedWaitFields = []node.Field{
+	{Name: "mode", Kind: node.String, Required: true, Enum: []string{modeInterval, modeSchedule, modeWebhook}, Summary: "What is waited for: a time to pass, a date, or a call of the resume API."},
+	{Name: "duration", Kind: node.Number, Min: new(0.0), Summary: "Mode interval: how long, in units; more than 0, fractions are allowed, at most 400 days."},
+	{Name: "unit", Kind: node.String, Default: "ms", Enum: []string{"ms", "seconds", "minutes", "hours", "days"}, Summary: "Mode interval: the unit of duration; a day has 24 hours."},
+	{Name: "schedule_at", Kind: node.String, Summary: "Mode schedule: the date in RFC 3339, or without an offset when there is a timezone; at most 400 days ahead."},
+	{Name: "timezone", Kind: node.String, Summary: "Mode schedule: IANA name of the zone of a date without an offset. A time that the clocks skip is as much later; of one that comes twice the first counts."},
+	{Name: "on_past", Kind: node.String, Default: pastFails, Enum: []string{pastFails, pastGoesOn}, Summary: "Mode schedule: what a date in the past is: an error of the node, or reached at once."},
+	{Name: "timeout_hours", Kind: node.Number, Default: 24, Min: new(0.0), Max: new(float64(maxWebhookHours)), Summary: "Mode webhook: how long to wait before leaving by port timeout; more than 0, fractions are allowed."},
+	{Name: "pass_through", Kind: node.Bool, Default: false, Summary: "Leave with {input, resumed}: what arrived, and what would be the output otherwise."},
+}
+
+func timedWait() node.Type {
+	return node.Type{
+		Name: "wait.wait",
+		Summary: "Waits for a time to pass, for a date, or for a call of the resume API. Leaves with the data that resumed it, {} when a time was reached; " +
+			"by port timeout with {type: \"timeout\", mode, timeout_hours}.",
+		Fields:  timedWaitFields,
+		Outputs: []string{flow.PortMain, flow.PortTimeout},
+		Examples: []node.Example{
+			{Title: "Half an hour", Params: map[string]any{"mode": modeInterval, "duration": 0.5, "unit": "hours"}},
+			{Title: "Nine o'clock in Berlin", Params: map[string]any{"mode": modeSchedule, "schedule_at": "{{ $input.date }}T09:00:00", "timezone": "Europe/Berlin", "on_past": pastGoesOn}},
+			{Title: "A call within two days, keeping the order", Params: map[string]any{"mode": modeWebhook, "timeout_hours": 48, "pass_through": true}},
+		},
+		Run: runTimedWait,
+	}
+}
+
+func runTimedWait(_ context.Context, c *node.Call) (node.Outcome, error) {
+	v := values(c.Params)
+	if c.Resume != nil {
+		return timedWaitOver(c, v.flag("pass_through"))
+	}
+	switch v.text("mode") {
+	case modeInterval:
+		return waitInterval(v)
+	case modeSchedule:
+		return waitSchedule(c, v)
+	}
+	return waitWebhook(v)
+}
+
+var units = map[string]time.Duration{
+	"ms": time.Millisecond, "seconds": time.Second, "minutes": time.Minute, "hours": time.Hour, "days": 24 * time.Hour,
+}
+
+func waitInterval(v values) (node.Outcome, error) {
+	n, given := v.number("duration")
+	if !given {
+		return node.Outcome{}, badWait(modeInterval, "duration", "is required in mode interval")
+	}
+	// Compared before it is converted: a duration counts nanoseconds in an int64.
+	ms := n * float64(units[v.text("unit")]/time.Millisecond)
+	if ms <= 0 || ms > maxWaitMS {
+		return node.Outcome{}, badWait(modeInterval, "duration", "must be a positive number, and at most 400 days")
+	}
+	in := time.Duration(ms * float64(time.Millisecond))
+	return node.Outcome{Suspend: &node.Suspend{
+		Type: flow.TimedWait, Timer: true, In: in,
+		Data: waitNote{Mode: modeInterval, DurationMS: flow.Millis(in)},
+	}}, nil
+}
+
+func waitWebhook(v values) (node.Outcome, error) {
+	hours, _ := v.number("timeout_hours")
+	if hours <= 0 {
+		return node.Outcome{}, badWait(modeWebhook, "timeout_hours", "must be more than 0 and at most %d", maxWebhookHours)
+	}
+	return node.Outcome{Suspend: &node.Suspend{
+		Type: flow.Webhook, In: time.Duration(hours * float64(time.Hour)),
+		Data: waitNote{Mode: modeWebhook, TimeoutHours: hours},
+	}}, nil
+}
+
+// waitNote describes the wait, and is what the node remembers of it.
+type waitNote struct {
+	Mode         string  `json:"mode"`
+	DurationMS   int64   `json:"duration_ms,omitempty"`
+	ResumeAt     string  `json:"resume_at,omitempty"`
+	Timezone     string  `json:"timezone,omitempty"`
+	TimeoutHours float64 `json:"timeout_hours,omitempty"`
+}
+
+// badWait has a code for each mode, so that on_error and retry_on can tell them apart.
+func badWait(mode, field, format string, args ...any) *flow.Problem {
+	p := invalid(field, format, args...)
+	p.Code = mode + "_config_error"
+	return p
+}
+
+func timedWaitOver(c *node.Call, passThrough bool) (node.Outcome, error) {
+	r := c.Resume
+	switch {
+	case r.Error != nil:
+		return node.Outcome{}, r.Error
+	case r.By == flow.ByTimeout:
+		return webhookExpired(c, passThrough)
+	case r.Data == nil:
+		return leaveWith(c, map[string]any{}, passThrough), nil
+	case passThrough:
+		return leaveWith(c, r.Data, true), nil
+	}
+	return node.Outcome{PassResume: true}, nil
+}
+
+func webhookExpired(c *node.Call, passThrough bool) (node.Outcome, error) {
+	var w waitNote
+	if err := json.Unmarshal(c.Resume.Wait, &w); err != nil {
+		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	}
+	out := leaveWith(c, map[string]any{"type": "timeout", "mode": w.Mode, "timeout_hours": w.TimeoutHours}, passThrough)
+	out.Port, out.Timeout = flow.PortTimeout, true
+	return out, nil
+}
+
+func leaveWith(c *node.Call, output any, passThrough bool) node.Outcome {
+	if passThrough {
+		output = map[string]any{"input": c.Input, "resumed": output}
+	}
+	return node.Outcome{Output: output}
+}
