@@ -100,13 +100,13 @@ func (e *Env) Advance(d time.Duration) {
 	for range maxSteps {
 		e.Run()
 		_, next := e.Sweep()
-		if at := e.Now().Add(next); next < 0 || at.After(end) {
+		at := e.Now().Add(next)
+		if next < 0 || at.After(end) {
 			e.clock.set(end)
 			e.Run()
 			return
-		} else {
-			e.clock.set(at)
 		}
+		e.clock.set(at)
 	}
 	e.t.Fatalf("after %d due times there are still more", maxSteps)
 }
