@@ -136,7 +136,7 @@ func (f waitEnded) apply(t *transition) error {
 		return tooLate(t.x, s, f.wait)
 	}
 	if f.event != "" {
-		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.by + ":" + f.event, Since: s.Wait.Since})
+		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.by + ":" + f.event, Began: s.Wait.Began, Now: t.x.Seq})
 	}
 	t.wake(s, f, true)
 	if f.data != nil {

@@ -56,13 +56,14 @@ type Engine struct {
 	log    *slog.Logger
 	limits limits
 
-	plans   sync.Map // "workflow@version" -> *compiled
-	folder  folder
-	running running
-	suspect chan struct{} // holds the one suspect that may run
-	nudge   []chan struct{}
-	id      string // this process, as a claimant
-	pending sync.WaitGroup
+	plans      sync.Map // "workflow@version" -> *compiled
+	folder     folder
+	running    running
+	suspect    chan struct{} // holds the one suspect that may run
+	delivering chan struct{} // holds the outboxes that are being emptied
+	nudge      []chan struct{}
+	id         string // this process, as a claimant
+	pending    sync.WaitGroup
 }
 
 // New makes an engine. It starts nothing; see Run.
@@ -73,7 +74,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefaults(&cfg)
 	e := &Engine{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger, id: flow.NewToken(),
-		suspect: make(chan struct{}, 1), nudge: make([]chan struct{}, cfg.Partitions),
+		suspect: make(chan struct{}, 1), delivering: make(chan struct{}, deliveries), nudge: make([]chan struct{}, cfg.Partitions),
 		limits: limits{Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10},
 	}
 	for i := range e.nudge {

@@ -146,7 +146,7 @@ func (t *transition) withdraw(s *flow.Step) {
 		if w.Timer {
 			closed.Alarm = t.alarm(s)
 		}
-		t.ch.Closed = append(t.ch.Closed, closed)
+		t.close(closed)
 		if w.Child != "" {
 			t.send(flow.SendCancel, w.Child, []byte(`"parent"`))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,8 @@ type submission struct {
 	done     chan error
 	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
 	tried    []string        // operations whose fate was not learned
+	counts   bool            // the fact changes something, and was not stored by an earlier try
+	tell     []func(context.Context)
 }
 
 // maxFold bounds the facts of one change.
@@ -77,7 +80,11 @@ func (e *Engine) apply(ctx context.Context, id string, p *compiled, loaded *flow
 			e.decide(batch[0].ctx, id, batch)
 		}
 	}
-	return <-s.done
+	err := <-s.done
+	for _, tell := range s.tell { // after the lead is given up: who is told may act on this execution
+		tell(context.WithoutCancel(ctx))
+	}
+	return err
 }
 
 // patience is how long a decision waits for a store that cannot be reached. What
@@ -93,14 +100,16 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 	if len(batch) > 1 {
 		loaded = nil
 	}
-	errs, err := e.decideOnce(ctx, id, batch, loaded, false)
+	all := false
+	errs, err := e.decideOnce(ctx, id, batch, loaded, all)
 	for wait := time.Millisecond; again(err) && ctx.Err() == nil; wait = min(2*wait, time.Second) {
+		all = all || errors.Is(err, errNeedAll)
 		if errors.Is(err, flow.ErrUnavailable) {
 			pause(ctx, 20*wait)
 		} else if errors.Is(err, flow.ErrStale) {
 			pause(ctx, time.Duration(rand.Int64N(int64(wait))))
 		}
-		errs, err = e.decideOnce(ctx, id, batch, nil, errors.Is(err, errNeedAll))
+		errs, err = e.decideOnce(ctx, id, batch, nil, all)
 	}
 	if errors.Is(err, flow.ErrTaken) && len(batch) > 1 {
 		e.decideApart(ctx, id, batch)
@@ -126,15 +135,20 @@ func again(err error) bool {
 	return errors.Is(err, flow.ErrStale) || errors.Is(err, errNeedAll) || errors.Is(err, flow.ErrUnavailable)
 }
 
-// decideOnce loads, decides and commits.
-func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission, x *flow.Execution, all bool) ([]error, error) {
+// decideOnce loads, decides and commits. A panic must not take the lead with it: others wait.
+func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission, x *flow.Execution, all bool) (errs []error, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.ErrorContext(ctx, "deciding panicked", "execution", id, "panic", r, "stack", string(debug.Stack()))
+			errs, err = nil, fmt.Errorf("deciding what follows for execution %s panicked: %v", id, r)
+		}
+	}()
 	p := batch[0].plan
 	if x == nil {
 		want := flow.Want{All: all}
 		for _, s := range batch {
 			want = want.And(s.fact.wants(p))
 		}
-		var err error
 		if x, err = e.store.Load(ctx, id, want); err != nil {
 			return nil, err
 		}
@@ -148,6 +162,7 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 		return nil, err
 	}
 	for i, s := range batch {
+		s.counts = errs[i] == nil
 		if errs[i] != nil && s.fact.done(x, s.tried) {
 			errs[i] = nil // an earlier try was stored, and only its answer was lost
 		}
@@ -156,25 +171,30 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 	if !moved(ch) {
 		return errs, nil
 	}
-	return errs, e.commitAll(ctx, p, x, ch, born(batch, errs))
+	tell, err := e.commitAll(ctx, move{p, x, ch}, born(batch))
+	if err == nil {
+		batch[0].tell = append(batch[0].tell, tell)
+	}
+	return errs, err
 }
 
 // born gives the children of the facts that count.
-func born(batch []*submission, errs []error) []*flow.Change {
+func born(batch []*submission) []*flow.Change {
 	var all []*flow.Change
-	for i, s := range batch {
-		if errs[i] == nil {
+	for _, s := range batch {
+		if s.counts {
 			all = append(all, s.children...)
 		}
 	}
 	return all
 }
 
-// commitAll stores a change together with its children, and with what it means to its ancestors.
-func (e *Engine) commitAll(ctx context.Context, p *compiled, x *flow.Execution, ch *flow.Change, children []*flow.Change) error {
-	moves, err := e.upwards(ctx, move{p, x, ch})
+// commitAll stores a change together with its children, and with what it means to
+// its ancestors. The answer tells whoever must know.
+func (e *Engine) commitAll(ctx context.Context, m move, children []*flow.Change) (func(context.Context), error) {
+	moves, err := e.upwards(ctx, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var changes []*flow.Change
 	for _, m := range moves {
@@ -182,16 +202,17 @@ func (e *Engine) commitAll(ctx context.Context, p *compiled, x *flow.Execution, 
 		changes = append(changes, m.ch)
 	}
 	if err := e.commit(ctx, append(changes, children...)...); err != nil {
-		return err
+		return nil, err
 	}
-	e.told(ctx, p, x, ch)
-	for _, c := range children {
-		e.toldChild(ctx, c)
-	}
-	for _, m := range moves[1:] {
+	return func(ctx context.Context) {
 		e.told(ctx, m.p, m.x, m.ch)
-	}
-	return nil
+		for _, c := range children {
+			e.toldChild(ctx, c)
+		}
+		for _, up := range moves[1:] {
+			e.told(ctx, up.p, up.x, up.ch)
+		}
+	}, nil
 }
 
 // move is a change with what it was decided from.

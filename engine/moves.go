@@ -16,7 +16,7 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	if w.Timer && outside {
 		closed.Alarm = t.alarm(s)
 	}
-	t.ch.Closed = append(t.ch.Closed, closed)
+	t.close(closed)
 	if w.Child != "" && f.by != flow.ByChild {
 		t.send(flow.SendCancel, w.Child, []byte(`"`+f.by+`"`))
 	}
@@ -60,7 +60,9 @@ func (t *transition) alarm(s *flow.Step) *flow.Dispatch {
 // suspend puts a step to sleep.
 func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 	s.Turn++
+	s.Deaths = 0 // they are counted between two commits
 	s.Token, s.Status, s.Wait = flow.NewToken(), flow.StepSuspended, w
+	w.Began = t.x.Seq
 	if !w.Held {
 		t.shift(s.ID.Node, -1, +1)
 	}
@@ -90,6 +92,9 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	s.Status, s.Port = flow.StepCompleted, port
 	ref := flow.OutputRef(s.ID)
 	t.ch.Values[ref] = v
+	if v.Same != "" {
+		ref = v.Same // what was passed on is named by its origin, so that no chain grows
+	}
 	t.shift(s.ID.Node, -1, 0)
 	t.write(s)
 	st := t.x.Nodes[s.ID.Node]
@@ -193,4 +198,17 @@ func (t *transition) count() *flow.Problem {
 		return nil
 	}
 	return flow.Problemf("too_many_transitions", "the execution took more than %d steps; look for a loop that never ends, or raise limits.transitions", t.limits.Transitions)
+}
+
+// close ends a wait in the lists. One that this very change opened never gets there.
+func (t *transition) close(c flow.Closed) {
+	i := slices.Index(t.ch.Opened, c.ID)
+	if i < 0 {
+		t.ch.Closed = append(t.ch.Closed, c)
+		return
+	}
+	t.ch.Opened = slices.Delete(t.ch.Opened, i, i+1)
+	if c.Alarm != nil {
+		t.ch.Dispatch = slices.DeleteFunc(t.ch.Dispatch, func(d flow.Dispatch) bool { return d.Token == c.Alarm.Token })
+	}
 }

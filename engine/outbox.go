@@ -9,6 +9,22 @@ import (
 	"prana/engine/flow"
 )
 
+// deliveries bounds how many outboxes one process empties at a time.
+const deliveries = 8
+
+// deliverLater empties an outbox beside the sweeper, which must not wait for
+// others. With all hands full it leaves it to the next look.
+func (e *Engine) deliverLater(ctx context.Context, execution string) {
+	select {
+	case e.delivering <- struct{}{}:
+		e.background(func() {
+			defer func() { <-e.delivering }()
+			e.deliver(context.WithoutCancel(ctx), execution)
+		})
+	default:
+	}
+}
+
 // deliver tells others what an execution has to tell them. Whatever fails stays
 // in the outbox, and the sweeper brings it up again.
 func (e *Engine) deliver(ctx context.Context, execution string) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"prana/engine/flow"
 )
@@ -36,6 +37,7 @@ func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult
 		known.Repeated = true
 		return *known, nil
 	}
+	ctx = context.WithoutCancel(ctx) // half of the waits must not be left out because the caller went away
 	r, err := e.offer(ctx, ev)
 	if err != nil {
 		return r, fmt.Errorf("publishing event %s: %w", ev.ID, err)
@@ -48,9 +50,9 @@ func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult
 
 func (e *Engine) checkEvent(ev *flow.Event) error {
 	switch {
-	case ev.Type == "" || len(ev.Type) > maxEventType:
+	case ev.Type == "" || utf8.RuneCountInString(ev.Type) > maxEventType:
 		return flow.Problemf(flow.ErrInvalid.Code, "an event needs a type of 1 to %d characters", maxEventType)
-	case len(ev.ID) > maxEventID:
+	case utf8.RuneCountInString(ev.ID) > maxEventID:
 		return flow.Problemf(flow.ErrInvalid.Code, "the id of an event has at most %d characters", maxEventID)
 	}
 	if p := tooLarge("the event", ev.Data, e.limits.Payload); p != nil {
@@ -147,8 +149,14 @@ func (o *offering) toFirst(ctx context.Context, w flow.SuspensionID) error {
 	return err
 }
 
+// to offers the event to one wait. An execution that cannot be read, or whose nodes
+// this process does not have, must not keep the event from the others.
 func (o *offering) to(ctx context.Context, w flow.SuspensionID) error {
 	ok, err := o.e.resolveByEvent(ctx, w, o.ev)
+	if err != nil && !errors.Is(err, flow.ErrUnavailable) {
+		o.e.log.ErrorContext(ctx, "an event could not be given to a wait", "event", o.ev.ID, "suspension", w.String(), "error", err)
+		return nil
+	}
 	if err != nil || !ok {
 		return err
 	}
@@ -192,17 +200,21 @@ func (e *Engine) look(ctx context.Context, id flow.SuspensionID, w flow.Wait) {
 }
 
 func (e *Engine) lookOnce(ctx context.Context, id flow.SuspensionID, w flow.Wait) error {
-	kept, err := e.store.KeptEvents(ctx, *w.Event, waitersAtOnce)
-	if err != nil {
-		return err
-	}
-	for _, k := range kept {
-		done, err := e.takeKept(ctx, id, k)
-		if err != nil || done {
+	for seen, limit := 0, waitersAtOnce; ; limit *= 2 {
+		kept, err := e.store.KeptEvents(ctx, *w.Event, limit)
+		if err != nil {
 			return err
 		}
+		for _, k := range kept[min(seen, len(kept)):] {
+			done, err := e.takeKept(ctx, id, k)
+			if err != nil || done {
+				return err
+			}
+		}
+		if seen = len(kept); seen < limit {
+			return e.settleWait(ctx, id)
+		}
 	}
-	return e.settleWait(ctx, id)
 }
 
 // settleWait gives a wait that was looked after its real time in the due index.
@@ -234,8 +246,12 @@ func untilDue(x *flow.Execution, s *flow.Step) time.Duration {
 func (e *Engine) takeKept(ctx context.Context, id flow.SuspensionID, k flow.KeptEvent) (bool, error) {
 	from, shared := "", k.Limit == 0 && (k.Keep || k.Open)
 	if k.Taker != "" && k.Taker != id.String() && !shared {
-		if stale, err := e.takerGone(ctx, k); err != nil || !stale {
+		fate, err := e.takerFate(ctx, k)
+		if err != nil || fate == takerHad {
 			return false, err
+		}
+		if fate == takerWaits {
+			return false, errUndecided
 		}
 		from = k.Taker
 	}
@@ -255,37 +271,51 @@ func (e *Engine) takeKept(ctx context.Context, id flow.SuspensionID, k flow.Kept
 	return ok, err
 }
 
-// takerGone tells whether the taker of an event ended its wait otherwise, so that the event is free.
-func (e *Engine) takerGone(ctx context.Context, k flow.KeptEvent) (bool, error) {
+// errUndecided: an event is promised to a wait that has not taken it yet. Whoever
+// looks for it looks again a little later.
+var errUndecided = errors.New("a kept event is promised to another wait that has not taken it yet")
+
+// What became of the taker of an event.
+type takerFate int
+
+const (
+	takerHad   takerFate = iota // it took the event
+	takerWaits                  // it may still take it
+	takerGone                   // it ended otherwise: the event is free
+)
+
+// takerFate finds out what became of the taker of an event. One that cannot be read
+// counts as having had it: the event then reaches nobody, rather than two.
+func (e *Engine) takerFate(ctx context.Context, k flow.KeptEvent) (takerFate, error) {
 	taker, err := flow.ParseSuspensionID(k.Taker)
 	if err != nil {
-		return true, nil
+		return takerGone, nil //nolint:nilerr // nothing of that name can take it
 	}
 	x, err := e.store.Load(ctx, taker.Execution, flow.Want{Steps: []flow.StepID{taker.Step}})
-	if isNotFound(err) {
-		return true, nil
+	switch {
+	case isNotFound(err):
+		return takerGone, nil
+	case errors.Is(err, flow.ErrUnavailable):
+		return takerWaits, err
+	case err != nil:
+		e.log.ErrorContext(ctx, "the taker of a kept event cannot be read", "event", k.ID, "suspension", k.Taker, "error", err)
+		return takerHad, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	s := x.Steps[taker.Step]
-	if s == nil {
-		return true, nil
-	}
-	return endedOtherwise(s, taker.Turn, k.ID), nil
+	return fateOf(x.Steps[taker.Step], taker.Turn, k.ID), nil
 }
 
-// endedOtherwise tells whether a wait is over and did not end with the event. A step
-// that waited again since does not say; it counts as having had the event, which then
-// reaches nobody, rather than two.
-func endedOtherwise(s *flow.Step, turn int, event string) bool {
+// fateOf judges by the taker's step. One that waited again since does not say, and
+// counts as having had the event.
+func fateOf(s *flow.Step, turn int, event string) takerFate {
 	switch {
-	case s.Turn > turn, s.Status == flow.StepSuspended:
-		return false
-	case s.Resumed != nil && s.Resumed.Turn == turn:
-		return s.Resumed.Event != event
+	case s == nil:
+		return takerGone
+	case s.Status == flow.StepSuspended && s.Turn == turn:
+		return takerWaits
+	case s.Turn > turn, s.Resumed != nil && s.Resumed.Turn == turn && s.Resumed.Event == event:
+		return takerHad
 	}
-	return true
+	return takerGone
 }
 
 // each calls f for every item, width of them at once, and gives the first error.

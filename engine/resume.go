@@ -66,7 +66,7 @@ func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow
 
 func resumedBy(p *compiled, x *flow.Execution, id string) (flow.ResumeResult, bool) {
 	for _, s := range x.Steps {
-		if s.Resumed != nil && s.Resumed.Event == id {
+		if s.Resumed != nil && s.Resumed.Event == id && s.Resumed.By == flow.ByManual {
 			wait := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Resumed.Turn}
 			return flow.ResumeResult{Suspension: wait.String(), Node: p.Nodes[s.ID.Node].Key, Repeated: true}, true
 		}

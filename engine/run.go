@@ -26,16 +26,19 @@ func (e *Engine) RunStep(ctx context.Context, d flow.Dispatch) error {
 	if j.step.Deaths < suspectDeaths {
 		return e.run(ctx, j)
 	}
-	select { // workers died of it: one such step at a time, if it is still wanted when its turn comes
+	select { // workers died of it: one such step at a time
 	case e.suspect <- struct{}{}:
 		defer func() { <-e.suspect }()
-	case <-ctx.Done():
-		return ctx.Err()
+		return e.run(ctx, j)
+	default: // it does not wait in a slot: the sweeper brings it up again
+		return e.postpone(ctx, d, lookAgain)
 	}
-	if j, err = e.find(ctx, d); j == nil || err != nil {
-		return err
-	}
-	return e.run(ctx, j)
+}
+
+// postpone has a step looked at again after a while, and gives up our claim of it: nobody died.
+func (e *Engine) postpone(ctx context.Context, d flow.Dispatch, wait time.Duration) error {
+	entry := flow.DueEntry{Execution: d.Execution, Kind: flow.DueStep, Step: d.Step, Token: d.Token}
+	return e.store.Settle(context.WithoutCancel(ctx), entry, wait, lookNote)
 }
 
 // job is a step that may be run now.
@@ -116,7 +119,7 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 	f, children, err := e.try(ctx, j)
 	if err != nil {
 		endSpan(err)
-		return err
+		return e.giveBack(ctx, j, err)
 	}
 	err = e.apply(ctx, j.x.ID, j.plan, j.x, f, children...)
 	if f.err != nil {
@@ -129,7 +132,21 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 		e.log.InfoContext(ctx, "a late result was refused", "execution", j.x.ID, "node", j.node.Key, "step", j.Step.String())
 		return nil
 	}
-	return wrap("storing a step of", j.x.ID, err)
+	if err != nil {
+		return e.giveBack(ctx, j, wrap("storing a step of", j.x.ID, err))
+	}
+	return nil
+}
+
+// giveBack gives up the claim of a step that is to be brought again.
+func (e *Engine) giveBack(ctx context.Context, j *job, cause error) error {
+	if errors.Is(cause, errLost) {
+		return cause
+	}
+	if err := e.postpone(ctx, j.Dispatch, flow.FreshDue); err != nil {
+		e.log.WarnContext(ctx, "a claim was not given up; it expires by itself", "execution", j.x.ID, "step", j.Step.String(), "error", err)
+	}
+	return cause
 }
 
 // try makes one attempt. An error means that it does not count: it was broken off, or something beside the node was away.
@@ -159,7 +176,7 @@ func (e *Engine) try(ctx context.Context, j *job) (stepEnded, []*flow.Change, er
 	if away := (errAway{}); errors.As(err, &away) {
 		return f, nil, wrap("finding what a step starts in", j.x.ID, err)
 	}
-	f.err, f.retryable = problemOf(runCtx, j.node, err), j.retryable(err)
+	f.out, f.err, f.retryable = outcome{}, problemOf(runCtx, j.node, err), j.retryable(err)
 	return f, nil, nil
 }
 

@@ -95,9 +95,11 @@ func (e *Engine) claim(ctx context.Context, runs []*run) {
 		part, _ := flow.PartitionOf(r.dispatch.Execution)
 		byPartition[part] = append(byPartition[part], r)
 	}
+	var wg sync.WaitGroup // a partition that cannot be reached must not hold up the others
 	for _, group := range byPartition {
-		e.claimGroup(ctx, group)
+		wg.Go(func() { e.claimGroup(ctx, group) })
 	}
+	wg.Wait()
 }
 
 func (e *Engine) claimGroup(ctx context.Context, group []*run) {

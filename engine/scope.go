@@ -57,6 +57,7 @@ func (sc *scope) env() eval.Env {
 			"id": sc.x.ID, "started_at": flow.Stamp(sc.x.CreatedAt), "mode": string(sc.p.mode()), "state": sc.state(), "parent_id": sc.parentID(),
 		},
 		"trigger": trigger,
+		"input":   trigger, // in the output of a workflow; steps have their own
 		"now":     sc.x.Now,
 		"nodes":   sc.nodes(),
 	}

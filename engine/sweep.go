@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"prana/engine/flow"
@@ -121,10 +123,16 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 }
 
 // sweepOne moves one entry. The answer is the task to enqueue for it, if that is all it needs.
-func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (*flow.Dispatch, error) {
+func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (d *flow.Dispatch, err error) {
+	defer func() { // one bad record must not stop the others
+		if r := recover(); r != nil {
+			e.log.ErrorContext(ctx, "sweeping panicked", "execution", entry.Execution, "step", entry.Step.String(), "panic", r, "stack", string(debug.Stack()))
+			d, err = nil, fmt.Errorf("sweeping execution %s panicked: %v", entry.Execution, r)
+		}
+	}()
 	switch entry.Kind {
 	case flow.DueOutbox:
-		e.deliver(ctx, entry.Execution)
+		e.deliverLater(ctx, entry.Execution)
 		return nil, nil
 	case flow.DueDeadline:
 		return nil, e.expire(ctx, entry)
@@ -202,7 +210,7 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 		}
 		return nil, e.redispatch(ctx, p, x, s, s.Deaths < suspectDeaths)
 	case flow.TaskRetry:
-		return nil, e.store.Settle(ctx, entry, lookAgain, "")
+		return nil, e.store.Settle(ctx, entry, lookAgain, lookNote)
 	case flow.TaskMissing, flow.TaskScheduled:
 		if s.Status == flow.StepSuspended {
 			return &d, nil // a timer whose time has come

@@ -73,7 +73,7 @@ func TestFlushAllStopsTheWorkersWhichSaySo(t *testing.T) {
 	}
 	s.world.open("states")
 	for _, p := range old {
-		if code := p.ended(t, 20*time.Second); code != exitStoreGone || !strings.Contains(p.log.String(), "the worker stops") {
+		if code := p.ended(t, 20*time.Second); code != exitStoreGone || !strings.Contains(p.log.String(), "this process stops") {
 			t.Errorf("a worker ended with %d and said\n%s", code, p.log.String())
 		}
 	}

@@ -83,6 +83,7 @@ type storedWait struct {
 	Due   int64               `json:"u,omitempty"`
 	Since int64               `json:"s,omitempty"`
 	Event *storedSubscription `json:"e,omitempty"`
+	Began int64               `json:"q,omitempty"`
 	Child string              `json:"c,omitempty"`
 	Held  bool                `json:"h,omitempty"`
 }
@@ -282,7 +283,7 @@ func encodeWait(w *flow.Wait) *storedWait {
 	if w == nil {
 		return nil
 	}
-	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Child: w.Child, Held: w.Held}
+	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Began: w.Began, Child: w.Child, Held: w.Held}
 	switch {
 	case !w.Due.IsZero() || !w.HasDue():
 	case !w.Until.IsZero():
@@ -309,6 +310,9 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	var st storedStep
 	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
+	}
+	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
+		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
 	return st.step(id, parts[0], at), nil
 }
@@ -343,7 +347,7 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 	if st == nil {
 		return nil
 	}
-	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Child: st.Child, Held: st.Held}
+	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Began: st.Began, Child: st.Child, Held: st.Held}
 	if st.In != nil {
 		w.In = time.Duration(*st.In) * time.Millisecond
 		w.Due = w.Since.Add(w.In)

@@ -126,7 +126,7 @@ func (b *script) guard(ch *flow.Change) {
 	b.guards++
 	b.checks = append(b.checks, b.key(executionKey(ch.Execution)), ch.Prev, ch.Op, revived, len(ch.Takes))
 	for _, t := range ch.Takes {
-		b.checks = append(b.checks, takenField(t), t.Since.UnixMilli())
+		b.checks = append(b.checks, takenField(t), t.Began)
 	}
 }
 
@@ -192,7 +192,7 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)
 	}
 	for _, t := range ch.Takes {
-		b.op("f", key, takenField(t))
+		b.op("f", key, takenField(t), t.Now)
 	}
 	b.state(ch)
 	return b.outbox(ch)

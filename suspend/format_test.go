@@ -84,7 +84,7 @@ func (z *zoo) everything() {
 	z.populate()
 	z.alarm()
 	taking := z.next(ran, stepOf(1, flow.StepCompleted), stepOf(2, flow.StepPending))
-	taking.Takes = []flow.Taken{{Event: "e1", Since: time.Now()}}
+	taking.Takes = []flow.Taken{{Event: "e1", Began: 1, Now: 2}}
 	taking.Values = map[flow.Ref]flow.Value{"d1.0": {Raw: json.RawMessage(`1`)}}
 	taking.Error = flow.Problemf("problem", "a problem")
 	z.commit(taking)
@@ -176,7 +176,7 @@ func TestFormatExpiry(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	z.everything()
-	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept)|\d+\}:wake):`)
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until)|\d+\}:wake):`)
 	for _, key := range z.keys() {
 		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
 			t.Errorf("%s expires in %v", key, ttl)

@@ -54,7 +54,7 @@ var goldens = []golden{
 	{"delay", "a delay, and a wait until a date", writeDelay, holding(
 		alive("delay", "op000000001", flow.Front{Status: flow.Suspended, Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
-			Type: flow.Delay, Timer: true, In: 1500 * time.Millisecond, Due: after(1500 * time.Millisecond), Since: began,
+			Type: flow.Delay, Timer: true, In: 1500 * time.Millisecond, Due: after(1500 * time.Millisecond), Since: began, Began: 4,
 		}},
 		&flow.Step{ID: step2, Status: flow.StepSuspended, Token: "token000002", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.TimedWait, Timer: true, Due: after(24 * time.Hour), Since: began,
@@ -108,7 +108,7 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 	ch.Values = map[flow.Ref]flow.Value{"o0.0": {Same: "i"}}
 	ch.State = map[string]json.RawMessage{"k": raw(`[1]`)}
 	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendCancel, To: animal("one"), Data: raw(`"timeout"`)}}
-	ch.Takes = []flow.Taken{{Event: "event:evt-1", Since: began}}
+	ch.Takes = []flow.Taken{{Event: "event:evt-1", Began: 3, Now: 5}}
 	ch.Front.Transitions, ch.Front.Generation = 1, 1
 	z.commit(ch)
 	clock(3 * time.Second)
@@ -142,7 +142,7 @@ func writeEvent(z *zoo, _ func(time.Duration)) {
 
 func writeDelay(z *zoo, _ func(time.Duration)) {
 	z.commit(suspended(z.birth("delay",
-		waits(1, flow.Wait{Type: flow.Delay, Timer: true, In: 1500 * time.Millisecond}),
+		waits(1, flow.Wait{Type: flow.Delay, Timer: true, In: 1500 * time.Millisecond, Began: 4}),
 		waits(2, flow.Wait{Type: flow.TimedWait, Timer: true, Until: after(24 * time.Hour)}),
 	)))
 }

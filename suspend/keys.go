@@ -55,6 +55,10 @@ func definitionsKey(slot int) string       { return slotTag(slot) + "defs" }
 func eventKey(eventType, id string) string {
 	return rendezvous(eventType) + "e:" + hashed(eventType) + ":" + hashed(id)
 }
+
+func keptUntilKey(eventType string) string {
+	return rendezvous(eventType) + "until:" + hashed(eventType)
+}
 func keptKey(eventType string) string { return rendezvous(eventType) + "kept:" + hashed(eventType) }
 
 // Fields of an execution's hash.

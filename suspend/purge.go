@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,38 +12,58 @@ import (
 )
 
 // Purge removes executions that ended long enough ago, each with all its keys.
-// One that still has something to tell others stays.
+// One that still has something to tell others stays, and one that cannot be read;
+// neither keeps those behind it.
 func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]time.Duration, limit int) (int, error) {
 	now, err := s.redis.Time(ctx).Result()
 	if err != nil {
 		return 0, trouble("purging", err)
 	}
 	purged := 0
+	var errs []error
 	for status, old := range age {
 		if !status.Terminal() {
 			continue
 		}
-		ids, err := s.redis.ZRangeByScore(ctx, statusKey(tag(partition), status), &redis.ZRangeBy{
-			Min: "-inf", Max: strconv.FormatInt(now.Add(-old).UnixMilli(), 10), Count: int64(limit - purged),
-		}).Result()
+		n, err := s.purgeStatus(ctx, statusKey(tag(partition), status), status, float64(now.Add(-old).UnixMilli()), limit-purged)
+		purged += n
+		errs = append(errs, err)
+	}
+	return purged, errors.Join(errs...)
+}
+
+// purgeStatus walks a list of terminal executions, oldest first, up to an end.
+func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status, until float64, limit int) (purged int, err error) {
+	var errs []error
+	for cursor := ""; purged < limit; {
+		rows, next, err := s.page(ctx, []string{key}, cursor, purgePage, false, "")
 		if err != nil {
-			return purged, trouble("purging", err)
+			return purged, errors.Join(append(errs, err)...)
 		}
-		for _, id := range ids {
-			ok, err := s.purge(ctx, id, status)
-			if err != nil {
+		for _, r := range rows {
+			if r.score > until || purged >= limit {
+				return purged, errors.Join(errs...)
+			}
+			ok, err := s.purge(ctx, r.member, status)
+			if errors.Is(err, flow.ErrUnavailable) {
 				return purged, err
+			}
+			if err != nil {
+				errs = append(errs, err)
 			}
 			if ok {
 				purged++
 			}
 		}
-		if purged >= limit {
+		if cursor = next; next == "" {
 			break
 		}
 	}
-	return purged, nil
+	return purged, errors.Join(errs...)
 }
+
+// purgePage is how many executions a purge looks at in one go.
+const purgePage = 100
 
 // purge removes one execution, unless it lives again or owes something.
 func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool, error) {
@@ -58,6 +77,11 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	if err != nil || x.Status != status {
 		return false, err
 	}
+	if x.StartID != "" { // first: a start of this id in between must not find an execution that is about to go
+		if err := s.releaseStart(ctx, x); err != nil {
+			return false, err
+		}
+	}
 	b := newScript(s.encoder)
 	b.guards = 1
 	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0}
@@ -65,9 +89,6 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	err = s.run(ctx, b, "purging execution "+id)
 	if errors.Is(err, flow.ErrStale) {
 		return false, nil
-	}
-	if err == nil && x.StartID != "" {
-		err = s.releaseStart(ctx, x)
 	}
 	return err == nil, err
 }

@@ -87,7 +87,7 @@ func (s *Store) recordEvent(ctx context.Context, e flow.Event) (*flow.PublishRes
 		return nil, false, fmt.Errorf("storing event %s: %w", e.ID, err)
 	}
 	remember := max(rememberEvent, ttl+time.Hour).Milliseconds()
-	keys := []string{eventKey(e.Type, e.ID), keptKey(e.Type)}
+	keys := []string{eventKey(e.Type, e.ID), keptKey(e.Type), keptUntilKey(e.Type)}
 	answer, err := eventRecordScript.Run(ctx, s.redis, keys, e.ID, []byte(raw), ttl.Milliseconds(), remember, publishLease.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, false, trouble("storing event "+e.ID, err)

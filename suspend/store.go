@@ -118,22 +118,29 @@ func trouble(doing string, err error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", doing, err)
+	case refuses(err):
+		return fmt.Errorf("%s: %w", doing, flow.Problemf(flow.ErrUnavailable.Code, "Redis cannot be written to now: %v", err))
 	case away(err):
 		return fmt.Errorf("%s: %w (%w)", doing, flow.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// away tells whether Redis cannot be reached, or refuses writes for now.
-func away(err error) bool {
-	var n net.Error
-	if errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, net.ErrClosed) {
-		return true
-	}
+// refuses tells whether Redis answers, but takes no writes for now.
+func refuses(err error) bool {
 	for _, word := range []string{"OOM ", "LOADING ", "READONLY ", "CLUSTERDOWN ", "MASTERDOWN ", "TRYAGAIN ", "NOREPLICAS ", "MISCONF ", "BUSY "} {
 		if strings.Contains(err.Error(), word) {
 			return true
 		}
+	}
+	return false
+}
+
+// away tells whether Redis cannot be reached.
+func away(err error) bool {
+	var n net.Error
+	if errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, net.ErrClosed) {
+		return true
 	}
 	return strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "no such file or directory")
 }

@@ -44,8 +44,9 @@ type Value struct {
 
 // Taken says that a wait of the execution consumed an event.
 type Taken struct {
-	Event string    // its name: where it came from, and its id
-	Since time.Time // when the wait began
+	Event string // its name: where it came from, and its id
+	// Began is the number of the last record when the wait began; Now that of the last record when it took the event.
+	Began, Now int64
 }
 
 // Closed names a wait that ends and what must go with it.

@@ -228,6 +228,8 @@ type Wait struct {
 	Due   time.Time
 	Since time.Time // set by the store
 	Event *Subscription
+	// Began is the number of the execution's last record when the wait began: it orders waits and events without a clock.
+	Began int64
 	// Child is the execution it waits for; empty = none.
 	Child string
 	// Held: the child runs on, so the execution does not count as suspended.

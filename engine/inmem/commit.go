@@ -57,7 +57,7 @@ func (s *Store) check(c *flow.Change, before []*flow.Change) error {
 		return flow.ErrStale
 	}
 	for _, t := range c.Takes {
-		if at, ok := e.taken[t.Event]; ok && t.Since.UnixMilli() >= at.UnixMilli() {
+		if at, ok := e.taken[t.Event]; ok && t.Began > at {
 			return flow.ErrTaken // by waits that stood before this one began
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Store) apply(c *flow.Change, now time.Time) {
 	if e == nil {
 		e = s.create(c, home, now)
 	}
-	e.write(c, now)
+	e.write(c)
 	s.writeSteps(e, home, c, now)
 	for _, closed := range c.Closed {
 		home.closeWait(e, closed.ID)
@@ -118,7 +118,7 @@ func (s *Store) create(c *flow.Change, home *partition, now time.Time) *executio
 		nodes:  map[int]flow.NodeState{},
 		values: map[flow.Ref]flow.Value{},
 		state:  map[string]json.RawMessage{},
-		taken:  map[string]time.Time{},
+		taken:  map[string]int64{},
 	}
 	if e.input == nil {
 		e.input = null
@@ -133,7 +133,7 @@ func (s *Store) create(c *flow.Change, home *partition, now time.Time) *executio
 }
 
 // write stores what needs no index.
-func (e *execution) write(c *flow.Change, now time.Time) {
+func (e *execution) write(c *flow.Change) {
 	e.rev, e.front = c.Op, c.Front
 	if c.Revived {
 		e.result, e.problem = nil, nil
@@ -150,7 +150,7 @@ func (e *execution) write(c *flow.Change, now time.Time) {
 	}
 	for _, t := range c.Takes {
 		if _, ok := e.taken[t.Event]; !ok {
-			e.taken[t.Event] = now
+			e.taken[t.Event] = t.Now
 		}
 	}
 	if c.Result != nil {

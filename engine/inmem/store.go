@@ -61,8 +61,8 @@ type execution struct {
 	result  *flow.Value
 	problem *flow.Problem
 	endedAt time.Time
-	retired time.Time            // when it was terminal and owed nothing more; zero = not yet
-	taken   map[string]time.Time // when an event was first taken
+	retired time.Time        // when it was terminal and owed nothing more; zero = not yet
+	taken   map[string]int64 // record after which an event was first taken
 	outbox  []flow.Outgoing
 	delays  []*delay
 }

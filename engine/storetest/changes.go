@@ -123,8 +123,10 @@ func value(ref flow.Ref, v flow.Value) edit {
 
 func raw(s string) flow.Value { return flow.Value{Raw: json.RawMessage(s)} }
 
-func takes(event string, since time.Time) edit {
-	return func(c *flow.Change) { c.Takes = append(c.Takes, flow.Taken{Event: event, Since: since}) }
+func takes(event string, began, now int64) edit {
+	return func(c *flow.Change) {
+		c.Takes = append(c.Takes, flow.Taken{Event: event, Began: began, Now: now})
+	}
 }
 
 func workflow(id string) edit { return func(c *flow.Change) { c.Head.Workflow = id } }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"prana/engine/flow"
 )
@@ -30,7 +29,7 @@ var commitPromises = []promise{
 	}},
 	{"repeating a change is answered like the first", func(w *world) {
 		id := w.create()
-		c := w.change(id, takes("ev1", w.Now()), owe("a"), suspend(waiting(0, eventWait("paid", nil))))
+		c := w.change(id, takes("ev1", 1, 1), owe("a"), suspend(waiting(0, eventWait("paid", nil))))
 		w.commit(c)
 		w.commit(c)
 		out, err := w.Store.Outbox(w.Context(), id)
@@ -112,25 +111,22 @@ var commitPromises = []promise{
 	}},
 	{"an execution takes an event once, by the waits that stood then", func(w *world) {
 		id := w.create()
-		before := w.Now()
-		w.Advance(5 * time.Millisecond)
-		w.move(id, takes("ev1", before))
-		w.move(id, takes("ev1", before)) // another wait that stood, too
-		w.Advance(5 * time.Millisecond)
-		late := w.change(id, takes("ev1", w.Now()), steps(step(2, flow.StepCompleted)))
+		w.move(id, takes("ev1", 3, 7))
+		w.move(id, takes("ev1", 5, 9)) // another wait that stood, too
+		late := w.change(id, takes("ev1", 8, 12), steps(step(2, flow.StepCompleted)))
 		w.wantErr(w.Store.Commit(w.Context(), late), flow.ErrTaken)
 		x := w.whole(id)
 		equal(w, "revision is the old one", x.Rev == late.Op, false)
 		equal(w, "number of steps", len(x.Steps), 0)
-		w.move(id, takes("ev2", w.Now())) // it may take another event
+		w.move(id, takes("ev2", 8, 12)) // it may take another event
 		other := w.create()
-		w.move(other, takes("ev1", w.Now())) // and another execution this one
+		w.move(other, takes("ev1", 8, 12)) // and another execution this one
 	}},
 	{"an event taken before undoes the whole commit", func(w *world) {
 		a, b := w.create(), w.create()
-		w.move(a, takes("ev1", w.Now()))
+		w.move(a, takes("ev1", 1, 1))
 		before := w.whole(b).Rev
-		w.wantErr(w.Store.Commit(w.Context(), w.change(b), w.change(a, takes("ev1", w.Now().Add(time.Millisecond)))), flow.ErrTaken)
+		w.wantErr(w.Store.Commit(w.Context(), w.change(b), w.change(a, takes("ev1", 9, 9))), flow.ErrTaken)
 		equal(w, "revision of the other", w.whole(b).Rev, before)
 	}},
 	{"of 50 concurrent commits exactly one wins", oneOfFifty},
@@ -177,7 +173,7 @@ func bornWhole(w *world) {
 
 func staleChangesNothing(w *world) {
 	id := w.create()
-	late := w.change(id, run(step(0, flow.StepPending)), owe("a"), takes("ev1", w.Now()), value("o0.0", raw("1")), end(flow.Completed),
+	late := w.change(id, run(step(0, flow.StepPending)), owe("a"), takes("ev1", 1, 1), value("o0.0", raw("1")), end(flow.Completed),
 		func(c *flow.Change) { c.State = map[string]json.RawMessage{"k": json.RawMessage("1")} })
 	w.move(id)
 	before := w.whole(id)
@@ -189,7 +185,7 @@ func staleChangesNothing(w *world) {
 	equal(w, "number of steps, values and state", len(now.Steps)+len(now.State), 0)
 	equal(w, "number of tasks", len(w.Tasks(0)), 0)
 	w.quietFor(w.Now(), -1)
-	w.move(id, takes("ev1", w.Now())) // was not taken
+	w.move(id, takes("ev1", 1, 1)) // was not taken
 }
 
 func twoWithOneStale(w *world, stale int) {

@@ -126,7 +126,7 @@ var purgePromises = []promise{
 func nothingLeft(w *world) {
 	parent := w.create()
 	s := waiting(0, flow.Wait{Type: flow.Delay, Timer: true, In: time.Minute, Event: &flow.Subscription{Type: "paid"}})
-	id := w.create(childOf(parent), sleep(time.Minute)(s), owe("a"), takes("ev1", w.Now()), value("o0.0", raw("1")))
+	id := w.create(childOf(parent), sleep(time.Minute)(s), owe("a"), takes("ev1", 1, 1), value("o0.0", raw("1")))
 	d := alarm(id, s, time.Minute)
 	w.deliver(id, "a")
 	w.move(id, resolve(s, step(0, flow.StepCancelled), &d), end(flow.Cancelled))

@@ -5,11 +5,11 @@
 -- KEYS: every key that the arguments name by number.
 -- ARGV: n, then n times a guard:
 --         key, previous revision ("" = must not exist), operation, "1" if a terminal execution may change,
---         number of events it takes, and for each its field and since when (ms) the wait stands that takes it
+--         number of events it takes, and for each its field and the number of the record after which the wait began
 --       then operations until the end, each a letter, a key and its arguments:
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
 --         d key n ...          HDEL of n fields
---         f key field          sets a field to "<now>|", unless it exists
+--         f key field value    sets a field, unless it exists
 --         + key ms member      ZADD at now + ms
 --         = key score member   ZADD at a score ("+inf" is never)
 --         - key member         ZREM
@@ -52,9 +52,9 @@ local function guard(g)
     refusal = 'stale'
   end
   for _ = 1, fields do
-    local field, since = arg(), tonumber(arg())
-    local taken = redis.call('HGET', k, field)
-    if not refusal and taken and since >= tonumber(string.match(taken, '^%d+')) then
+    local field, began = arg(), tonumber(arg())
+    local taken = tonumber(redis.call('HGET', k, field) or '')
+    if not refusal and taken and began > taken then
       refusal = 'taken' -- by waits of this execution that stood before this one began
     end
   end
@@ -96,13 +96,15 @@ end
 
 ops['d'] = function()
   local k, n = key(), tonumber(arg())
-  redis.call('HDEL', k, unpack(ARGV, i, i + n - 1))
+  for from = i, i + n - 1, 2000 do
+    redis.call('HDEL', k, unpack(ARGV, from, math.min(from + 1999, i + n - 1)))
+  end
   i = i + n
 end
 
 ops['f'] = function()
-  local k, field = key(), arg()
-  redis.call('HSETNX', k, field, stamp)
+  local k, field, value = key(), arg(), arg()
+  redis.call('HSETNX', k, field, value)
 end
 
 ops['+'] = function()
@@ -147,7 +149,8 @@ end
 
 ops['k'] = function()
   local sleepers, n = key(), arg()
-  for _, list in ipairs(redis.call('SPOP', sleepers, n)) do
+  local told = redis.pcall('SPOP', sleepers, n) -- waking is a courtesy: it must not break what is written already
+  for _, list in ipairs(told.err and {} or told) do
     redis.pcall('LPUSH', list, '1')
     redis.pcall('EXPIRE', list, 60)
   end

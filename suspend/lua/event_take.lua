@@ -4,8 +4,8 @@
 -- ARGV[1] id, ARGV[2] the wait, ARGV[3] the taker that it replaces ("" = none)
 -- Returns 1 if the wait is the taker now, else 0.
 
-if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then
-  return 0
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) and redis.call('HEXISTS', KEYS[1], 'lease') == 0 then
+  return 0 -- neither kept nor still being published
 end
 local taker = redis.call('HGET', KEYS[1], 'taker') or ''
 if taker == ARGV[2] then

@@ -36,7 +36,10 @@ local function value(field)
     return
   end
   local v = redis.call('HGET', KEYS[1], field)
-  while v and string.sub(v, 1, 1) == '@' do
+  for _ = 1, 100 do -- what is passed on is named by its origin: chains are short
+    if not v or string.sub(v, 1, 1) ~= '@' then
+      break
+    end
     v = redis.call('HGET', KEYS[1], string.sub(v, 2))
   end
   put(field, v)
@@ -46,9 +49,12 @@ local function fields(names)
   if #names == 0 then
     return
   end
-  local values = redis.call('HMGET', KEYS[1], unpack(names))
-  for n, name in ipairs(names) do
-    put(name, values[n])
+  for from = 1, #names, 2000 do
+    local to = math.min(from + 1999, #names)
+    local values = redis.call('HMGET', KEYS[1], unpack(names, from, to))
+    for n = from, to do
+      put(names[n], values[n - from + 1])
+    end
   end
 end
 

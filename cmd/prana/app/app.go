@@ -73,6 +73,7 @@ type App struct {
 	server     *http.Server
 	url        string
 	failed     chan error
+	run        context.Context //nolint:containedctx // ends with Shutdown, not with Start
 	stopRun    context.CancelFunc
 	sweeping   sync.WaitGroup
 }
@@ -81,6 +82,7 @@ type App struct {
 // nothing is left running.
 func Start(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, log: o.Logger, failed: make(chan error, 4)}
+	a.run, a.stopRun = context.WithCancel(context.WithoutCancel(ctx))
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -107,6 +109,14 @@ func (a *App) openRedis(ctx context.Context) error {
 	a.store = suspend.New(a.client, tasks.Encoder{}, suspend.Options{Partitions: a.o.Config.Partitions})
 	if err := a.store.Ping(ctx); err != nil {
 		return fmt.Errorf("%s: %w", b.line, err)
+	}
+	store, err := a.store.Identify(ctx)
+	if err != nil {
+		return err
+	}
+	a.sweeping.Go(func() { a.watchStore(a.run, store) })
+	if b.child != nil {
+		a.sweeping.Go(func() { a.keepChild(a.run, b.child) })
 	}
 	if a.partitions, err = a.store.Grow(ctx, a.o.Config.Partitions); err != nil {
 		return err
@@ -208,13 +218,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	if !a.o.Worker {
 		return nil
 	}
-	store, err := a.store.Identify(ctx)
-	if err != nil {
-		return err
-	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.stopRun = cancel
-	a.sweeping.Go(func() { a.watchStore(run, store) })
+	run := a.run
 	a.sweeping.Go(func() { a.engine.Run(run) })
 	a.sweeping.Go(func() { a.keepQueues(run) })
 	c := a.o.Config.Worker
@@ -265,10 +269,8 @@ func (a *App) Shutdown(ctx context.Context) error {
 	if a.worker != nil {
 		errs = append(errs, a.worker.Shutdown(ctx))
 	}
-	if a.stopRun != nil {
-		a.stopRun()
-		a.sweeping.Wait()
-	}
+	a.stopRun()
+	a.sweeping.Wait()
 	if a.engine != nil {
 		a.engine.Wait()
 	}

@@ -113,6 +113,10 @@ func (d *doctor) memory(s suspend.Server) {
 	}
 	percent := s.Used * 100 / s.Max
 	message := fmt.Sprintf("%d %% of %d MiB are used", percent, s.Max>>20)
+	if percent >= 100 {
+		d.tell("memory", Failed, message+": Redis refuses every write", "give Redis more memory, or shorten the retention of finished executions")
+		return
+	}
 	if percent > fullAt {
 		d.tell("memory", Warning, message, "give Redis more memory, or shorten the retention of finished executions; at 100 % nothing new is accepted")
 		return

@@ -236,7 +236,7 @@ func TestWorkerLeavesOtherStore(t *testing.T) {
 	}
 	select {
 	case err := <-a.Err():
-		if !errors.Is(err, suspend.ErrOtherStore) || !strings.Contains(err.Error(), "the worker stops") {
+		if !errors.Is(err, suspend.ErrOtherStore) || !strings.Contains(err.Error(), "this process stops") {
 			t.Errorf("got %v", err)
 		}
 	case <-time.After(5 * watchEvery):

@@ -38,6 +38,8 @@ func (sh *shell) readSource(file string) (source, error) {
 		return source{}, invalidf("%w", err)
 	case info.IsDir():
 		return source{}, usagef("%s is a directory; name the files in it", file)
+	case !info.Mode().IsRegular():
+		return source{}, usagef("%s is no regular file; use - to read from stdin", file)
 	case info.Size() > maxSource:
 		return source{}, invalidf("%s has %d bytes: that is no definition", file, info.Size())
 	}
