@@ -198,7 +198,7 @@ func TestWorkerDies(t *testing.T) {
 	d.healthy.Store(true)
 	env.Advance(21 * time.Second)
 	env.WantStatus(id, flow.Completed)
-	env.WantOutput(id, "alive -1.0")
+	env.WantOutput(id, "alive -1.000")
 	if n := env.NodeRun(id, "d", 0).Deaths; n != 1 {
 		t.Errorf("%d deaths were counted, want 1", n)
 	}
@@ -206,7 +206,7 @@ func TestWorkerDies(t *testing.T) {
 	if err := <-zombie.stopped; err != nil {
 		t.Errorf("the late result gives %v, want a settled task", err)
 	}
-	env.WantOutput(id, "alive -1.0")
+	env.WantOutput(id, "alive -1.000")
 }
 
 // TestPoison kills five workers with one step: it is quarantined, and counts no retries.

@@ -30,8 +30,8 @@ func (z *zoo) populate() {
 	z.Helper()
 	running := z.birth(ran, stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending))
 	running.Head.Timeout = time.Hour
-	running.Steps[1].Inputs = []flow.Arrival{{Port: flow.PortMain, Ref: "o0.0"}}
-	running.Values = map[flow.Ref]flow.Value{"o0.0": {Same: "i"}}
+	running.Steps[1].Inputs = []flow.Arrival{{Port: flow.PortMain, Ref: "o0.000"}}
+	running.Values = map[flow.Ref]flow.Value{"o0.000": {Same: "i"}}
 	running.State = map[string]json.RawMessage{"k": json.RawMessage(`1`)}
 	running.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendAlert}}
 	z.commit(running)
@@ -77,8 +77,8 @@ func (z *zoo) sequential() *flow.Change {
 func (z *zoo) joining() *flow.Change {
 	ch := z.birth("joins", stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending))
 	ch.Dispatch = nil
-	ch.Values = map[flow.Ref]flow.Value{"o0.0": {Raw: json.RawMessage(`2`)}}
-	ch.Front.Joins = map[int]*flow.Open{3: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.0"}}}}
+	ch.Values = map[flow.Ref]flow.Value{"o0.000": {Raw: json.RawMessage(`2`)}}
+	ch.Front.Joins = map[int]*flow.Open{3: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.000"}}}}
 	return ch
 }
 
@@ -156,37 +156,37 @@ func swap(key, field, old, new string) func(context.Context, *redis.Client, *zoo
 var paid = flow.Subscription{Type: "paid", Filter: map[string]any{"id": 1}}
 
 var breakages = []breakage{
-	{"line of a pending step", zrem(due, animal(ran)+":1.0"), []string{"I1 runs: the line of step 1.0 is missing"}},
-	{"line of a wait", zrem(due, animal(heard)+":1.0"), []string{"I1 hears: the line of step 1.0 is missing"}},
-	{"line of a quarantined step", zrem(due, animal("poison")+":1.0"), []string{"I1 poison: the line of step 1.0 is missing"}},
+	{"line of a pending step", zrem(due, animal(ran)+":1.000"), []string{"I1 runs: the line of step 1.000 is missing"}},
+	{"line of a wait", zrem(due, animal(heard)+":1.000"), []string{"I1 hears: the line of step 1.000 is missing"}},
+	{"line of a quarantined step", zrem(due, animal("poison")+":1.000"), []string{"I1 poison: the line of step 1.000 is missing"}},
 	{"line of a deadline", zrem(due, animal(ran)+":!"), []string{"I6 runs: the line of its deadline is missing"}},
 	{"line of an outbox", zrem(due, animal(ran)+":>"), []string{"I1 runs: the line of its outbox is missing"}},
-	{"pending for ever", zadd(due, inf, animal(ran)+":1.0"), []string{"I1 runs: step 1.0 is pending, but its line"}},
-	{"forgotten timer", zadd(due, inf, animal(slept)+":2.0"), []string{"I6 sleeps: step 2.0 waits until"}},
-	{"line of a dead step", zadd(due, 1, animal(ended)+":0.0"), []string{"I1 done: something names it without reason: {prana-0}:due"}},
-	{"line of nobody", zadd(due, 1, animal("nobody")+":0.0"), []string{"I1 nobody: there is no such execution"}},
+	{"pending for ever", zadd(due, inf, animal(ran)+":1.000"), []string{"I1 runs: step 1.000 is pending, but its line"}},
+	{"forgotten timer", zadd(due, inf, animal(slept)+":2.000"), []string{"I6 sleeps: step 2.000 waits until"}},
+	{"line of a dead step", zadd(due, 1, animal(ended)+":0.000"), []string{"I1 done: something names it without reason: {prana-0}:due"}},
+	{"line of nobody", zadd(due, 1, animal("nobody")+":0.000"), []string{"I1 nobody: there is no such execution"}},
 	{"line that is none", zadd(due, 1, "rubbish"), []string{`format : {prana-0}:due has the member "rubbish"`}},
 	{"no task", func(ctx context.Context, c *redis.Client, z *zoo) error {
-		if err := c.ZAdd(ctx, due, redis.Z{Score: float64(c.Time(ctx).Val().Add(4 * time.Minute).UnixMilli()), Member: animal(ran) + ":1.0"}).Err(); err != nil {
+		if err := c.ZAdd(ctx, due, redis.Z{Score: float64(c.Time(ctx).Val().Add(4 * time.Minute).UnixMilli()), Member: animal(ran) + ":1.000"}).Err(); err != nil {
 			return err
 		}
-		return c.Del(ctx, "asynq:{prana-0}:t:"+animal(ran)+":1.0:token000001").Err()
-	}, []string{"asynq runs: step 1.0 is pending without a task"}},
+		return c.Del(ctx, "asynq:{prana-0}:t:"+animal(ran)+":1.000:token000001").Err()
+	}, []string{"asynq runs: step 1.000 is pending without a task"}},
 
 	{"count of live steps", swap(x(heard), "f", `"l":{"1":[0,1]}`, `"l":{"1":[1,1]}`), []string{"I9 hears: the front counts"}},
 	{"no step lives", func(ctx context.Context, c *redis.Client, z *zoo) error {
-		if err := swap(x(child), "a0.0", `"s":"pending"`, `"s":"cancelled"`)(ctx, c, z); err != nil {
+		if err := swap(x(child), "a0.000", `"s":"pending"`, `"s":"cancelled"`)(ctx, c, z); err != nil {
 			return err
 		}
-		if err := swap(x(child), "f", `"l":{"0":[1,0]},`, ``)(ctx, c, z); err != nil {
+		if err := swap(x(child), "f", `,"l":{"0":[1,0]}`, ``)(ctx, c, z); err != nil {
 			return err
 		}
-		return c.ZRem(ctx, due, animal(child)+":0.0").Err()
+		return c.ZRem(ctx, due, animal(child)+":0.000").Err()
 	}, []string{"I1 child: it is running, but no step of it lives"}},
-	{"runs of a node", hset(x(ran), "n1", "0,-1"), []string{"I2 runs: step 1.0 exists, but node 1 counts 0 runs"}},
-	{"input of a step", hdel(x(ran), "o0.0"), []string{"I8 runs: step 1.0 needs the value o0.0"}},
-	{"input of a join", hdel(x("joins"), "o0.0"), []string{"I8 joins: the join of node 3 needs the value o0.0"}},
-	{"record", hset(x(ran), "a1.0", "rubbish"), []string{"format runs: reading step 1.0"}},
+	{"runs of a node", hset(x(ran), "n1", "0,-1"), []string{"I2 runs: step 1.000 exists, but node 1 counts 0 runs"}},
+	{"input of a step", hdel(x(ran), "o0.000"), []string{"I8 runs: step 1.000 needs the value o0.000"}},
+	{"input of a join", hdel(x("joins"), "o0.000"), []string{"I8 joins: the join of node 3 needs the value o0.000"}},
+	{"record", hset(x(ran), "a1.000", "rubbish"), []string{"format runs: reading step 1.000"}},
 	{"front", hset(x(ran), "f", "rubbish"), []string{"format runs: reading the front"}},
 	{"definition", func(ctx context.Context, c *redis.Client, z *zoo) error {
 		z.store = storeOn(c) // another process, which remembers no definition
@@ -200,35 +200,35 @@ var breakages = []breakage{
 	{"not among all", zrem("{prana-0}:all", animal(ran)), []string{"I12 runs: its entry among all executions is missing"}},
 	{"not in its workflow", zrem("{prana-0}:wf:order", animal(ran)), []string{"I12 runs: its entry among the executions of its workflow"}},
 	{"not in its status", zrem("{prana-0}:st:running", animal(ran)), []string{"I12 runs: its entry among those that are running"}},
-	{"not among children", zrem("{prana-0}:rel", animal(mother)+":1.0:"+animal(child)), []string{"I12 child: its entry among children"}},
+	{"not among children", zrem("{prana-0}:rel", animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
 	{"two statuses", zadd("{prana-0}:st:failed", 1, animal(ran)), []string{"I12 runs: something names it without reason: {prana-0}:st:failed"}},
 	{"all names nobody", zadd("{prana-0}:all", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
 	{"status names nobody", zadd("{prana-0}:st:failed", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
 	{"state of nobody", hset("{prana-0}:v:"+animal("nobody"), "k", "1"), []string{"I12 nobody: there is no such execution"}},
 	{"outbox of nobody", hset("{prana-0}:q:"+animal("nobody"), "k", "{}"), []string{"I12 nobody: there is no such execution"}},
 
-	{"suspension not listed", zrem("{prana-0}:sus:delay", animal(slept)+":2.0:1"), []string{"I5 sleeps: the suspension of step 2.0"}},
-	{"suspension that is over", zadd("{prana-0}:sus:delay", 1, animal(slept)+":2.0:0"), []string{"I5 sleeps: something names it without reason"}},
-	{"suspension of another type", zadd("{prana-0}:sus:retry", 1, animal(slept)+":2.0:1"), []string{"I5 sleeps: something names it without reason"}},
+	{"suspension not listed", zrem("{prana-0}:sus:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
+	{"suspension that is over", zadd("{prana-0}:sus:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
+	{"suspension of another type", zadd("{prana-0}:sus:retry", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason"}},
 	{"suspend type", func(ctx context.Context, c *redis.Client, _ *zoo) error {
 		return c.SRem(ctx, "{prana-0}:types", "delay").Err()
 	}, []string{"I5 sleeps: the suspend type is missing"}},
-	{"subscription", zrem("{prana-0}:ev:"+paid.Key(), animal(heard)+":1.0:1"), []string{"I7 hears: the subscription of step 1.0"}},
-	{"subscription that is over", zadd("{prana-0}:ev:"+paid.Key(), 1, animal(heard)+":1.0:7"), []string{"I7 hears: something names it without reason"}},
-	{"shape", hdel("{prana-0}:shapes:paid", "id"), []string{"I7 hears: the shape of the filter of step 1.0 is missing"}},
+	{"subscription", zrem("{prana-0}:ev:"+paid.Key(), animal(heard)+":1.000:1"), []string{"I7 hears: the subscription of step 1.000"}},
+	{"subscription that is over", zadd("{prana-0}:ev:"+paid.Key(), 1, animal(heard)+":1.000:7"), []string{"I7 hears: something names it without reason"}},
+	{"shape", hdel("{prana-0}:shapes:paid", "id"), []string{"I7 hears: the shape of the filter of step 1.000 is missing"}},
 	{"too many of a shape", hset("{prana-0}:shapes:paid", "id", "3"), []string{"I7 : {prana-0}:shapes:paid says 2 waits more than there are with a filter on (id)"}},
 	{"too few of a shape", hset("{prana-0}:shapes:paid", "id", "0"), []string{"I7 : {prana-0}:shapes:paid says -1 waits more"}},
 	{"child that ended", hset(x(child), "E", "1|"), []string{
-		"I3 child: it is running, but its end is stored", "I10 mother: step 1.0 waits for child " + animal(child) + ", which has ended",
+		"I3 child: it is running, but its end is stored", "I10 mother: step 1.000 waits for child " + animal(child) + ", which has ended",
 	}},
 
 	{"end of a finished one", hdel(x(ended), "E"), []string{"I3 done: it is completed, but its end is stored: false"}},
-	{"claim of a finished one", hset(x(ended), "c0.0", "somebody"), []string{"I3 done: it is completed, but step 0.0 is claimed"}},
-	{"live step of a finished one", swap(x(ended), "a0.0", `"s":"completed"`, `"s":"pending"`), []string{"I3 done: it is completed, but step 0.0 is pending"}},
+	{"claim of a finished one", hset(x(ended), "c0.000", "somebody"), []string{"I3 done: it is completed, but step 0.000 is claimed"}},
+	{"live step of a finished one", swap(x(ended), "a0.000", `"s":"completed"`, `"s":"pending"`), []string{"I3 done: it is completed, but step 0.000 is pending"}},
 	{"expiry", func(ctx context.Context, c *redis.Client, _ *zoo) error {
 		return c.Expire(ctx, x(ran), time.Hour).Err()
 	}, []string{"I12 : the key " + x(ran) + " will expire"}},
-	{"size", hset(x(ran), "o0.0", `"`+strings.Repeat("x", 5000)+`"`), []string{"I13 runs: value o0.0 has 5002 bytes"}},
+	{"size", hset(x(ran), "o0.000", `"`+strings.Repeat("x", 5000)+`"`), []string{"I13 runs: value o0.000 has 5002 bytes"}},
 	{"size of state", hset("{prana-0}:v:"+animal(ran), "k", strings.Repeat("x", 5000)), []string{"I13 runs: state key k has 5000 bytes"}},
 }
 

@@ -2,6 +2,7 @@ package suspend
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,8 +40,6 @@ type storedFront struct {
 	Joins       map[int]*storedOpen `json:"j,omitempty"`
 	Ready       []string            `json:"r,omitempty"`
 	Ends        map[int]int         `json:"e,omitempty"`
-	Seq         int64               `json:"q,omitempty"`
-	Transitions int                 `json:"t,omitempty"`
 	Generation  int                 `json:"g,omitempty"`
 }
 
@@ -175,8 +174,13 @@ func unstamp(s string) (time.Time, string, error) {
 	return fromMillis(n), body, nil
 }
 
+// countWidth is how many digits the counts of a front have at least: a late step
+// then costs no more to store than an early one.
+const countWidth = 6
+
+// encodeFront gives "seq|transitions|json".
 func encodeFront(f flow.Front) ([]byte, error) {
-	st := storedFront{Status: f.Status, Ends: f.Ends, Seq: f.Seq, Transitions: f.Transitions, Generation: f.Generation}
+	st := storedFront{Status: f.Status, Ends: f.Ends, Generation: f.Generation}
 	if len(f.Live) > 0 {
 		st.Live = make(map[int][2]int, len(f.Live))
 	}
@@ -192,15 +196,27 @@ func encodeFront(f flow.Front) ([]byte, error) {
 	for _, id := range f.Ready {
 		st.Ready = append(st.Ready, id.String())
 	}
-	return flow.Encode(st)
+	body, err := flow.Encode(st)
+	if err != nil {
+		return nil, err
+	}
+	b := append(flow.AppendWide(nil, f.Seq, countWidth), '|')
+	b = append(flow.AppendWide(b, int64(f.Transitions), countWidth), '|')
+	return append(b, body...), nil
 }
 
 func decodeFront(s string) (flow.Front, error) {
+	parts := strings.SplitN(s, "|", 3)
+	if len(parts) != 3 {
+		return flow.Front{}, fmt.Errorf("reading the front: %q is not seq|transitions|json", flow.Cut(s, 40))
+	}
+	seq, err1 := strconv.ParseInt(parts[0], 10, 64)
+	transitions, err2 := strconv.Atoi(parts[1])
 	var st storedFront
-	if err := json.Unmarshal([]byte(s), &st); err != nil {
+	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
-	f := flow.Front{Status: st.Status, Live: map[int]flow.Live{}, Ends: st.Ends, Seq: st.Seq, Transitions: st.Transitions, Generation: st.Generation}
+	f := flow.Front{Status: st.Status, Live: map[int]flow.Live{}, Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
 	for n, l := range st.Live {
 		f.Live[n] = flow.Live{Pending: l[0], Suspended: l[1]}
 	}
@@ -377,7 +393,11 @@ func encodeValue(v flow.Value) []byte {
 }
 
 func encodeNode(st flow.NodeState) string {
-	return strconv.Itoa(st.Runs) + "," + strconv.Itoa(st.Last)
+	b := append(flow.AppendWide(nil, int64(st.Runs), 3), ',')
+	if st.Last < 0 {
+		return string(b) + "-1"
+	}
+	return string(flow.AppendWide(b, int64(st.Last), 3))
 }
 
 func decodeNode(s string) (flow.NodeState, error) {

@@ -77,16 +77,16 @@ var goldens = []golden{
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.SubWorkflow, Child: animal("two"), Held: true, Since: began,
 		}})},
-	{"joins", "joins with open rounds, sequential steps whose turn has not come, a path that ended", writeJoins, valued("o0.0", `{"n":1}`, holding(
+	{"joins", "joins with open rounds, sequential steps whose turn has not come, a path that ended", writeJoins, valued("o0.000", `{"n":1}`, holding(
 		alive("joins", "op000000001", flow.Front{
 			Status: flow.Running, Live: map[int]flow.Live{3: {Pending: 1}}, Ready: []flow.StepID{step3}, Ends: map[int]int{0: 0}, Seq: 1,
 			Joins: map[int]*flow.Open{
-				4: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.0"}, {Edge: 2, Port: "left"}}},
+				4: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.000"}, {Edge: 2, Port: "left"}}},
 				5: {Arrived: []flow.Arrival{{Edge: 3, Port: flow.PortMain, Ref: "i"}}, Fired: true},
 			},
 		}), map[int]flow.NodeState{0: {Runs: 1}, 3: {Runs: 2, Last: 0}},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
-		&flow.Step{ID: step3, Status: flow.StepPending, Token: "token000003", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.0"}}}))},
+		&flow.Step{ID: step3, Status: flow.StepPending, Token: "token000003", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.000"}}}))},
 	{"failed", "one step failed, another was withdrawn", writeFailed, readFailed()},
 	{"completed", "woken by an event, by hand, and with an error; ended well", writeCompleted, readCompleted()},
 	{"poison", "in quarantine", writePoison, readPoison()},
@@ -104,8 +104,8 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 		Parent: &flow.Parent{Execution: animal("parent"), Step: step1, Turn: 2, Mode: "async", Index: 3},
 	}
 	ch.Steps[0].Trace = trace
-	ch.Steps[1].Inputs = []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.0"}}
-	ch.Values = map[flow.Ref]flow.Value{"o0.0": {Same: "i"}}
+	ch.Steps[1].Inputs = []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.000"}}
+	ch.Values = map[flow.Ref]flow.Value{"o0.000": {Same: "i"}}
 	ch.State = map[string]json.RawMessage{"k": raw(`[1]`)}
 	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendCancel, To: animal("one"), Data: raw(`"timeout"`)}}
 	ch.Takes = []flow.Taken{{Event: "event:evt-1", Began: 3, Now: 5}}
@@ -118,11 +118,11 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 }
 
 func readRunning() *flow.Execution {
-	x := valued("o0.0", `{"n":1}`, holding(
+	x := valued("o0.000", `{"n":1}`, holding(
 		alive("running", "op000000001", flow.Front{Status: flow.Running, Live: map[int]flow.Live{1: {Pending: 1}}, Seq: 1, Transitions: 1, Generation: 1}),
 		map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, Trace: trace, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
-		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.0"}}},
+		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.000"}}},
 	))
 	x.Head = flow.Head{
 		Workflow: "order", Version: "v1", CreatedAt: began, StartID: "start-1", Depth: 2, Trace: trace, Tags: map[string]string{"team": "a"}, Timeout: time.Hour,
@@ -177,13 +177,13 @@ func writeHeld(z *zoo, _ func(time.Duration)) {
 
 func writeJoins(z *zoo, _ func(time.Duration)) {
 	next := stepOf(3, flow.StepPending)
-	next.ID.Run, next.Inputs = 1, []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.0"}}
+	next.ID.Run, next.Inputs = 1, []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.000"}}
 	ch := z.birth("joins", stepOf(0, flow.StepCompleted), next)
 	ch.Dispatch, ch.Nodes[3] = nil, flow.NodeState{Runs: 2, Last: 0}
-	ch.Values = map[flow.Ref]flow.Value{"o0.0": {Same: "i"}}
+	ch.Values = map[flow.Ref]flow.Value{"o0.000": {Same: "i"}}
 	ch.Front.Ready, ch.Front.Ends = []flow.StepID{step3}, map[int]int{0: 0}
 	ch.Front.Joins = map[int]*flow.Open{
-		4: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.0"}, {Edge: 2, Port: "left"}}},
+		4: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.000"}, {Edge: 2, Port: "left"}}},
 		5: {Arrived: []flow.Arrival{{Edge: 3, Port: flow.PortMain, Ref: "i"}}, Fired: true},
 	}
 	z.commit(ch)
@@ -214,15 +214,15 @@ func writeCompleted(z *zoo, clock func(time.Duration)) {
 	heard.Turn, heard.CreatedAt, heard.StartedAt = 1, began, after(500*time.Millisecond)
 	heard.Resumed = &flow.Resumption{By: flow.ByEvent, Turn: 1, Op: "op000000002", Event: "evt-1", Wait: raw(`{"a":1}`), Since: began}
 	ch := z.next("completed", heard)
-	ch.Values = map[flow.Ref]flow.Value{"d1.0": {Raw: raw(`{"paid":true}`)}}
+	ch.Values = map[flow.Ref]flow.Value{"d1.000": {Raw: raw(`{"paid":true}`)}}
 	z.commit(ch)
 	clock(2 * time.Second)
 	done, broken := stepOf(1, flow.StepCompleted), stepOf(2, flow.StepCompleted)
 	done.Turn, done.CreatedAt, done.Resumed = 1, began, z.load("completed").Steps[step1].Resumed
 	broken.Port, broken.CreatedAt, broken.Resumed = flow.PortError, began, &flow.Resumption{By: flow.ByManual, Turn: 1, Op: "op000000002", Error: boom}
 	end := over(z.next("completed", done, broken), flow.Completed)
-	end.Values = map[flow.Ref]flow.Value{"o1.0": {Same: "d1.0"}, "o2.0": {Raw: raw(`null`)}}
-	end.Result = &flow.Value{Same: "o1.0"}
+	end.Values = map[flow.Ref]flow.Value{"o1.000": {Same: "d1.000"}, "o2.000": {Raw: raw(`null`)}}
+	end.Result = &flow.Value{Same: "o1.000"}
 	z.commit(end)
 }
 
@@ -239,7 +239,7 @@ func readCompleted() *flow.Execution {
 			Resumed: &flow.Resumption{By: flow.ByManual, At: after(2 * time.Second), Turn: 1, Op: "op000000002", Error: boom},
 		})
 	x.Result, x.EndedAt = raw(`{"paid":true}`), after(2*time.Second)
-	valued("d1.0", `{"paid":true}`, valued("o1.0", `{"paid":true}`, valued("o2.0", `null`, x)))
+	valued("d1.000", `{"paid":true}`, valued("o1.000", `{"paid":true}`, valued("o2.000", `null`, x)))
 	return x
 }
 

@@ -87,7 +87,7 @@ func enqueueByAsynq(t *testing.T, client redis.UniversalClient, d flow.Dispatch,
 	payload := fmt.Sprintf(`{"x":%q,"s":%q,"t":%q,"w":%q}`, d.Execution, d.Step, d.Token, d.Workflow)
 	taskType := map[string]string{flow.KindStep: "prana:step", flow.KindResume: "prana:wake"}[d.Kind]
 	opts := []asynq.Option{
-		asynq.TaskID(d.Execution + ":3.1:" + d.Token), asynq.Queue("prana-0"), asynq.MaxRetry(1 << 20), asynq.Timeout(24 * time.Hour),
+		asynq.TaskID(d.Execution + ":3.001:" + d.Token), asynq.Queue("prana-0"), asynq.MaxRetry(1 << 20), asynq.Timeout(24 * time.Hour),
 	}
 	if in > 0 {
 		opts = append(opts, asynq.ProcessIn(in))
@@ -221,9 +221,9 @@ func TestReadStep(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		``, `null`, `[]`, `{}`, `{"x":"no","s":"1.0","t":"a","w":"b"}`, `{"X":"01234567890123456789012","s":"1.0","t":"a","w":"b"}`,
-		`{"x":"01234567890123456789012","s":"1","t":"a","w":"b"}`, `{"x":"01234567890123456789012","s":"1.0","w":"b"}`,
-		`{"x":"01234567890123456789012","s":"1.0","t":"a","w":"b","y":1}`, `{"x":"01234567890123456789012","s":"1.0","t":"a","w":"b"} x`,
+		``, `null`, `[]`, `{}`, `{"x":"no","s":"1.000","t":"a","w":"b"}`, `{"X":"01234567890123456789012","s":"1.000","t":"a","w":"b"}`,
+		`{"x":"01234567890123456789012","s":"1","t":"a","w":"b"}`, `{"x":"01234567890123456789012","s":"1.000","w":"b"}`,
+		`{"x":"01234567890123456789012","s":"1.000","t":"a","w":"b","y":1}`, `{"x":"01234567890123456789012","s":"1.000","t":"a","w":"b"} x`,
 	} {
 		if d, err := ReadStep(asynq.NewTask(TypeStep, []byte(bad))); err == nil {
 			t.Errorf("%s was read as %+v", bad, d)

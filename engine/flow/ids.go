@@ -70,9 +70,20 @@ func encode62(n *big.Int, width int) string {
 // node in its definition, and which run of that node it is (both from 0).
 type StepID struct{ Node, Run int }
 
-// String gives "node.run", such as "3.0".
+// String gives "node.run", such as "3.000". The run has three digits at least, so
+// that names sort, and a step late in a loop costs no more to store than an early one.
 func (id StepID) String() string {
-	return strconv.Itoa(id.Node) + "." + strconv.Itoa(id.Run)
+	b := append(strconv.AppendInt(nil, int64(id.Node), 10), '.')
+	return string(AppendWide(b, int64(id.Run), 3))
+}
+
+// AppendWide adds a number that is not negative, with zeros in front up to a width.
+func AppendWide(b []byte, n int64, width int) []byte {
+	digits := strconv.FormatInt(n, 10)
+	for range width - len(digits) {
+		b = append(b, '0')
+	}
+	return append(b, digits...)
 }
 
 // ParseStepID reads what String gives.

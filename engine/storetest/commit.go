@@ -151,7 +151,7 @@ func bornWhole(w *world) {
 		c.Front = flow.Front{
 			Status: flow.Running, Seq: 4, Transitions: 3, Generation: 2,
 			Live: map[int]flow.Live{2: {Pending: 1, Suspended: 2}}, Ends: map[int]int{5: 1},
-			Joins: map[int]*flow.Open{4: {Fired: true, Arrived: []flow.Arrival{{Edge: 1, Port: "main", Ref: "o1.0"}}}},
+			Joins: map[int]*flow.Open{4: {Fired: true, Arrived: []flow.Arrival{{Edge: 1, Port: "main", Ref: "o1.000"}}}},
 			Ready: []flow.StepID{{Node: 6, Run: 1}},
 		}
 		c.Nodes = map[int]flow.NodeState{0: {Runs: 2, Last: 1}, 7: {Runs: 1, Last: -1}}
@@ -173,7 +173,7 @@ func bornWhole(w *world) {
 
 func staleChangesNothing(w *world) {
 	id := w.create()
-	late := w.change(id, run(step(0, flow.StepPending)), owe("a"), takes("ev1", 1, 1), value("o0.0", raw("1")), end(flow.Completed),
+	late := w.change(id, run(step(0, flow.StepPending)), owe("a"), takes("ev1", 1, 1), value("o0.000", raw("1")), end(flow.Completed),
 		func(c *flow.Change) { c.State = map[string]json.RawMessage{"k": json.RawMessage("1")} })
 	w.move(id)
 	before := w.whole(id)

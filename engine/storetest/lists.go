@@ -180,12 +180,12 @@ func listedWait(w *world) {
 		equal(w, "workflow", got.Workflow, "order")
 		w.stamped("suspended at", got.SuspendedAt, began, 0)
 		if got.Type == flow.Delay {
-			equal(w, "id", got.ID, id+":1.0:0")
+			equal(w, "id", got.ID, id+":1.000:0")
 			equal(w, "has no timeout", got.TimeoutAt == nil, true)
 			w.stamped("resume at", *got.ResumeAt, began, time.Minute)
 			continue
 		}
-		equal(w, "id", got.ID, id+":2.3:2")
+		equal(w, "id", got.ID, id+":2.003:2")
 		equal(w, "run", got.RunIndex, 3)
 		equal(w, "data", string(got.Data), `{"ask":"Ann|@"}`)
 		equal(w, "does not resume by itself", got.ResumeAt == nil, true)

@@ -36,7 +36,7 @@ var loadPromises = []promise{
 	}},
 	{"steps with their inputs and what resumed them", func(w *world) {
 		x := w.load(rich(w), flow.Want{Steps: []flow.StepID{{Node: 2}}, Inputs: true})
-		wantValues(w, x, map[flow.Ref]string{"o1.1": `"second"`, "d2.0": `"resumed"`})
+		wantValues(w, x, map[flow.Ref]string{"o1.001": `"second"`, "d2.000": `"resumed"`})
 		equal(w, "input, which arrived too", string(x.Input), `{"n":1}`)
 	}},
 	{"nodes", func(w *world) {
@@ -46,7 +46,7 @@ var loadPromises = []promise{
 	}},
 	{"the last output of nodes, and which run it is of", func(w *world) {
 		x := w.load(rich(w), flow.Want{Outputs: []int{1, 2, 9}})
-		wantValues(w, x, map[flow.Ref]string{"o1.1": `"second"`})
+		wantValues(w, x, map[flow.Ref]string{"o1.001": `"second"`})
 		equal(w, "last run", x.Nodes[1].Last, 1)
 		equal(w, "number of steps", len(x.Steps), 0)
 	}},
@@ -65,28 +65,28 @@ var loadPromises = []promise{
 	{"all is everything", func(w *world) {
 		id := rich(w)
 		w.move(id, end(flow.Completed), func(c *flow.Change) {
-			c.Result, c.Error = &flow.Value{Same: "o1.1"}, flow.Problemf("odd", "both")
+			c.Result, c.Error = &flow.Value{Same: "o1.001"}, flow.Problemf("odd", "both")
 		})
 		x := w.whole(id)
 		equal(w, "whole", x.Whole, true)
 		equal(w, "number of steps", len(x.Steps), 3)
 		equal(w, "number of nodes", len(x.Nodes), 2)
-		wantValues(w, x, map[flow.Ref]string{"o1.0": `"first"`, "o1.1": `"second"`, "d2.0": `"resumed"`})
+		wantValues(w, x, map[flow.Ref]string{"o1.000": `"first"`, "o1.001": `"second"`, "d2.000": `"resumed"`})
 		equal(w, "result", string(x.Result), `"second"`)
 		equal(w, "error", x.Error.Code, "odd")
 		equal(w, "input", string(x.Input), `{"n":1}`)
 		equal(w, "state", string(x.State["k"]), `"v"`)
 	}},
 	{"nothing is shared with the caller", func(w *world) {
-		c := birth(steps(step(0, flow.StepCompleted)), value("o0.0", raw(`"kept"`)))
+		c := birth(steps(step(0, flow.StepCompleted)), value("o0.000", raw(`"kept"`)))
 		w.commit(c)
-		copy(c.Values["o0.0"].Raw, `"spoilt`)
+		copy(c.Values["o0.000"].Raw, `"spoilt`)
 		c.Steps[0].Port = "spoilt"
 		x := w.whole(c.Execution)
-		copy(x.Values["o0.0"], `"spoilt`)
+		copy(x.Values["o0.000"], `"spoilt`)
 		x.Steps[flow.StepID{}].Port = "spoilt"
 		x = w.whole(c.Execution)
-		equal(w, "value", string(x.Values["o0.0"]), `"kept"`)
+		equal(w, "value", string(x.Values["o0.000"]), `"kept"`)
 		equal(w, "port", x.Steps[flow.StepID{}].Port, "")
 	}},
 }
@@ -95,9 +95,9 @@ var loadPromises = []promise{
 func rich(w *world) string {
 	first, second, third := step(1, flow.StepCompleted), step(1, flow.StepCompleted), step(2, flow.StepPending)
 	first.Port, second.Port, second.ID.Run = "first", "second", 1
-	third.Inputs = []flow.Arrival{{Edge: 0, Port: "main", Ref: "i"}, {Edge: 1, Port: "b", Ref: "o1.1"}, {Edge: 2, Port: "c"}}
+	third.Inputs = []flow.Arrival{{Edge: 0, Port: "main", Ref: "i"}, {Edge: 1, Port: "b", Ref: "o1.001"}, {Edge: 2, Port: "c"}}
 	return w.create(steps(first, second), run(third),
-		value("o1.0", raw(`"first"`)), value("o1.1", raw(`"second"`)), value("d2.0", raw(`"resumed"`)),
+		value("o1.000", raw(`"first"`)), value("o1.001", raw(`"second"`)), value("d2.000", raw(`"resumed"`)),
 		func(c *flow.Change) {
 			c.Nodes = map[int]flow.NodeState{1: {Runs: 2, Last: 1}, 2: {Runs: 1, Last: -1}}
 			c.State = map[string]json.RawMessage{"k": json.RawMessage(`"v"`)}

@@ -132,7 +132,7 @@ func stepComesBack(w *world) {
 		Event: &flow.Subscription{Type: "a|b", Filter: map[string]any{"x.y": "@z", "n": 1}, Match: "$event.ok"},
 	})
 	s.ID.Run, s.Attempt, s.Turn, s.Deaths, s.Port = 12, 3, 2, 1, "tïmeout"
-	s.Inputs = []flow.Arrival{{Edge: 1, Port: "main", Ref: "o1.0"}, {Edge: 2, Port: "in2", Ref: "i"}}
+	s.Inputs = []flow.Arrival{{Edge: 1, Port: "main", Ref: "o1.000"}, {Edge: 2, Port: "in2", Ref: "i"}}
 	s.Children, s.Trace = []string{"0a", "0b"}, map[string]string{"traceparent": "00"}
 	s.Error = &flow.Problem{Code: "http", Message: "|@\x00", Node: "call", Permanent: true, RetryAfter: time.Second, Details: map[string]any{"status": "404"}}
 	id := w.create(suspend(s))

@@ -42,32 +42,32 @@ var valuePromises = []promise{
 		}
 	}},
 	{"chains of the same value are followed", func(w *world) {
-		id := w.create(value("o0.0", raw(`{"big":true}`)), value("o1.0", flow.Value{Same: "o0.0"}))
-		w.move(id, value("d2.0", flow.Value{Same: "o1.0"}), value("o3.0", flow.Value{Same: "i"}))
-		w.move(id, value("o4.0", flow.Value{Same: "d2.0"}), func(c *flow.Change) { c.Result = &flow.Value{Same: "o4.0"} })
+		id := w.create(value("o0.000", raw(`{"big":true}`)), value("o1.000", flow.Value{Same: "o0.000"}))
+		w.move(id, value("d2.000", flow.Value{Same: "o1.000"}), value("o3.000", flow.Value{Same: "i"}))
+		w.move(id, value("o4.000", flow.Value{Same: "d2.000"}), func(c *flow.Change) { c.Result = &flow.Value{Same: "o4.000"} })
 		x := w.whole(id)
 		wantValues(w, x, map[flow.Ref]string{
-			"o0.0": `{"big":true}`, "o1.0": `{"big":true}`, "d2.0": `{"big":true}`,
-			"o3.0": `{"n":1}`, "o4.0": `{"big":true}`,
+			"o0.000": `{"big":true}`, "o1.000": `{"big":true}`, "d2.000": `{"big":true}`,
+			"o3.000": `{"n":1}`, "o4.000": `{"big":true}`,
 		})
 		equal(w, "result", string(x.Result), `{"big":true}`)
 	}},
 	{"chains are followed for a single step", func(w *world) {
 		s := step(5, flow.StepPending)
-		s.Inputs = []flow.Arrival{{Port: "main", Ref: "o2.0"}}
-		id := w.create(value("o0.0", raw(`[1]`)), value("o1.0", flow.Value{Same: "o0.0"}), value("o2.0", flow.Value{Same: "o1.0"}), run(s))
+		s.Inputs = []flow.Arrival{{Port: "main", Ref: "o2.000"}}
+		id := w.create(value("o0.000", raw(`[1]`)), value("o1.000", flow.Value{Same: "o0.000"}), value("o2.000", flow.Value{Same: "o1.000"}), run(s))
 		x := w.load(id, flow.Want{Steps: []flow.StepID{s.ID}, Inputs: true})
-		wantValues(w, x, map[flow.Ref]string{"o2.0": "[1]"})
+		wantValues(w, x, map[flow.Ref]string{"o2.000": "[1]"})
 	}},
 	{"chains are followed for the last output of a node", func(w *world) {
-		id := w.create(value("o1.3", flow.Value{Same: "i"}), func(c *flow.Change) {
+		id := w.create(value("o1.003", flow.Value{Same: "i"}), func(c *flow.Change) {
 			c.Nodes = map[int]flow.NodeState{1: {Runs: 4, Last: 3}}
 		})
-		wantValues(w, w.load(id, flow.Want{Outputs: []int{1}}), map[flow.Ref]string{"o1.3": `{"n":1}`})
+		wantValues(w, w.load(id, flow.Want{Outputs: []int{1}}), map[flow.Ref]string{"o1.003": `{"n":1}`})
 	}},
 	{"the same as nothing is null", func(w *world) {
-		x := w.whole(w.create(value("o0.0", flow.Value{}), func(c *flow.Change) { c.Result = &flow.Value{} }))
-		equal(w, "value", string(x.Values["o0.0"]), "null")
+		x := w.whole(w.create(value("o0.000", flow.Value{}), func(c *flow.Change) { c.Result = &flow.Value{} }))
+		equal(w, "value", string(x.Values["o0.000"]), "null")
 		equal(w, "result", string(x.Result), "null")
 	}},
 }
@@ -84,9 +84,9 @@ func compact(w *world, raw []byte) string {
 func oddValues() []string {
 	return []string{
 		`null`, `true`, `0`, `-1.50`, `12345678901234567890`, `""`, `[]`, `{}`, `{"a":[],"b":{}}`, ` {"spaced" : 1} `,
-		`"i"`, `"o0.0"`, `"d2.0"`, `"@o0.0"`, `"=o0.0"`, `"*o0.0"`, `"&o0.0"`, `"~o0.0"`, `"#1"`,
+		`"i"`, `"o0.000"`, `"d2.000"`, `"@o0.000"`, `"=o0.000"`, `"*o0.000"`, `"&o0.000"`, `"~o0.000"`, `"#1"`,
 		`"|"`, `"a|b|c"`, `"@"`, `"a:b.c:1"`, `"{prana-0}"`, `"\u0000"`, `"\\u0000"`, `"\\x00"`, `"<a href=\"x\">&"`,
-		`"line\nline\r\n"`, `"Grüße, 世界 🙂"`, `"\u2028"`, `{"Same":"o0.0"}`, `{"same":"i","raw":null}`,
+		`"line\nline\r\n"`, `"Grüße, 世界 🙂"`, `"\u2028"`, `{"Same":"o0.000"}`, `{"same":"i","raw":null}`,
 		`"` + strings.Repeat("x", 62) + `"`, `"` + strings.Repeat("ü", 64) + `"`,
 		`"` + strings.Repeat("0123456789abcdef", 200*1024/16) + `"`,
 	}

@@ -10,7 +10,7 @@ import (
 func TestResume(t *testing.T) {
 	t.Parallel()
 	id := flow.NewExecutionID(0)
-	suspension := id + ":1.0:1"
+	suspension := id + ":1.000:1"
 	done := wire.Resumed{ExecutionID: id, SuspensionID: suspension, Node: "w"}
 	for _, c := range []struct {
 		args       []string

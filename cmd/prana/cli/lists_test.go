@@ -88,7 +88,7 @@ func TestEmptyLists(t *testing.T) {
 func TestSuspended(t *testing.T) {
 	t.Parallel()
 	page := flow.Page[flow.Suspension]{Items: []flow.Suspension{{
-		ID: "x:1.0:1", Workflow: "order", Node: "w", Type: flow.ExternalEvent, Data: json.RawMessage(`{"event_type":"paid"}`),
+		ID: "x:1.000:1", Workflow: "order", Node: "w", Type: flow.ExternalEvent, Data: json.RawMessage(`{"event_type":"paid"}`),
 		SuspendedAt: noon, TimeoutAt: &later,
 	}}}
 	f := newFake(t, map[string]any{"GET /v1/suspensions": page})

@@ -46,7 +46,7 @@ func (e *engine) Start(_ context.Context, r flow.StartRequest) (flow.StartResult
 }
 
 func (e *engine) Resume(_ context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
-	return flow.ResumeResult{Suspension: execID + ":1.0:1", Node: "n", Repeated: e.repeat}, e.ask(r)
+	return flow.ResumeResult{Suspension: execID + ":1.000:1", Node: "n", Repeated: e.repeat}, e.ask(r)
 }
 
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
