@@ -127,8 +127,8 @@ type NodeState struct {
 	Last int // run that completed last; -1 = none
 }
 
-// Ref names a stored value: "i" the input of the execution, "o3.0" the output
-// of step 3.0, "d3.0" what resumed it. The empty Ref is null.
+// Ref names a stored value: "i" the input of the execution, "o3.000" the output
+// of step 3.000, "d3.000" what resumed it. The empty Ref is null.
 type Ref string
 
 // InputRef is the input of the execution.
