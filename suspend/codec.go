@@ -35,12 +35,12 @@ type storedParent struct {
 }
 
 type storedFront struct {
-	Status      flow.Status         `json:"s"`
-	Live        map[int][2]int      `json:"l,omitempty"` // pending, suspended
-	Joins       map[int]*storedOpen `json:"j,omitempty"`
-	Ready       []string            `json:"r,omitempty"`
-	Ends        map[int]int         `json:"e,omitempty"`
-	Generation  int                 `json:"g,omitempty"`
+	Status     flow.Status         `json:"s"`
+	Live       map[int][2]int      `json:"l,omitempty"` // pending, suspended
+	Joins      map[int]*storedOpen `json:"j,omitempty"`
+	Ready      []string            `json:"r,omitempty"`
+	Ends       map[int]int         `json:"e,omitempty"`
+	Generation int                 `json:"g,omitempty"`
 }
 
 type storedOpen struct {
