@@ -165,6 +165,7 @@ func TestRedisAwayIsSaidSoAndNothingIsLost(t *testing.T) {
 	s.deploy(t, waitsTwice)
 	id := s.start(t, "waits_twice", map[string]any{"id": "away"})
 	s.await(t, id, flow.Suspended, 10*time.Second)
+	s.writeThrough(t)
 	s.redis.Kill()
 	for path, body := range map[string]any{
 		"/v1/workflows/waits_twice/executions": map[string]any{"input": map[string]any{"id": 1}},

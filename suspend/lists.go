@@ -155,15 +155,8 @@ func endsBefore(v flow.Suspension, t time.Time) bool {
 // suspensionsOf lists the waits of one execution.
 func (s *Store) suspensionsOf(ctx context.Context, f flow.SuspensionFilter, keep func(flow.Suspension) bool) (flow.Page[flow.Suspension], error) {
 	page := flow.Page[flow.Suspension]{Items: []flow.Suspension{}}
-	x, err := s.Load(ctx, f.Execution, flow.Want{All: true})
-	if errors.Is(err, flow.ErrNotFound) {
-		return page, nil
-	}
-	if err != nil {
-		return page, err
-	}
-	w, err := s.workflowOf(ctx, x.Head)
-	if err != nil {
+	w, x, err := s.wholeWith(ctx, f.Execution)
+	if x == nil {
 		return page, err
 	}
 	for _, st := range sortedSteps(x) {
@@ -310,15 +303,8 @@ func (s *Store) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[
 
 func (s *Store) delaysOf(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
 	page := flow.Page[flow.DelayView]{Items: []flow.DelayView{}}
-	x, err := s.Load(ctx, f.Execution, flow.Want{All: true})
-	if errors.Is(err, flow.ErrNotFound) {
-		return page, nil
-	}
-	if err != nil {
-		return page, err
-	}
-	w, err := s.workflowOf(ctx, x.Head)
-	if err != nil {
+	w, x, err := s.wholeWith(ctx, f.Execution)
+	if x == nil {
 		return page, err
 	}
 	for _, st := range sortedSteps(x) {
@@ -327,4 +313,20 @@ func (s *Store) delaysOf(ctx context.Context, f flow.SuspensionFilter) (flow.Pag
 		}
 	}
 	return page, nil
+}
+
+// wholeWith loads all of an execution, and its definition; nil when there is no such execution.
+func (s *Store) wholeWith(ctx context.Context, id string) (*flow.Workflow, *flow.Execution, error) {
+	x, err := s.Load(ctx, id, flow.Want{All: true})
+	if errors.Is(err, flow.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := s.workflowOf(ctx, x.Head)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w, x, nil
 }
