@@ -42,7 +42,7 @@ func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID 
 		}
 		ids = append(ids, flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
 	}
-	slices.SortFunc(ids, func(a, b flow.SuspensionID) int { return compareSteps(a.Step, b.Step) })
+	slices.SortFunc(ids, func(a, b flow.SuspensionID) int { return a.Step.Compare(b.Step) })
 	return ids
 }
 

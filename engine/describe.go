@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"prana/engine/flow"
@@ -26,7 +25,7 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 	if len(x.State) > 0 {
 		v.State = newScope(p, x, nil).state()
 	}
-	for _, s := range inOrder(x) {
+	for _, s := range x.InOrder() {
 		v.Nodes = append(v.Nodes, nodeRun(p, x, s))
 		if s.Status == flow.StepSuspended {
 			v.Suspensions = append(v.Suspensions, flow.SuspensionOf(p.Workflow, x, s))
@@ -44,21 +43,6 @@ func summary(x *flow.Execution) flow.Summary {
 		s.ParentID = x.Parent.Execution
 	}
 	return s
-}
-
-// inOrder lists the steps as they came to be; of those made together, by node and run.
-func inOrder(x *flow.Execution) []*flow.Step {
-	all := make([]*flow.Step, 0, len(x.Steps))
-	for _, s := range x.Steps {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b *flow.Step) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return compareSteps(a.ID, b.ID)
-	})
-	return all
 }
 
 func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {

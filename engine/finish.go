@@ -163,13 +163,6 @@ func (t *transition) liveSteps() []*flow.Step {
 			live = append(live, s)
 		}
 	}
-	slices.SortFunc(live, func(a, b *flow.Step) int { return compareSteps(a.ID, b.ID) })
+	slices.SortFunc(live, func(a, b *flow.Step) int { return a.ID.Compare(b.ID) })
 	return live
-}
-
-func compareSteps(a, b flow.StepID) int {
-	if a.Node != b.Node {
-		return a.Node - b.Node
-	}
-	return a.Run - b.Run
 }

@@ -22,7 +22,6 @@ const (
 	claimFor   = 12 * time.Second // from each renewal, by the store's clock
 	loseAfter  = 10 * time.Second // without a renewal, by the process's own clock
 	lookNote   = "look"           // claim notes of the sweeper begin so
-	minSuspect = 0
 )
 
 // running is the set of steps that this process runs.

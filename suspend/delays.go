@@ -2,7 +2,6 @@ package suspend
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"prana/engine/flow"
@@ -38,22 +37,4 @@ func durationOf(data json.RawMessage) time.Duration {
 	}
 	_ = json.Unmarshal(data, &v) // data without a duration has none
 	return time.Duration(v.MS) * time.Millisecond
-}
-
-// sortedSteps lists the steps as they came to be.
-func sortedSteps(x *flow.Execution) []*flow.Step {
-	all := make([]*flow.Step, 0, len(x.Steps))
-	for _, s := range x.Steps {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b *flow.Step) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		if a.ID.Node != b.ID.Node {
-			return a.ID.Node - b.ID.Node
-		}
-		return a.ID.Run - b.ID.Run
-	})
-	return all
 }

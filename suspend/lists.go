@@ -159,7 +159,7 @@ func (s *Store) suspensionsOf(ctx context.Context, f flow.SuspensionFilter, keep
 	if x == nil {
 		return page, err
 	}
-	for _, st := range sortedSteps(x) {
+	for _, st := range x.InOrder() {
 		if st.Status != flow.StepSuspended || st.Wait == nil || f.Type != "" && st.Wait.Type != f.Type {
 			continue
 		}
@@ -307,7 +307,7 @@ func (s *Store) delaysOf(ctx context.Context, f flow.SuspensionFilter) (flow.Pag
 	if x == nil {
 		return page, err
 	}
-	for _, st := range sortedSteps(x) {
+	for _, st := range x.InOrder() {
 		if d, ok := delayOf(w, x, st); ok {
 			page.Items = append(page.Items, d)
 		}

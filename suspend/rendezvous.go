@@ -135,7 +135,6 @@ func flag(b bool) string {
 }
 
 // Waiting lists the waits of a partition that match an event, oldest first.
-// The cursor is "<shape number>:<score>:<member>".
 func (s *Store) Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
 	keys, err := s.waiterKeys(ctx, tag(partition), e)
 	if err != nil {

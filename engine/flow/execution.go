@@ -1,7 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -67,6 +70,13 @@ type Execution struct {
 	EndedAt time.Time                  // zero until terminal
 	Now     time.Time                  // the store's clock when this was loaded
 	Whole   bool                       // everything was loaded, not just what was asked for
+}
+
+// InOrder lists the steps as they came to be; of those made together, by node and run.
+func (x *Execution) InOrder() []*Step {
+	return slices.SortedFunc(maps.Values(x.Steps), func(a, b *Step) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), a.ID.Compare(b.ID))
+	})
 }
 
 // Head is what an execution is born with; it never changes.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
@@ -84,6 +85,11 @@ func AppendWide(b []byte, n int64, width int) []byte {
 		b = append(b, '0')
 	}
 	return append(b, digits...)
+}
+
+// Compare orders steps by node, then by run.
+func (id StepID) Compare(other StepID) int {
+	return cmp.Or(id.Node-other.Node, id.Run-other.Run)
 }
 
 // ParseStepID reads what String gives.
