@@ -117,8 +117,8 @@ func (f *faulty) Waiting(ctx context.Context, partition int, e flow.Event, curso
 	return p.waits, p.next, err
 }
 
-func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error {
-	return just(f, "FinishEvent", func() error { return f.Store.FinishEvent(ctx, e, result) })
+func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
+	return do(f, "FinishEvent", func() ([]flow.SuspensionID, error) { return f.Store.FinishEvent(ctx, e, result) })
 }
 
 func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,11 +39,12 @@ func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult
 		return *known, nil
 	}
 	ctx = context.WithoutCancel(ctx) // half of the waits must not be left out because the caller went away
-	r, err := e.offer(ctx, ev)
-	if err != nil {
-		return r, fmt.Errorf("publishing event %s: %w", ev.ID, err)
+	o := &offering{e: e, ev: ev, left: int64(ev.Limit), taken: map[flow.SuspensionID]bool{}}
+	if err := o.toPartitions(ctx); err != nil {
+		return o.result(), fmt.Errorf("publishing event %s: %w", ev.ID, err)
 	}
-	if err := e.store.FinishEvent(ctx, ev, &r); err != nil {
+	r, err := o.finish(ctx)
+	if err != nil {
 		return r, fmt.Errorf("finishing event %s: %w", ev.ID, err)
 	}
 	return r, nil
@@ -71,26 +73,6 @@ func (e *Engine) checkEvent(ev *flow.Event) error {
 	return nil
 }
 
-// offer asks one partition after the other, and each in pages.
-func (e *Engine) offer(ctx context.Context, ev flow.Event) (flow.PublishResult, error) {
-	o := &offering{e: e, ev: ev, left: int64(ev.Limit)}
-	for part := range e.cfg.Partitions {
-		for cursor := ""; ; {
-			waits, next, err := e.store.Waiting(ctx, part, ev, cursor, waitersAtOnce)
-			if err != nil {
-				return o.result(), err
-			}
-			if err := o.toAll(ctx, waits); err != nil {
-				return o.result(), err
-			}
-			if cursor = next; cursor == "" || o.full() {
-				break
-			}
-		}
-	}
-	return o.result(), nil
-}
-
 // offering is an event on its way to its waits.
 type offering struct {
 	e    *Engine
@@ -98,7 +80,7 @@ type offering struct {
 	left int64 // of a limit
 
 	mu    sync.Mutex
-	taken []string
+	taken map[flow.SuspensionID]bool
 	// marked: the rendezvous knows a taker, so that whoever looks at the event, or publishes it once more, does not keep
 	// it for others. noted is the last wait that was noted as such, and may not have taken it.
 	marked bool
@@ -108,7 +90,47 @@ type offering struct {
 func (o *offering) full() bool { return o.ev.Limit > 0 && atomic.LoadInt64(&o.left) <= 0 }
 
 func (o *offering) result() flow.PublishResult {
-	return flow.PublishResult{ID: o.ev.ID, Matched: len(o.taken), Executions: append([]string{}, o.taken...)}
+	r := flow.PublishResult{ID: o.ev.ID, Matched: len(o.taken), Executions: []string{}}
+	for w := range o.taken {
+		r.Executions = append(r.Executions, w.Execution)
+	}
+	slices.Sort(r.Executions)
+	return r
+}
+
+// toPartitions asks one partition after the other, and each in pages.
+func (o *offering) toPartitions(ctx context.Context) error {
+	for part := range o.e.cfg.Partitions {
+		for cursor := ""; ; {
+			waits, next, err := o.e.store.Waiting(ctx, part, o.ev, cursor, waitersAtOnce)
+			if err != nil {
+				return err
+			}
+			if err := o.toAll(ctx, waits); err != nil {
+				return err
+			}
+			if cursor = next; cursor == "" || o.full() {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// finish stores what came of the event. Waits that found it by themselves, and were faster, count as well.
+func (o *offering) finish(ctx context.Context) (flow.PublishResult, error) {
+	for {
+		r := o.result()
+		takers, err := o.e.store.FinishEvent(ctx, o.ev, &r)
+		if err != nil || len(takers) == 0 {
+			return r, err
+		}
+		for _, w := range takers {
+			if err := o.to(ctx, w); err != nil {
+				return r, err
+			}
+		}
+	}
 }
 
 // toAll offers the event to waits: one by one until one has taken it, then several
@@ -160,10 +182,12 @@ func (o *offering) to(ctx context.Context, w flow.SuspensionID) error {
 	if err != nil || !ok {
 		return err
 	}
-	atomic.AddInt64(&o.left, -1)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.taken = append(o.taken, w.Execution)
+	if !o.taken[w] {
+		o.taken[w] = true
+		atomic.AddInt64(&o.left, -1)
+	}
 	return nil
 }
 
@@ -176,18 +200,36 @@ func (e *Engine) resolveByEvent(ctx context.Context, w flow.SuspensionID, ev flo
 	if err != nil {
 		return false, err
 	}
-	if s := x.Steps[w.Step]; s != nil && s.Resumed != nil && s.Resumed.Turn == w.Turn && s.Resumed.Event == ev.ID {
-		return true, nil // by this very event, in a try whose answer was lost
+	if took(x, w, ev) {
+		return true, nil // in a try whose answer was lost, or by finding the event itself
 	}
 	p, err := e.planFor(ctx, x.Workflow, x.Version)
 	if err != nil {
 		return false, err
 	}
 	err = e.apply(ctx, w.Execution, p, x, waitEnded{wait: w, by: flow.ByEvent, event: ev.ID, data: ev.Data})
-	if errors.Is(err, flow.ErrConflict) || errors.Is(err, flow.ErrTaken) {
+	if errors.Is(err, flow.ErrConflict) {
+		return e.tookMeanwhile(ctx, w, ev)
+	}
+	if errors.Is(err, flow.ErrTaken) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// took tells whether it was this very event that ended the wait.
+func took(x *flow.Execution, w flow.SuspensionID, ev flow.Event) bool {
+	s := x.Steps[w.Step]
+	return s != nil && s.Resumed != nil && s.Resumed.Turn == w.Turn && s.Resumed.Event == ev.ID
+}
+
+// tookMeanwhile tells the same of a wait that was ended by somebody faster.
+func (e *Engine) tookMeanwhile(ctx context.Context, w flow.SuspensionID, ev flow.Event) (bool, error) {
+	x, err := e.store.Load(ctx, w.Execution, flow.Want{Steps: []flow.StepID{w.Step}})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil && took(x, w, ev), err
 }
 
 // look finds kept events for a wait that is registered now, and gives it the
@@ -255,7 +297,7 @@ func (e *Engine) takeKept(ctx context.Context, id flow.SuspensionID, k flow.Kept
 		}
 		from = k.Taker
 	}
-	if k.Taker != id.String() && !(k.Keep && k.Limit == 0) {
+	if k.Taker != id.String() && (k.Open || !k.Keep || k.Limit > 0) {
 		won, err := e.store.TakeEvent(ctx, k, id, from)
 		if err != nil || !won && !shared {
 			return false, err

@@ -51,10 +51,13 @@ type Rendezvous interface {
 	// Waiting lists the waits of one partition that match type and filter, oldest first, from a cursor ("" = start).
 	Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) (waits []flow.SuspensionID, next string, err error)
 	// FinishEvent stores what came of it. Unless it resolved somebody (or Keep), it stays for later waits; result.Buffered is set.
-	FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error
+	// Nothing is stored, and takers are given, when waits took it by themselves since it was recorded or since this was
+	// asked last: the publisher counts them and asks again.
+	FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) (takers []flow.SuspensionID, err error)
 	// KeptEvents lists the events that a new wait of this subscription may take, oldest first.
 	KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error)
-	// TakeEvent makes the wait the taker of a kept event. from is the taker that is replaced ("" = none). False when another took it.
+	// TakeEvent makes the wait the taker of an event. from is the taker that is replaced ("" = none). False when another took it.
+	// A wait that takes an event which is still being published (e.Open) is told to its publisher in any case.
 	TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error)
 	// DropEvent ends the keeping of an event that was taken.
 	DropEvent(ctx context.Context, e flow.KeptEvent) error

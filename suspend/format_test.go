@@ -77,7 +77,8 @@ func (z *zoo) everything() {
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{}`)}
 	_, err = s.RecordEvent(ctx, e)
 	z.must(err)
-	z.must(s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID}))
+	_, err = s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID})
+	z.must(err)
 	for _, name := range []string{"one", "two", "three"} {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}

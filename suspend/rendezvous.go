@@ -106,25 +106,39 @@ func (s *Store) recordEvent(ctx context.Context, e flow.Event) (*flow.PublishRes
 }
 
 // FinishEvent stores what came of an event. When another publisher finished it
-// before, result becomes that one's.
-func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error {
+// before, result becomes that one's. Waits that took it by themselves come back instead.
+func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
 	dropped, kept := *result, *result
 	dropped.Buffered, kept.Buffered = false, true
 	rawDropped, err := flow.Encode(dropped)
 	if err != nil {
-		return fmt.Errorf("finishing event %s: %w", e.ID, err)
+		return nil, fmt.Errorf("finishing event %s: %w", e.ID, err)
 	}
 	rawKept, err := flow.Encode(kept)
 	if err != nil {
-		return fmt.Errorf("finishing event %s: %w", e.ID, err)
+		return nil, fmt.Errorf("finishing event %s: %w", e.ID, err)
 	}
 	keys := []string{eventKey(e.Type, e.ID), keptKey(e.Type)}
-	stands, err := eventFinishScript.Run(ctx, s.redis, keys, e.ID, []byte(rawDropped), []byte(rawKept), flag(e.Keep), flag(result.Matched == 0)).Text()
+	answer, err := eventFinishScript.Run(ctx, s.redis, keys, e.ID, []byte(rawDropped), []byte(rawKept), flag(e.Keep), flag(result.Matched == 0)).StringSlice()
 	if err != nil {
-		return trouble("finishing event "+e.ID, err)
+		return nil, trouble("finishing event "+e.ID, err)
+	}
+	if answer[0] == "takers" {
+		return suspensions(answer[1:]), nil
 	}
 	*result = flow.PublishResult{}
-	return json.Unmarshal([]byte(stands), result)
+	return nil, json.Unmarshal([]byte(answer[1]), result)
+}
+
+// suspensions reads ids; one that cannot be read must not stop the others.
+func suspensions(texts []string) []flow.SuspensionID {
+	var ids []flow.SuspensionID
+	for _, t := range texts {
+		if id, err := flow.ParseSuspensionID(t); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func flag(b bool) string {
@@ -172,15 +186,11 @@ func (s *Store) waitersFrom(ctx context.Context, keys []string, cursor string, l
 	if err != nil {
 		return nil, "", err
 	}
-	var ids []flow.SuspensionID
-	for _, r := range rows {
-		id, err := flow.ParseSuspensionID(r.member)
-		if err != nil {
-			continue // one bad record must not stop the others
-		}
-		ids = append(ids, id)
+	members := make([]string, len(rows))
+	for i, r := range rows {
+		members[i] = r.member
 	}
-	return ids, next, nil
+	return suspensions(members), next, nil
 }
 
 // KeptEvents lists the events that a wait may take, oldest first.
@@ -255,7 +265,7 @@ func keptEvent(values []any) (k flow.KeptEvent, until int64, err error) {
 // TakeEvent makes a wait the taker of an event.
 func (s *Store) TakeEvent(ctx context.Context, k flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error) {
 	keys := []string{eventKey(k.Type, k.ID), keptKey(k.Type)}
-	n, err := eventTakeScript.Run(ctx, s.redis, keys, k.ID, wait.String(), from).Int()
+	n, err := eventTakeScript.Run(ctx, s.redis, keys, k.ID, wait.String(), from, flag(k.Open)).Int()
 	return n == 1, trouble("taking event "+k.ID, err)
 }
 

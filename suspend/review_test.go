@@ -116,7 +116,8 @@ func TestReviewKeptEventsGo(t *testing.T) {
 			e := flow.Event{ID: fmt.Sprint(name, i), Type: "paid", TTL: ttl}
 			_, err := z.store.RecordEvent(t.Context(), e)
 			z.must(err)
-			z.must(z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID}))
+			_, err = z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID})
+			z.must(err)
 		}
 	}
 	publish(50, "old", 10*time.Millisecond)
@@ -150,7 +151,8 @@ func TestReviewEventOfTheMoment(t *testing.T) {
 		if err != nil || !took {
 			t.Errorf("while it is published: %v, %v", took, err)
 		}
-		z.must(z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID, Matched: 1}))
+		_, err = z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID, Matched: 1})
+		z.must(err)
 		other := wait
 		other.Turn = 2
 		took, err = z.store.TakeEvent(t.Context(), flow.KeptEvent{Event: e}, other, wait.String())

@@ -21,6 +21,7 @@ type event struct {
 	kept    bool
 	dropped bool // taken for good
 	taker   string
+	takers  []flow.SuspensionID // that took it by themselves, and are not counted yet
 }
 
 type startKey struct{ workflow, id string }
@@ -67,14 +68,18 @@ func (s *Store) record(e flow.Event) *event {
 }
 
 // FinishEvent stores what came of an event. When another publisher finished it
-// before, result becomes that one's.
-func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) error {
+// before, result becomes that one's. Waits that took it by themselves come back instead.
+func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
 	if err := alive(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ev := s.record(e)
+	if takers := ev.takers; ev.result == nil && len(takers) > 0 {
+		ev.takers = nil
+		return takers, nil
+	}
 	if ev.result == nil {
 		free := result.Matched == 0
 		ev.kept = ev.TTL >= 0 && !ev.dropped && (free || ev.Keep)
@@ -82,7 +87,7 @@ func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.Publ
 		ev.result.Buffered = ev.kept
 	}
 	*result = clone(*ev.result)
-	return nil
+	return nil, nil
 }
 
 // KeptEvents lists what a new wait may take, oldest first.
@@ -127,6 +132,9 @@ func (s *Store) TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.Suspe
 	ev := s.events[e.ID]
 	if ev == nil || !ev.offered(s.now()) {
 		return false, nil
+	}
+	if e.Open && ev.result == nil && !slices.Contains(ev.takers, wait) {
+		ev.takers = append(ev.takers, wait)
 	}
 	if ev.taker == wait.String() {
 		return true, nil

@@ -128,6 +128,20 @@ var eventPromises = []promise{
 		equal(w, "number kept", len(got), 1)
 		equal(w, "taker", got[0].Taker, wait.String())
 	}},
+	{"waits that find an event while it is published are told to its publisher", func(w *world) {
+		e, one, two := event("ev1"), someWait(), someWait()
+		w.record(e)
+		w.take(flow.KeptEvent{Event: e, Open: true}, one, "")
+		w.take(flow.KeptEvent{Event: e, Open: true}, two, "")
+		w.take(flow.KeptEvent{Event: e}, someWait(), "") // asked by the publisher itself
+		nobody := flow.PublishResult{ID: "ev1"}
+		takers, err := w.Store.FinishEvent(w.Context(), e, &nobody)
+		w.must(err)
+		sameSet(w, "takers", []string{takers[0].String(), takers[len(takers)-1].String()}, []string{one.String(), two.String()})
+		equal(w, "nothing was stored", w.record(e) == nil, true)
+		equal(w, "matched", w.finish(e, flow.PublishResult{ID: "ev1", Matched: 2}).Matched, 2)
+		equal(w, "matched, for whoever repeats it", w.record(e).Matched, 2)
+	}},
 	{"an event that is being published has one taker, too", func(w *world) {
 		e, wait := event("ev1"), someWait()
 		w.record(e)
@@ -182,7 +196,9 @@ func (w *world) record(e flow.Event) *flow.PublishResult {
 
 func (w *world) finish(e flow.Event, r flow.PublishResult) flow.PublishResult {
 	w.Helper()
-	w.must(w.Store.FinishEvent(w.Context(), e, &r))
+	takers, err := w.Store.FinishEvent(w.Context(), e, &r)
+	w.must(err)
+	equal(w, "number of takers that are not counted", len(takers), 0)
 	return r
 }
 

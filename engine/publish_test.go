@@ -1,0 +1,84 @@
+package engine_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"prana/engine"
+	"prana/engine/enginetest"
+	"prana/engine/flow"
+)
+
+// slowLook is a store on which looks for kept events fail until they may, and on which a publisher
+// can be held up at two places.
+type slowLook struct {
+	engine.Store
+	may       atomic.Bool
+	publishes atomic.Bool
+	waiting   func() // before a publisher asks who waits
+	commit    func() // before the publisher commits
+}
+
+func (s *slowLook) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
+	if !s.may.Load() {
+		return nil, flow.ErrUnavailable
+	}
+	return s.Store.KeptEvents(ctx, sub, limit)
+}
+
+func (s *slowLook) Waiting(ctx context.Context, part int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
+	if s.waiting != nil {
+		s.waiting()
+	}
+	return s.Store.Waiting(ctx, part, e, cursor, limit)
+}
+
+func (s *slowLook) Commit(ctx context.Context, changes ...*flow.Change) error {
+	if s.commit != nil && s.publishes.CompareAndSwap(true, false) {
+		s.commit()
+	}
+	return s.Store.Commit(ctx, changes...)
+}
+
+// TestPublisherCountsWhoWasFaster: a wait that stands when an event is published is matched by it, also when it
+// finds the event before the publisher finds the wait.
+func TestPublisherCountsWhoWasFaster(t *testing.T) {
+	t.Parallel()
+	for _, place := range []string{"before it asks", "before it commits"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			store := &slowLook{}
+			env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store {
+				store.Store = real
+				return store
+			}})
+			env.Deploy(waiter)
+			id := env.Start("waiter", nil)
+			env.Run()
+			other := env.Process()
+			look := func() {
+				store.may.Store(true)
+				if _, err := other.Sweep(t.Context(), 0); err != nil {
+					t.Error(err)
+				}
+				other.Wait()
+				if v := env.Execution(id); len(v.Suspensions) != 0 {
+					t.Errorf("the wait did not find the event: %+v", v.Suspensions)
+				}
+			}
+			store.publishes.Store(true)
+			if place == "before it asks" {
+				store.waiting = look
+			} else {
+				store.commit = look
+			}
+			env.Pass(6 * time.Second)
+			r, err := env.Engine().Publish(t.Context(), flow.Event{ID: "e1", Type: "go", Data: []byte(`{}`)})
+			if err != nil || r.Matched != 1 || r.Buffered || len(r.Executions) != 1 || r.Executions[0] != id {
+				t.Errorf("the publisher was answered %+v, %v", r, err)
+			}
+		})
+	}
+}
