@@ -101,8 +101,12 @@ type Limits struct {
 	Nodes int `key:"nodes"`
 	// Connections of one workflow. Default 2000.
 	Connections int `key:"connections"`
-	// Transitions of one execution, after which it fails. Default 10000.
+	// Transitions are the completed steps of one execution, after which it fails. Default 1000000.
 	Transitions int `key:"transitions"`
+	// Iterations are the rounds of one loop, unless its head says max_iterations. Loops over items are bounded by Items. Default 10000.
+	Iterations int `key:"iterations"`
+	// Items of one core.for_each, or of one batch of children. Default 100000.
+	Items int `key:"items"`
 	// Depth of child workflows below the first. Default 10.
 	Depth int `key:"depth"`
 }
@@ -178,7 +182,7 @@ func Default() Config {
 		Retention:  Retention{Completed: 168 * time.Hour, Failed: 720 * time.Hour},
 		Limits: Limits{
 			Payload: 256 * KiB, Body: MiB, HookBody: 256 * KiB, Response: MiB, Definition: 256 * KiB,
-			Nodes: 500, Connections: 2000, Transitions: 10000, Depth: 10,
+			Nodes: 500, Connections: 2000, Transitions: 1_000_000, Iterations: 10_000, Items: 100_000, Depth: 10,
 		},
 		Middleware: []string{"logging", "tracing", "metrics"},
 		Egress:     Egress{Private: "dev"},

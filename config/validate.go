@@ -74,7 +74,7 @@ func (v *validator) limits(l Limits) {
 		v.require(1 <= b && b <= 512*MiB, "limits."+key, b.String(), "must be 1 to 512MiB, the most that Redis stores in one value")
 	}
 	for key, n := range map[string]int{
-		"nodes": l.Nodes, "connections": l.Connections, "transitions": l.Transitions, "depth": l.Depth,
+		"nodes": l.Nodes, "connections": l.Connections, "transitions": l.Transitions, "iterations": l.Iterations, "items": l.Items, "depth": l.Depth,
 	} {
 		v.require(1 <= n && n <= math.MaxInt32, "limits."+key, strconv.Itoa(n), "must be at least 1")
 	}

@@ -8,13 +8,16 @@ import (
 	"prana/engine/plan"
 )
 
-// Reasons why a fact counts for nothing.
-var (
-	// errFenced: the step moved on since; what the worker brings is not wanted any more.
-	errFenced = errors.New("the step moved on")
-	// errNeedAll: what follows concerns parts of the execution that were not loaded.
-	errNeedAll = errors.New("the whole execution must be loaded")
-)
+// errFenced: the step moved on since; what the worker brings is not wanted any more. A fact counts for nothing then.
+var errFenced = errors.New("the step moved on")
+
+// errNeed: what follows concerns something of the execution that was not loaded.
+type errNeed struct{ flow.Want }
+
+func (e errNeed) Error() string { return "more of the execution must be loaded" }
+
+// errNeedAll: so much is concerned that it must all be loaded.
+var errNeedAll = errNeed{flow.Want{All: true}}
 
 // compiled is a plan with what the engine adds to it.
 type compiled struct {
@@ -28,6 +31,8 @@ type limits struct {
 	Payload     int // bytes of one value
 	Depth       int // ancestors of a child
 	Attempts    int // failed attempts that are remembered with a step
+	Iterations  int // of a loop that says nothing itself
+	Items       int // of one fan
 }
 
 // transition is a Change in the making: facts are applied to the loaded
@@ -39,11 +44,12 @@ type transition struct {
 	limits limits
 	alert  *flow.Alert // how exhausted retries are told; nil = not at all
 	span   map[string]string
+	broken *flow.Problem // why the whole execution must end
 }
 
 // advance decides what follows from the facts, in their order. It is pure but for the random tokens
 // it draws: x is used up, and the answer has an error for each fact that counts for nothing.
-// errNeedAll as second answer means: load everything and ask again.
+// An errNeed as second answer means: load that as well, and ask again.
 func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow.Alert) (*flow.Change, []error, error) {
 	t := &transition{plan: p, x: x, limits: l, alert: alert, ch: &flow.Change{
 		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status,
@@ -52,8 +58,8 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 	errs := make([]error, len(facts))
 	for i, f := range facts {
 		errs[i] = f.apply(t)
-		if errors.Is(errs[i], errNeedAll) {
-			return nil, nil, errNeedAll
+		if need, ok := errors.AsType[errNeed](errs[i]); ok {
+			return nil, nil, need
 		}
 	}
 	t.ch.Front = x.Front
@@ -64,31 +70,44 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil }
 
 // begin makes the change that creates an execution. first puts its first task
-// ahead of the queue, as for a child whose parent waits. A start time is a date,
-// and judged by the store's clock alone, however near it is.
-func begin(p *compiled, id string, head flow.Head, input []byte, startAt time.Time, first bool) *flow.Change {
-	start := flow.StepID{Node: p.Start}
+// ahead of the queue, as for a child whose parent waits.
+func begin(p *compiled, id string, head flow.Head, input []byte, when start, first bool) *flow.Change {
+	trigger := flow.StepID{Node: p.Start}
 	step := &flow.Step{
-		ID: start, Status: flow.StepPending, Token: flow.NewToken(),
+		ID: trigger, Status: flow.StepPending, Token: flow.NewToken(),
 		Inputs: []flow.Arrival{{Edge: -1, Port: flow.PortMain, Ref: flow.InputRef}}, Trace: head.Trace,
 	}
 	ch := &flow.Change{
 		Execution: id, Op: flow.NewToken(), Head: &head, Input: input,
 		Nodes:   map[int]flow.NodeState{p.Start: {Runs: 1, Last: -1}},
 		Steps:   []*flow.Step{step},
-		Front:   flow.Front{Status: flow.Running, Live: map[int]flow.Live{p.Start: {Pending: 1}}, Seq: 1},
+		Front:   flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{p.Start: {Pending: 1}}}, Seq: 1},
 		Records: []flow.Record{{Seq: 1, Name: flow.ExecutionStarted}},
 	}
-	d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Step: start, Token: step.Token, Workflow: p.ref, First: first, Trace: head.Trace}
-	if !startAt.IsZero() {
-		d.Kind, d.In = flow.KindResume, max(time.Millisecond, time.Until(startAt))
+	d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Step: trigger, Token: step.Token, Workflow: p.ref, First: first, Trace: head.Trace}
+	if when != (start{}) {
+		d.Kind, d.In = flow.KindResume, when.alarm()
 		step.Status, step.Turn = flow.StepSuspended, 1
-		step.Wait = &flow.Wait{Type: flow.TimedWait, Timer: true, Until: startAt, Data: []byte(`{"reason":"start_at"}`)}
+		step.Wait = &flow.Wait{Type: flow.TimedWait, Timer: true, In: when.in, Until: when.at, Data: []byte(`{"reason":"start_at"}`)}
 		ch.Front.Status, ch.Front.Live[p.Start] = flow.Pending, flow.Live{Suspended: 1}
-		ch.Opened = []flow.SuspensionID{{Execution: id, Step: start, Turn: 1}}
+		ch.Opened = []flow.SuspensionID{{Execution: id, Step: trigger, Turn: 1}}
 	}
 	ch.Dispatch = []flow.Dispatch{d}
 	return ch
+}
+
+// start is when an execution begins: on a date, judged by the store's clock alone however near it is, or some time
+// after the commit; zero is at once.
+type start struct {
+	at time.Time
+	in time.Duration
+}
+
+func (s start) alarm() time.Duration {
+	if s.at.IsZero() {
+		return s.in
+	}
+	return max(time.Millisecond, time.Until(s.at))
 }
 
 func (f stepEnded) apply(t *transition) error {
@@ -104,8 +123,10 @@ func (f stepEnded) apply(t *transition) error {
 		t.setState(key, raw)
 	}
 	s.Children = append(s.Children, f.out.children...)
-	err := t.leave(s, f)
-	if err != nil {
+	if err := t.setContext(s.ID.Node, f.out.context); err != nil {
+		return err
+	}
+	if err := t.leave(s, f); err != nil {
 		return err
 	}
 	return t.settle()
@@ -119,6 +140,8 @@ func (t *transition) leave(s *flow.Step, f stepEnded) error {
 	case f.out.wait != nil:
 		t.suspend(s, f.out.wait)
 		return nil
+	case f.out.fan != nil:
+		return t.fanOut(s, f.out.fan)
 	case f.out.timeout && !t.connected(s.ID.Node, f.out.port):
 		p := flow.Problemf("timeout", "the time is up and port %q leads nowhere; connect it, or set on_error", f.out.port)
 		f.err, f.retryable = p, false
@@ -144,7 +167,21 @@ func (f waitEnded) apply(t *transition) error {
 	}
 	s.Token = flow.NewToken()
 	t.dispatch(s, flow.KindResume)
+	if err := t.decided(s); err != nil {
+		return err
+	}
 	return t.settle()
+}
+
+// decided withdraws what loses now that something came for the step.
+func (t *transition) decided(s *flow.Step) error {
+	if s.Resumed == nil {
+		return nil // it was the engine's own wait
+	}
+	if err := t.came(s); err != nil {
+		return err
+	}
+	return t.withdrawNodes(s, t.plan.Nodes[s.ID.Node].Cancels)
 }
 
 // tooLate says who ended the wait before.
@@ -171,13 +208,13 @@ func (f childSlept) apply(t *transition) error {
 		return errFenced
 	}
 	s.Wait.Held = false
-	t.shift(s.ID.Node, -1, +1)
+	t.shift(s, flow.Live{Pending: -1, Suspended: +1})
 	t.write(s)
 	return t.settle()
 }
 
 func (f ended) apply(t *transition) error {
-	if t.x.Status.Terminal() {
+	if t.x.Status.Terminal() || t.x.Status == flow.Cancelling {
 		return flow.Problemf(flow.ErrConflict.Code, "execution %s is %s already", t.x.ID, t.x.Status)
 	}
 	if !t.x.Whole {
@@ -185,7 +222,7 @@ func (f ended) apply(t *transition) error {
 	}
 	t.ch.Error = f.err
 	t.end(f.status, f.reason)
-	return nil
+	return t.undo()
 }
 
 func (f redispatched) apply(t *transition) error {

@@ -13,6 +13,7 @@ import (
 func (e *Engine) call(j *job) (*node.Call, error) {
 	n, x := j.node, j.x
 	sc := newScope(j.plan, x, nil)
+	sc.around = partsAround(x, j.step)
 	inputs, err := sc.inputs(j.step)
 	if err != nil {
 		return nil, err
@@ -32,8 +33,20 @@ func (e *Engine) call(j *job) (*node.Call, error) {
 			return n.EvalLazy(field, with(env, extra))
 		},
 	}
+	if c.Part, err = partOf(sc, j.step); err != nil {
+		return nil, err
+	}
 	c.Resume, err = resumeOf(sc, j.step, j.woke)
 	return c, err
+}
+
+// partOf tells a node which part of a step of its it runs; nil = the step itself.
+func partOf(sc *scope, s *flow.Step) (*node.Part, error) {
+	if s.Of == nil {
+		return nil, nil
+	}
+	item, err := sc.value(flow.ItemRef(s.Of.Owner, s.Of.Index))
+	return &node.Part{Index: s.Of.Index, Item: item}, err
 }
 
 // lazyText gives a node its lazy fields as they are written, to show them.

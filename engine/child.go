@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
+	"slices"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -48,12 +48,19 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	if err := e.checkInput(p, raw); err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
+	self := c.Workflow + ":" + digest(raw)
+	if slices.Contains(x.Line, self) {
+		return nil, &flow.Problem{
+			Code: "child_cycle", Permanent: true,
+			Message: "workflow " + c.Workflow + " is to be started with the input that an execution above this one has; it would go on for ever",
+		}
+	}
 	head := flow.Head{
-		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Trace: childTrace(ctx, x),
-		Timeout: timeout(p, time.Time{}),
+		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Line: append(slices.Clone(x.Line), self), Trace: childTrace(ctx, x),
+		Timeout: timeout(p, start{in: c.In}),
 		Parent:  &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
-	ch := begin(p, flow.NewExecutionID(part), head, raw, time.Time{}, c.Mode == node.Sync)
+	ch := begin(p, flow.NewExecutionID(part), head, raw, start{in: c.In}, c.Mode == node.Sync)
 	e.owe(p, nil, ch)
 	return ch, nil
 }
@@ -114,7 +121,19 @@ func (m move) news() (Fact, error) {
 // judge finds the change of one fact about another execution of the same partition.
 // No move: the fact comes too late to matter.
 func (e *Engine) judge(ctx context.Context, id string, fact Fact) (*move, error) {
-	x, err := e.store.Load(ctx, id, fact.wants(nil))
+	want := fact.wants(nil)
+	for {
+		m, err := e.judgeOnce(ctx, id, fact, want)
+		need, ok := errors.AsType[errNeed](err)
+		if !ok {
+			return m, err
+		}
+		want = want.And(need.Want)
+	}
+}
+
+func (e *Engine) judgeOnce(ctx context.Context, id string, fact Fact, want flow.Want) (*move, error) {
+	x, err := e.store.Load(ctx, id, want)
 	if isNotFound(err) {
 		return nil, nil
 	}

@@ -43,7 +43,9 @@ type Config struct {
 
 // Limits bound executions. Zero fields mean the defaults named here.
 type Limits struct {
-	Transitions int // steps of one execution; 10,000
+	Transitions int // completed steps of one execution; 1,000,000
+	Iterations  int // rounds of one loop that says nothing itself; 10,000
+	Items       int // parts of one step; 100,000
 	Payload     int // bytes of one value; 256 KiB
 	Depth       int // ancestors of a child; 10
 }
@@ -75,7 +77,8 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger, id: flow.NewToken(),
 		suspect: make(chan struct{}, 1), delivering: make(chan struct{}, deliveries), nudge: make([]chan struct{}, cfg.Partitions),
-		limits: limits{Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10},
+		limits: limits{Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10,
+			Iterations: cfg.Limits.Iterations, Items: cfg.Limits.Items},
 	}
 	for i := range e.nudge {
 		e.nudge[i] = make(chan struct{}, 1)
@@ -104,7 +107,10 @@ func setDefaults(cfg *Config) {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&cfg.Limits.Transitions, 10_000}, {&cfg.Limits.Payload, 256 << 10}, {&cfg.Limits.Depth, 10}} {
+	}{
+		{&cfg.Limits.Transitions, 1_000_000}, {&cfg.Limits.Iterations, 10_000}, {&cfg.Limits.Items, 100_000},
+		{&cfg.Limits.Payload, 256 << 10}, {&cfg.Limits.Depth, 10},
+	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}

@@ -39,7 +39,9 @@ type outcome struct {
 	value    flow.Value
 	timeout  bool
 	state    map[string]json.RawMessage
+	context  map[string]any
 	wait     *flow.Wait
+	fan      *fan
 	children []string
 }
 
@@ -80,14 +82,15 @@ func (f childSlept) wants(*compiled) flow.Want   { return flow.Want{Steps: []flo
 func (f redispatched) wants(*compiled) flow.Want { return flow.Want{Steps: []flow.StepID{f.step}} }
 func (ended) wants(*compiled) flow.Want          { return flow.Want{All: true} }
 
-// after says what may change when a step of the node ends: the node itself, those
-// its connections lead to, and every join, since one may fire once the step is gone.
+// after says what may change when a step of the node ends: the node itself with its context, those its connections lead
+// to, the same of every node whose items it works on, and every join, since one may fire once the step is gone.
 func (c *compiled) after(n int) flow.Want {
-	w := flow.Want{Nodes: []int{n}}
-	for _, edges := range c.Nodes[n].Out {
-		for _, e := range edges {
-			w.Nodes = append(w.Nodes, c.Edges[e].To)
-		}
+	w := flow.Want{Nodes: c.around(n), Values: []flow.Ref{flow.ContextRef(n)}}
+	for _, f := range c.Nodes[n].Within { // its item may be the last, or the next may begin
+		w.Nodes = append(w.Nodes, c.around(f)...)
+	}
+	if undo := c.Nodes[n].Undo; undo != nil {
+		w.Nodes = append(w.Nodes, *undo)
 	}
 	for i, node := range c.Nodes {
 		if !node.Join.IsZero() {
@@ -95,4 +98,15 @@ func (c *compiled) after(n int) flow.Want {
 		}
 	}
 	return w
+}
+
+// around gives a node and those its connections lead to.
+func (c *compiled) around(n int) []int {
+	all := []int{n}
+	for _, edges := range c.Nodes[n].Out {
+		for _, e := range edges {
+			all = append(all, c.Edges[e].To)
+		}
+	}
+	return all
 }

@@ -20,13 +20,21 @@ func (t *transition) fail(s *flow.Step, f stepEnded) error {
 	if f.retryable && set.Retries() > 0 && s.Attempt >= set.Retries() {
 		t.exhausted(s, &p)
 	}
-	switch set.OnError {
-	case flow.Continue:
-		return t.goOn(s, flow.PortMain, "default_port", &p)
-	case flow.ContinueErrorOutput:
-		return t.goOn(s, flow.PortError, "error_port", &p)
+	return t.unrecovered(s, &p)
+}
+
+// unrecovered decides where a step that failed for good leaves by, if it does not end what it belongs to.
+func (t *transition) unrecovered(s *flow.Step, p *flow.Problem) error {
+	if t.runsItself(s) {
+		return t.failBeyond(s, p) // its fan fails, or takes it as a result
 	}
-	return t.failExecution(s, &p)
+	switch t.plan.Nodes[s.ID.Node].Settings.OnError {
+	case flow.Continue:
+		return t.goOn(s, flow.PortMain, "default_port", p)
+	case flow.ContinueErrorOutput:
+		return t.goOn(s, flow.PortError, "error_port", p)
+	}
+	return t.failBeyond(s, p)
 }
 
 // retries tells whether the settings grant another attempt for this problem.
@@ -94,17 +102,28 @@ func (t *transition) goOn(s *flow.Step, port, how string, p *flow.Problem) error
 	return t.complete(s, port, flow.Value{Raw: raw})
 }
 
-// failExecution ends everything because of one step.
-func (t *transition) failExecution(s *flow.Step, p *flow.Problem) error {
-	p.Node = t.key(s)
+// failBeyond ends a step that failed for good, and the part or the execution that it belongs to.
+func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 	s.Status, s.Error = flow.StepFailed, p
-	t.shift(s.ID.Node, -1, 0)
+	t.shift(s, flow.Live{Pending: -1})
+	t.write(s)
+	t.record(flow.NodeFailed, s)
+	if t.x.Status == flow.Cancelling {
+		t.notUndone(s, p)
+		return nil
+	}
+	if s.Part != nil {
+		return t.failPart(*s.Part, p)
+	}
+	return t.failExecution(p)
+}
+
+// failExecution ends everything.
+func (t *transition) failExecution(p *flow.Problem) error {
 	if len(t.x.Live) > 0 && !t.x.Whole {
 		return errNeedAll
 	}
-	t.write(s)
-	t.record(flow.NodeFailed, s)
 	t.ch.Error = p
 	t.end(flow.Failed, p.Error())
-	return nil
+	return t.undo()
 }

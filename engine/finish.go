@@ -8,17 +8,25 @@ import (
 	"prana/engine/flow"
 )
 
-// settle fires joins that nothing more can reach, and finds the status.
+// settle goes on with everything that the change made possible: joins that nothing more can reach, parts that
+// are over, the next step in turn. Then it finds the status.
 func (t *transition) settle() error {
 	if t.x.Status.Terminal() || t.x.Status == flow.Quarantined {
 		return nil
 	}
-	t.settleJoins()
-	if err := t.next(); err != nil {
+	if err := t.settleAll(); err != nil {
 		return err
 	}
-	if len(t.x.Live) == 0 {
+	switch {
+	case t.broken != nil:
+		return t.failExecution(t.broken)
+	case t.x.Status == flow.Cancelling:
+		return t.undo()
+	case len(t.x.Live) == 0:
 		return t.finish()
+	}
+	if err := t.next(); err != nil {
+		return err
 	}
 	if s := t.awake(); s != t.x.Status && t.x.Status != flow.Pending {
 		t.x.Status = s
@@ -29,13 +37,25 @@ func (t *transition) settle() error {
 	return nil
 }
 
+// settleAll settles joins and fans, since each may move the other.
+func (t *transition) settleAll() error {
+	for done := false; !done && t.broken == nil; {
+		for _, at := range t.regions() {
+			if err := t.settleJoins(at); err != nil {
+				return err
+			}
+		}
+		var err error
+		if done, err = t.settleFans(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // awake tells running from suspended. Steps that a sequential execution holds back do not run.
 func (t *transition) awake() flow.Status {
-	pending := -len(t.x.Ready)
-	for _, l := range t.x.Live {
-		pending += l.Pending
-	}
-	if pending > 0 {
+	if t.counts().Pending > len(t.x.Ready) {
 		return flow.Running
 	}
 	return flow.Suspended
@@ -44,17 +64,13 @@ func (t *transition) awake() flow.Status {
 // next dispatches the next step of a sequential execution once nothing else moves:
 // the deepest first, and among those activated together the first declared.
 func (t *transition) next() error {
-	live := 0
-	for _, l := range t.x.Live {
-		live += l.Pending + l.Suspended
-	}
-	n := len(t.x.Ready)
-	if n == 0 || live != n {
+	n, live := len(t.x.Ready), t.counts()
+	if n == 0 || live.Pending+live.Suspended != n {
 		return nil
 	}
-	s := t.x.Steps[t.x.Ready[n-1]]
-	if s == nil {
-		return errNeedAll
+	s, err := t.step(t.x.Ready[n-1])
+	if err != nil {
+		return err
 	}
 	t.x.Ready = t.x.Ready[:n-1]
 	t.dispatch(s, flow.KindStep)
@@ -124,18 +140,30 @@ func (t *transition) output() (any, error) {
 	return all, nil
 }
 
-// end ends the execution before its time: every live step is withdrawn.
+// end ends the execution before its time: every live step is withdrawn, and what is to be undone is undone first.
 func (t *transition) end(status flow.Status, reason string) {
 	for _, s := range t.liveSteps() {
 		t.withdraw(s)
 	}
-	t.x.Status, t.ch.Ended = status, true
-	t.x.Live, t.x.Joins, t.x.Ready = map[int]flow.Live{}, nil, nil
+	t.x.Live = map[int]flow.Live{}
+	if status != flow.Failed { // a failed one may be retried, and goes on from there
+		t.x.Joins, t.x.Ready, t.x.Fans = nil, nil, nil
+	}
+	t.broken = nil
+	t.x.Ending = &flow.Ending{Status: status, Reason: reason, Error: t.ch.Error}
+	t.x.Status = flow.Cancelling
+}
+
+// ended makes an execution terminal that was ended before its time.
+func (t *transition) ended() {
+	e := t.x.Ending
+	t.x.Ending = nil
+	t.x.Status, t.ch.Ended, t.ch.Error = e.Status, true, e.Error
 	name := flow.ExecutionFailed
-	if status == flow.Cancelled {
+	if e.Status == flow.Cancelled {
 		name = flow.WorkflowCancelled
 	}
-	t.recordReason(name, reason)
+	t.recordReason(name, e.Reason)
 }
 
 // withdraw cancels a live step with everything that could wake it.
@@ -152,6 +180,7 @@ func (t *transition) withdraw(s *flow.Step) {
 		}
 	}
 	s.Status, s.Wait, s.Token = flow.StepCancelled, nil, flow.NewToken()
+	t.x.Ready = slices.DeleteFunc(t.x.Ready, func(id flow.StepID) bool { return id == s.ID })
 	t.write(s)
 }
 

@@ -100,16 +100,18 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 	if len(batch) > 1 {
 		loaded = nil
 	}
-	all := false
-	errs, err := e.decideOnce(ctx, id, batch, loaded, all)
+	var more flow.Want
+	errs, err := e.decideOnce(ctx, id, batch, loaded, more)
 	for wait := time.Millisecond; again(err) && ctx.Err() == nil; wait = min(2*wait, time.Second) {
-		all = all || errors.Is(err, errNeedAll)
+		if need, ok := errors.AsType[errNeed](err); ok {
+			more = more.And(need.Want)
+		}
 		if errors.Is(err, flow.ErrUnavailable) {
 			pause(ctx, 20*wait)
 		} else if errors.Is(err, flow.ErrStale) {
 			pause(ctx, time.Duration(rand.Int64N(int64(wait))))
 		}
-		errs, err = e.decideOnce(ctx, id, batch, nil, all)
+		errs, err = e.decideOnce(ctx, id, batch, nil, more)
 	}
 	if errors.Is(err, flow.ErrTaken) && len(batch) > 1 {
 		e.decideApart(ctx, id, batch)
@@ -132,11 +134,12 @@ func (e *Engine) decideApart(ctx context.Context, id string, batch []*submission
 }
 
 func again(err error) bool {
-	return errors.Is(err, flow.ErrStale) || errors.Is(err, errNeedAll) || errors.Is(err, flow.ErrUnavailable)
+	_, need := errors.AsType[errNeed](err)
+	return need || errors.Is(err, flow.ErrStale) || errors.Is(err, flow.ErrUnavailable)
 }
 
 // decideOnce loads, decides and commits. A panic must not take the lead with it: others wait.
-func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission, x *flow.Execution, all bool) (errs []error, err error) {
+func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission, x *flow.Execution, more flow.Want) (errs []error, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.log.ErrorContext(ctx, "deciding panicked", "execution", id, "panic", r, "stack", string(debug.Stack()))
@@ -145,7 +148,7 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 	}()
 	p := batch[0].plan
 	if x == nil {
-		want := flow.Want{All: all}
+		want := more
 		for _, s := range batch {
 			want = want.And(s.fact.wants(p))
 		}

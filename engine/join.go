@@ -8,25 +8,31 @@ import (
 )
 
 // arrive brings a value over a connection. A node without a join runs at each
-// arrival; a join notes the branch, by its connection, in the open round.
-func (t *transition) arrive(edge int, ref flow.Ref) {
+// arrival; a join notes the branch, by its connection, in the open round of its region.
+func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 	e := t.plan.Edges[edge]
 	a := flow.Arrival{Edge: edge, Port: e.ToPort, Ref: ref}
 	n := t.plan.Nodes[e.To]
+	if n.Type.Loop != "" {
+		if f, p := t.emitter(e.To, part); p != nil {
+			return t.comeBack(a, f, p)
+		}
+	}
 	if n.Join.IsZero() {
-		t.activate(e.To, []flow.Arrival{a})
-		return
+		t.activate(e.To, []flow.Arrival{a}, part)
+		return nil
 	}
-	if t.x.Joins == nil {
-		t.x.Joins = map[int]*flow.Open{}
+	at := place{part, t.region(part)}
+	if at.region.Joins == nil {
+		at.region.Joins = map[int]*flow.Open{}
 	}
-	open := t.x.Joins[e.To]
+	open := at.region.Joins[e.To]
 	if open == nil || open.Fired && arrived(open, edge) {
 		open = &flow.Open{}
-		t.x.Joins[e.To] = open
+		at.region.Joins[e.To] = open
 	}
 	open.Arrived = append(open.Arrived, a)
-	t.fireEarly(e.To, open)
+	return t.fireEarly(at, e.To, open)
 }
 
 func arrived(open *flow.Open, edge int) bool {
@@ -48,14 +54,14 @@ func distinct(all []flow.Arrival) (round, rest []flow.Arrival) {
 }
 
 // fireEarly runs a join as soon as it has enough, without waiting for the others.
-func (t *transition) fireEarly(n int, open *flow.Open) {
+func (t *transition) fireEarly(at place, n int, open *flow.Open) error {
 	if open.Fired {
-		return
+		return nil
 	}
-	round, _ := distinct(open.Arrived)
-	if need := t.needs(n); len(round) >= need {
-		t.fire(n, open)
+	if round, _ := distinct(open.Arrived); len(round) < t.needs(n) {
+		return nil
 	}
+	return t.fire(at, n, open)
 }
 
 // needs is how many connections must arrive before a join fires at once.
@@ -73,66 +79,72 @@ func (t *transition) needs(n int) int {
 // fire runs a join with the branches of its round. What came twice opens the next
 // round. A round of any or N that more can still come to stays, so that the rest is
 // dropped; one of all is over: what comes later has been round the loop.
-func (t *transition) fire(n int, open *flow.Open) {
+func (t *transition) fire(at place, n int, open *flow.Open) error {
 	round, rest := distinct(open.Arrived)
 	open.Fired = true
-	t.activate(n, round)
-	if t.plan.Nodes[n].Join.All || !t.blocked(n, true) {
-		delete(t.x.Joins, n)
+	t.activate(n, round, at.part)
+	if t.plan.Nodes[n].Join.All || !t.blocked(at.region, n, true) {
+		delete(at.region.Joins, n)
 	}
 	for _, a := range rest {
-		t.arrive(a.Edge, a.Ref)
+		if err := t.arrive(a.Edge, a.Ref, at.part); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// settleJoins fires every open join that no live step can bring more to. When
+// settleJoins fires every open join of a region that no live step can bring more to. When
 // joins wait only for one another, the first declared goes first.
-func (t *transition) settleJoins() {
-	for t.settleOne() {
-		continue
+func (t *transition) settleJoins(at place) error {
+	for {
+		more, err := t.settleOne(at)
+		if !more || err != nil {
+			return err
+		}
 	}
 }
 
-func (t *transition) settleOne() bool {
-	open := slices.Sorted(maps.Keys(t.x.Joins))
+func (t *transition) settleOne(at place) (more bool, err error) {
+	open := slices.Sorted(maps.Keys(at.region.Joins))
 	for _, n := range open {
-		if t.blocked(n, true) {
+		if t.blocked(at.region, n, true) {
 			continue
 		}
-		return t.settleJoin(n)
+		return true, t.settleJoin(at, n)
 	}
 	for _, n := range open {
-		if !t.x.Joins[n].Fired && !t.blocked(n, false) {
-			return t.settleJoin(n)
+		if !at.region.Joins[n].Fired && !t.blocked(at.region, n, false) {
+			return true, t.settleJoin(at, n)
 		}
 	}
-	return false
+	return false, nil
 }
 
-func (t *transition) settleJoin(n int) bool {
-	if o := t.x.Joins[n]; o.Fired {
-		delete(t.x.Joins, n)
-	} else {
-		t.fire(n, o)
+func (t *transition) settleJoin(at place, n int) error {
+	o := at.region.Joins[n]
+	if o.Fired {
+		delete(at.region.Joins, n)
+		return nil
 	}
-	return true
+	return t.fire(at, n, o)
 }
 
 // blocked tells whether something can still come over a connection that has not
-// brought its branch yet: from a live step, or (joins) from another join that will run.
+// brought its branch yet: from a live step of the region, or (joins) from another join that will run.
 // What the join itself sends round once it fired belongs to the next round.
-func (t *transition) blocked(n int, joins bool) bool {
-	o := t.x.Joins[n]
+func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
+	o := r.Joins[n]
 	for _, e := range t.plan.Nodes[n].In {
 		if arrived(o, e) {
 			continue
 		}
-		for m := range t.x.Live {
+		for m := range r.Live {
 			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m) {
 				return true
 			}
 		}
-		for m, other := range t.x.Joins {
+		for m, other := range r.Joins {
 			if joins && m != n && !other.Fired && t.plan.Reaches(e, m) {
 				return true
 			}

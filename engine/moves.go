@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,7 +31,7 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 		s.Resumed = nil
 	}
 	if !w.Held {
-		t.shift(s.ID.Node, +1, -1)
+		t.shift(s, flow.Live{Pending: +1, Suspended: -1})
 	}
 	s.Wait, s.Status = nil, flow.StepPending
 	t.write(s)
@@ -64,7 +66,7 @@ func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 	s.Token, s.Status, s.Wait = flow.NewToken(), flow.StepSuspended, w
 	w.Began = t.x.Seq
 	if !w.Held {
-		t.shift(s.ID.Node, -1, +1)
+		t.shift(s, flow.Live{Pending: -1, Suspended: +1})
 	}
 	t.write(s)
 	t.ch.Opened = append(t.ch.Opened, flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn})
@@ -87,7 +89,8 @@ func (t *transition) until(w *flow.Wait) time.Duration {
 // complete ends a step well: what it leaves goes over every connection of the port.
 func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if p := t.count(); p != nil {
-		return t.failExecution(s, p)
+		p.Node = t.key(s)
+		return t.failBeyond(s, p)
 	}
 	s.Status, s.Port = flow.StepCompleted, port
 	ref := flow.OutputRef(s.ID)
@@ -95,26 +98,57 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if v.Same != "" {
 		ref = v.Same // what was passed on is named by its origin, so that no chain grows
 	}
-	t.shift(s.ID.Node, -1, 0)
+	t.shift(s, flow.Live{Pending: -1})
 	t.write(s)
-	st := t.x.Nodes[s.ID.Node]
-	st.Last = s.ID.Run
-	t.setNode(s.ID.Node, st)
+	t.last(s)
+	t.remember(s)
 	t.record(flow.NodeCompleted, s)
+	if err := t.withdrawNodes(s, t.plan.Nodes[s.ID.Node].Cancels); err != nil {
+		return err
+	}
+	if t.runsItself(s) {
+		return nil // the fan that it is a part of takes what it left
+	}
 	edges := t.plan.Nodes[s.ID.Node].Out[port]
 	if len(edges) == 0 {
 		t.endPath(s)
 	}
 	ready := len(t.x.Ready)
 	for _, e := range edges {
-		t.arrive(e, ref)
+		if err := t.arrive(e, ref, s.Part); err != nil {
+			return err
+		}
 	}
 	slices.Reverse(t.x.Ready[ready:]) // the last is next: the first declared
 	return nil
 }
 
-// endPath notes that a path ended at the step.
+// last notes that no step of the node completed later: of all, and of each part that has others beside it.
+func (t *transition) last(s *flow.Step) {
+	st := t.x.Nodes[s.ID.Node]
+	st.Last = s.ID.Run
+	t.setNode(s.ID.Node, st)
+	for part := s.Part; part != nil; {
+		owner, p := t.part(*part)
+		f := t.x.Fans[owner]
+		if f == nil {
+			return
+		}
+		if f.Width > 1 {
+			if p.Last == nil {
+				p.Last = map[int]int{}
+			}
+			p.Last[s.ID.Node] = s.ID.Run
+		}
+		part = f.Part
+	}
+}
+
+// endPath notes that a path ended at the step. What follows an item ends with it.
 func (t *transition) endPath(s *flow.Step) {
+	if s.Part != nil {
+		return
+	}
 	if t.x.Ends == nil {
 		t.x.Ends = map[int]int{}
 	}
@@ -122,22 +156,54 @@ func (t *transition) endPath(s *flow.Step) {
 }
 
 // activate makes a new run of a node.
-func (t *transition) activate(n int, arrived []flow.Arrival) {
+func (t *transition) activate(n int, arrived []flow.Arrival, part *flow.StepID) {
+	back := func(a flow.Arrival) bool { return t.plan.Edges[a.Edge].Back }
+	if slices.ContainsFunc(arrived, back) && !t.goRound(n) {
+		return
+	}
+	s := t.newStep(n)
+	s.Inputs, s.Part = arrived, part
+	t.shift(s, flow.Live{Pending: +1})
+	t.ready(s)
+}
+
+// newStep makes the record of the next run of a node.
+func (t *transition) newStep(n int) *flow.Step {
 	st, known := t.x.Nodes[n]
 	if !known {
 		st.Last = -1
 	}
-	s := &flow.Step{ID: flow.StepID{Node: n, Run: st.Runs}, Status: flow.StepPending, Token: flow.NewToken(), Inputs: arrived, Trace: t.span}
+	s := &flow.Step{ID: flow.StepID{Node: n, Run: st.Runs}, Status: flow.StepPending, Token: flow.NewToken(), Trace: t.span}
 	st.Runs++
 	t.setNode(n, st)
 	t.x.Steps[s.ID] = s
-	t.shift(n, +1, 0)
 	t.write(s)
+	return s
+}
+
+// ready has a new step run: at once, or in its turn.
+func (t *transition) ready(s *flow.Step) {
 	if t.plan.Workflow.Mode == flow.Sequential {
 		t.x.Ready = append(t.x.Ready, s.ID)
 		return
 	}
 	t.dispatch(s, flow.KindStep)
+}
+
+// goRound counts that a loop goes round; false breaks off an execution whose loop does so too often.
+func (t *transition) goRound(n int) bool {
+	node, st := t.plan.Nodes[n], t.x.Nodes[n]
+	limit := cmp.Or(node.Settings.MaxIterations, t.limits.Iterations)
+	if limit > 0 && st.Rounds >= limit {
+		t.broken = flow.Problemf("infinite_loop_protection",
+			"the loop that is entered by node %s went round %d times; find out why it does not end, or raise its max_iterations", node.Key, st.Rounds)
+		t.broken.Node = node.Key
+		t.broken.Details = map[string]any{"iteration_count": st.Rounds, "max_iterations": limit, "node_key": node.Key, "loop_ids": node.Loop.IDs}
+		return false
+	}
+	st.Rounds++
+	t.setNode(n, st)
+	return true
 }
 
 // dispatch asks for a task for the step, unless this change has its fill: the
@@ -172,16 +238,41 @@ func (t *transition) setState(key string, raw []byte) {
 	t.ch.State[key] = raw
 }
 
-// shift moves the counts of a node's live steps.
-func (t *transition) shift(n, pending, suspended int) {
-	l := t.x.Live[n]
-	l.Pending += pending
-	l.Suspended += suspended
-	if l == (flow.Live{}) {
-		delete(t.x.Live, n)
-		return
+// setContext merges into what the runs of a node share.
+func (t *transition) setContext(n int, set map[string]any) error {
+	if len(set) == 0 {
+		return nil
 	}
-	t.x.Live[n] = l
+	ref := flow.ContextRef(n)
+	v, err := newScope(t.plan, t.x, t.ch.Values).value(ref)
+	if err != nil {
+		return err
+	}
+	all, _ := v.(map[string]any)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for k, v := range set {
+		if v == nil {
+			delete(all, k)
+		} else {
+			all[k] = v
+		}
+	}
+	raw, err := flow.Encode(all)
+	t.ch.Values[ref] = flow.Value{Raw: raw}
+	return err
+}
+
+// step gives a step that may not be loaded.
+func (t *transition) step(id flow.StepID) (*flow.Step, error) {
+	if s := t.x.Steps[id]; s != nil {
+		return s, nil
+	}
+	if t.x.Whole {
+		return nil, fmt.Errorf("execution %s has no step %s that its front names", t.x.ID, id)
+	}
+	return nil, errNeed{flow.Want{Steps: []flow.StepID{id}}}
 }
 
 func (t *transition) connected(n int, port string) bool {
@@ -197,7 +288,7 @@ func (t *transition) count() *flow.Problem {
 	if t.limits.Transitions == 0 || t.x.Transitions <= t.limits.Transitions {
 		return nil
 	}
-	return flow.Problemf("too_many_transitions", "the execution took more than %d steps; look for a loop that never ends, or raise limits.transitions", t.limits.Transitions)
+	return flow.Problemf("too_many_transitions", "the execution took more than %d steps; split it into workflows that call one another, or raise limits.transitions", t.limits.Transitions)
 }
 
 // close ends a wait in the lists. One that this very change opened never gets there.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,8 +20,13 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 		return outcome{}, nil, err
 	}
 	out := outcome{children: ids}
+	out.context = o.Context
 	if o.Suspend != nil {
 		out.wait, err = e.wait(o, ids)
+		return out, children, err
+	}
+	if o.Fan != nil {
+		out.fan, err = e.fan(j.plan, j.node, o.Fan)
 		return out, children, err
 	}
 	if o.Output == nil && len(ids) == 1 {
@@ -97,6 +103,36 @@ func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, erro
 	}
 	return out, nil
 }
+
+// fan turns the parts that a node asks for into what is stored.
+func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
+	if len(f.Items) > e.limits.Items {
+		return nil, &flow.Problem{Code: "too_many_items", Permanent: true, Message: fmt.Sprintf("there are %d items; the limit is %d (limits.items)", len(f.Items), e.limits.Items)}
+	}
+	out := &fan{width: min(cmp.Or(f.Width, maxWidth), maxWidth), need: f.Need, emit: f.Emit, port: f.Port, lenient: f.Lenient}
+	for _, port := range []string{f.Emit, f.Port} {
+		if port == "" {
+			continue
+		}
+		if _, err := leavingPort(p, n, port); err != nil {
+			return nil, err
+		}
+	}
+	for i, item := range f.Items {
+		raw, err := flow.Encode(item)
+		if err != nil {
+			return nil, &flow.Problem{Code: "invalid_output", Message: fmt.Sprintf("item %d is not JSON: %v", i, err), Permanent: true}
+		}
+		if p := tooLarge(fmt.Sprintf("item %d", i), raw, e.limits.Payload); p != nil {
+			return nil, p
+		}
+		out.items = append(out.items, raw)
+	}
+	return out, nil
+}
+
+// maxWidth bounds how many parts of one fan live at a time: they stand in the front, which every commit writes.
+const maxWidth = 1000
 
 // wait turns what a node asks for into what is stored.
 func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,8 +85,38 @@ func (e *Engine) loadStep(ctx context.Context, d flow.Dispatch) (*compiled, *flo
 	if d.Step.Node >= len(p.Nodes) {
 		return nil, nil, flow.NotFound("step", d.Step.String())
 	}
-	x, err := e.store.Load(ctx, d.Execution, wantsToRun(p, d.Step))
+	want := wantsToRun(p, d.Step)
+	x, err := e.store.Load(ctx, d.Execution, want)
+	if err != nil {
+		return nil, nil, err
+	}
+	if more, any := wantsInParts(p, x, d.Step); any {
+		x, err = e.store.Load(ctx, d.Execution, want.And(more))
+	}
 	return p, x, err
+}
+
+// wantsInParts says what a step needs that belongs to parts of fans, and can be named only once the step is known.
+func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, any bool) {
+	s := x.Steps[id]
+	if s == nil || s.Part == nil {
+		return w, false
+	}
+	needs := p.Nodes[id.Node].Needs
+	parts := partsAround(x, s)
+	for i, a := range parts {
+		if needs.Loop || i == 0 && s.Of != nil {
+			w.Values = append(w.Values, flow.ItemRef(a.owner, a.part.Index))
+		}
+	}
+	sc := &scope{p: p, x: x, around: parts}
+	for _, n := range slices.Concat(needs.Outputs, needs.Records) {
+		if run, ok := sc.last(n); ok && run != x.Nodes[n].Last {
+			own := flow.StepID{Node: n, Run: run}
+			w.Values, w.Steps = append(w.Values, flow.OutputRef(own)), append(w.Steps, own)
+		}
+	}
+	return w, len(w.Values) > 0
 }
 
 func wantsToRun(p *compiled, id flow.StepID) flow.Want {

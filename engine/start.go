@@ -51,9 +51,9 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
-		Timeout: timeout(p, r.StartAt), Trace: telemetry.Inject(ctx),
+		Timeout: timeout(p, start{at: r.StartAt}), Trace: telemetry.Inject(ctx),
 	}
-	ch := begin(p, res.ExecutionID, head, orNull(r.Input), r.StartAt, false)
+	ch := begin(p, res.ExecutionID, head, orNull(r.Input), start{at: r.StartAt}, false)
 	e.owe(p, nil, ch)
 	err := e.commit(ctx, ch)
 	if errors.Is(err, flow.ErrExists) { // a repetition of this start was faster, and told it
@@ -70,12 +70,12 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 
 // timeout is the time of a whole execution. It begins with the first step, be that
 // planned for later; a clock that is a little off makes no difference to such a bound.
-func timeout(p *compiled, startAt time.Time) time.Duration {
+func timeout(p *compiled, when start) time.Duration {
 	d := time.Duration(p.Workflow.TimeoutMS) * time.Millisecond
-	if d == 0 || startAt.IsZero() {
+	if d == 0 || when == (start{}) {
 		return d
 	}
-	return d + max(0, time.Until(startAt))
+	return d + when.alarm()
 }
 
 func (e *Engine) checkInput(p *compiled, input json.RawMessage) error {

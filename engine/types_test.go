@@ -31,6 +31,9 @@ func types() []node.Type {
 		{Name: "test.panic", Run: func(context.Context, *node.Call) (node.Outcome, error) { panic("boom") }},
 		{Name: "test.port", Run: func(context.Context, *node.Call) (node.Outcome, error) { return node.Outcome{Port: "nowhere"}, nil }},
 		{Name: "test.state", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: setState},
+		{Name: "test.each", Fields: eachFields, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Loop: "loop", Run: each},
+		{Name: "test.parts", Fields: partsFields, Waits: true, Run: parts},
+		{Name: "test.note", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: note},
 		{Name: "test.hang", Timeout: 20 * time.Millisecond, Run: hang},
 	}
 }
@@ -226,4 +229,48 @@ func (l *ledger) watch(all []node.Type) []node.Type {
 		}
 	}
 	return all
+}
+
+var eachFields = []node.Field{
+	{Name: "items", Kind: node.Array, Required: true},
+	{Name: "parallel", Kind: node.Int, Default: 1},
+	{Name: "lenient", Kind: node.Bool},
+}
+
+func each(_ context.Context, c *node.Call) (node.Outcome, error) {
+	items, _ := c.Params["items"].([]any)
+	return node.Outcome{Fan: &node.Fan{Items: items, Width: c.Params["parallel"].(int), Emit: "loop", Port: "done", Lenient: c.Params["lenient"] == true}}, nil
+}
+
+var partsFields = []node.Field{
+	{Name: "of", Kind: node.Array, Required: true},
+	{Name: "need", Kind: node.Int, Default: 0},
+	{Name: "width", Kind: node.Int, Default: 0},
+	{Name: "lenient", Kind: node.Bool},
+}
+
+// parts has a part for each item: a number of milliseconds to sleep, the type of an event to wait for, or null, which fails.
+func parts(_ context.Context, c *node.Call) (node.Outcome, error) {
+	if c.Part == nil {
+		if c.Resume != nil {
+			return node.Outcome{Output: map[string]any{"by": c.Resume.By, "results": c.Resume.Data}}, nil
+		}
+		of, _ := c.Params["of"].([]any)
+		return node.Outcome{Fan: &node.Fan{Items: of, Need: c.Params["need"].(int), Width: c.Params["width"].(int), Lenient: c.Params["lenient"] == true}}, nil
+	}
+	if c.Resume != nil {
+		return node.Outcome{Output: []any{c.Part.Index, c.Resume.By, c.Resume.Data}}, nil
+	}
+	switch of := c.Part.Item.(type) {
+	case int:
+		return node.Outcome{Suspend: &node.Suspend{Type: flow.Delay, Timer: true, In: time.Duration(of) * time.Millisecond}}, nil
+	case string:
+		return node.Outcome{Suspend: &node.Suspend{Type: flow.ExternalEvent, Event: &flow.Subscription{Type: of}}}, nil
+	}
+	return node.Outcome{}, flow.Problemf("no_part", "nothing to wait for")
+}
+
+func note(_ context.Context, c *node.Call) (node.Outcome, error) {
+	set, _ := c.Params["set"].(map[string]any)
+	return node.Outcome{PassInput: true, Context: set}, nil
 }

@@ -94,20 +94,47 @@ func compareStepIDs(a, b flow.StepID) int {
 	return a.Run - b.Run
 }
 
-// counts: the front says of each node how many live steps it has; joins rely on it.
+// counts: the front says of each node how many live steps it has in each region; joins and fans rely on it.
 func (l *look) counts() {
-	counted := map[int]flow.Live{}
-	for _, s := range l.unended() {
-		c := counted[s.ID.Node]
-		if s.Wait != nil && !s.Wait.Held {
-			c.Suspended++
-		} else {
-			c.Pending++
-		}
-		counted[s.ID.Node] = c
+	if l.x.Status.Terminal() {
+		return
 	}
-	if !l.x.Status.Terminal() && !maps.Equal(counted, l.x.Live) {
-		l.find("I9", fmt.Sprintf("the front counts live steps as %v, their records as %v (node: pending, suspended)", l.x.Live, counted), "joins may fire too early or never; cancel the execution and rerun it")
+	regions := map[flow.StepID]map[int]flow.Live{}
+	root := map[int]flow.Live{}
+	for _, s := range l.unended() {
+		if s.Part == nil {
+			count(root, s)
+			continue
+		}
+		if regions[*s.Part] == nil {
+			regions[*s.Part] = map[int]flow.Live{}
+		}
+		count(regions[*s.Part], s)
+	}
+	l.sameCounts("the execution", root, l.x.Live)
+	for owner, f := range l.x.Fans {
+		for id, part := range f.Parts {
+			l.sameCounts(fmt.Sprintf("part %s of step %s", id, owner), regions[id], part.Live)
+		}
+	}
+}
+
+func count(counted map[int]flow.Live, s *flow.Step) {
+	c := counted[s.ID.Node]
+	switch {
+	case s.Status == flow.StepOpen:
+		c.Open++
+	case s.Wait != nil && !s.Wait.Held:
+		c.Suspended++
+	default:
+		c.Pending++
+	}
+	counted[s.ID.Node] = c
+}
+
+func (l *look) sameCounts(of string, counted, front map[int]flow.Live) {
+	if !maps.Equal(counted, front) {
+		l.find("I9", fmt.Sprintf("the front counts live steps of %s as %v, their records as %v (node: pending, suspended, open)", of, front, counted), "joins may fire too early or never; cancel the execution and rerun it")
 	}
 }
 

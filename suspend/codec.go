@@ -21,6 +21,7 @@ type storedHead struct {
 	StartID  string            `json:"s,omitempty"`
 	Parent   *storedParent     `json:"p,omitempty"`
 	Depth    int               `json:"d,omitempty"`
+	Line     []string          `json:"l,omitempty"`
 	Trace    map[string]string `json:"t,omitempty"`
 	Tags     map[string]string `json:"g,omitempty"`
 	Timeout  int64             `json:"o,omitempty"` // ms
@@ -35,12 +36,46 @@ type storedParent struct {
 }
 
 type storedFront struct {
-	Status     flow.Status         `json:"s"`
-	Live       map[int][2]int      `json:"l,omitempty"` // pending, suspended
-	Joins      map[int]*storedOpen `json:"j,omitempty"`
-	Ready      []string            `json:"r,omitempty"`
-	Ends       map[int]int         `json:"e,omitempty"`
-	Generation int                 `json:"g,omitempty"`
+	Status flow.Status `json:"s"`
+	storedRegion
+	Fans       map[string]*storedFan `json:"x,omitempty"`
+	Ready      []string              `json:"r,omitempty"`
+	Ends       map[int]int           `json:"e,omitempty"`
+	Generation int                   `json:"g,omitempty"`
+	Undo       string                `json:"u,omitempty"`
+	Ending     *storedEnding         `json:"z,omitempty"`
+}
+
+type storedEnding struct {
+	Status flow.Status   `json:"s"`
+	Reason string        `json:"r,omitempty"`
+	Error  *flow.Problem `json:"e,omitempty"`
+}
+
+type storedRegion struct {
+	Live  map[int][]int       `json:"l,omitempty"` // pending, suspended, and open unless that is 0
+	Joins map[int]*storedOpen `json:"j,omitempty"`
+}
+
+type storedFan struct {
+	Part    string                 `json:"f,omitempty"`
+	Items   int                    `json:"t"`
+	Next    int                    `json:"n"`
+	Over    int                    `json:"o,omitempty"`
+	Need    int                    `json:"d"`
+	Width   int                    `json:"w"`
+	Emit    string                 `json:"m,omitempty"`
+	Port    string                 `json:"p,omitempty"`
+	Lenient bool                   `json:"k,omitempty"`
+	Parts   map[string]*storedPart `json:"x,omitempty"`
+}
+
+type storedPart struct {
+	Index int `json:"i"`
+	storedRegion
+	Came bool            `json:"c,omitempty"`
+	Back []storedArrival `json:"b,omitempty"`
+	Last map[int]int     `json:"a,omitempty"`
 }
 
 type storedOpen struct {
@@ -57,6 +92,10 @@ type storedArrival struct {
 type storedStep struct {
 	Status   flow.StepStatus   `json:"s"`
 	Op       string            `json:"o"`
+	Part     string            `json:"f,omitempty"` // node.run; "-" = the step itself
+	Owner    string            `json:"u,omitempty"` // of the fan that it is a part of
+	Index    int               `json:"l,omitempty"`
+	Below    string            `json:"y,omitempty"`
 	Attempt  int               `json:"a,omitempty"`
 	Turn     int               `json:"n,omitempty"`
 	Deaths   int               `json:"d,omitempty"`
@@ -134,7 +173,7 @@ func orTime(ms int64, other time.Time) time.Time {
 }
 
 func encodeHead(h *flow.Head) ([]byte, error) {
-	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout)}
+	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout)}
 	if p := h.Parent; p != nil {
 		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
 	}
@@ -151,7 +190,7 @@ func decodeHead(s string) (flow.Head, error) {
 		return flow.Head{}, fmt.Errorf("reading the head: %w", err)
 	}
 	h := flow.Head{
-		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Trace: st.Trace, Tags: st.Tags,
+		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Line: st.Line, Trace: st.Trace, Tags: st.Tags,
 		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at,
 	}
 	if p := st.Parent; p != nil {
@@ -180,18 +219,9 @@ const countWidth = 6
 
 // encodeFront gives "seq|transitions|json".
 func encodeFront(f flow.Front) ([]byte, error) {
-	st := storedFront{Status: f.Status, Ends: f.Ends, Generation: f.Generation}
-	if len(f.Live) > 0 {
-		st.Live = make(map[int][2]int, len(f.Live))
-	}
-	for n, l := range f.Live {
-		st.Live[n] = [2]int{l.Pending, l.Suspended}
-	}
-	for n, o := range f.Joins {
-		if st.Joins == nil {
-			st.Joins = map[int]*storedOpen{}
-		}
-		st.Joins[n] = &storedOpen{Arrived: encodeArrivals(o.Arrived), Fired: o.Fired}
+	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), Fans: encodeFans(f.Fans), Ends: f.Ends, Generation: f.Generation, Undo: stepName(f.Undo)}
+	if e := f.Ending; e != nil {
+		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
 	for _, id := range f.Ready {
 		st.Ready = append(st.Ready, id.String())
@@ -216,15 +246,14 @@ func decodeFront(s string) (flow.Front, error) {
 	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
-	f := flow.Front{Status: st.Status, Live: map[int]flow.Live{}, Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
-	for n, l := range st.Live {
-		f.Live[n] = flow.Live{Pending: l[0], Suspended: l[1]}
+	f := flow.Front{Status: st.Status, Region: st.region(), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
+	if e := st.Ending; e != nil {
+		f.Ending = &flow.Ending{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
-	for n, o := range st.Joins {
-		if f.Joins == nil {
-			f.Joins = map[int]*flow.Open{}
-		}
-		f.Joins[n] = &flow.Open{Arrived: decodeArrivals(o.Arrived), Fired: o.Fired}
+	f.Fans, err1 = decodeFans(st.Fans)
+	f.Undo, err2 = stepNamed(st.Undo)
+	if err := errors.Join(err1, err2); err != nil {
+		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	for _, r := range st.Ready {
 		id, err := flow.ParseStepID(r)
@@ -278,6 +307,8 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 		st.Attempts = append(st.Attempts, storedAttempt{Number: a.Number, Started: millis(a.StartedAt), Ended: millis(a.EndedAt), Error: a.Error})
 	}
 	st.Wait = encodeWait(s.Wait)
+	st.Part, st.Owner, st.Index = encodePlace(s)
+	st.Below = stepName(s.Below)
 	body, err := flow.Encode(st)
 	if err != nil {
 		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
@@ -330,7 +361,8 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
-	return st.step(id, parts[0], at), nil
+	step := st.step(id, parts[0], at)
+	return step, st.place(step)
 }
 
 func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
@@ -380,11 +412,14 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 	return w
 }
 
-// A value is stored as its JSON, or as "@field" when it is the same as another:
-// JSON never begins with "@".
+// A value is stored as its JSON, as "@field" when it is the same as another, or as "@*step,count" when it is the
+// list of the results of a step's parts: JSON never begins with "@".
 func encodeValue(v flow.Value) []byte {
 	if v.Same != "" {
 		return []byte("@" + string(v.Same))
+	}
+	if r := v.Results; r != nil {
+		return []byte("@*" + r.Of.String() + "," + strconv.Itoa(r.Count))
 	}
 	if len(v.Raw) == 0 {
 		return []byte("null")
@@ -395,17 +430,25 @@ func encodeValue(v flow.Value) []byte {
 func encodeNode(st flow.NodeState) string {
 	b := append(flow.AppendWide(nil, int64(st.Runs), 3), ',')
 	if st.Last < 0 {
-		return string(b) + "-1"
+		b = append(b, "-1"...)
+	} else {
+		b = flow.AppendWide(b, int64(st.Last), 3)
 	}
-	return string(flow.AppendWide(b, int64(st.Last), 3))
+	if st.Rounds > 0 {
+		b = flow.AppendWide(append(b, ','), int64(st.Rounds), 3)
+	}
+	return string(b)
 }
 
-func decodeNode(s string) (flow.NodeState, error) {
-	runs, last, ok := strings.Cut(s, ",")
-	r, err1 := strconv.Atoi(runs)
-	l, err2 := strconv.Atoi(last)
-	if !ok || err1 != nil || err2 != nil {
-		return flow.NodeState{}, fmt.Errorf("%q is not the state of a node (runs,last)", flow.Cut(s, 40))
+func decodeNode(s string) (st flow.NodeState, err error) {
+	parts := strings.Split(s, ",")
+	if len(parts) < 2 || len(parts) > 3 {
+		return st, fmt.Errorf("%q is not the state of a node (runs,last,rounds)", flow.Cut(s, 40))
 	}
-	return flow.NodeState{Runs: r, Last: l}, nil
+	for i, n := range []*int{&st.Runs, &st.Last, &st.Rounds}[:len(parts)] {
+		if *n, err = strconv.Atoi(parts[i]); err != nil {
+			return st, fmt.Errorf("%q is not the state of a node (runs,last,rounds)", flow.Cut(s, 40))
+		}
+	}
+	return st, nil
 }

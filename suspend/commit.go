@@ -262,7 +262,7 @@ func relation(parent string, step flow.StepID, child string) string {
 func (b *script) line(ch *flow.Change, st *flow.Step, tag string) {
 	due, entry := dueKey(tag), stepEntry(ch.Execution, st.ID)
 	switch {
-	case st.Status == flow.StepQuarantined:
+	case st.Status == flow.StepQuarantined || st.Status == flow.StepOpen:
 		b.op("=", due, "+inf", entry)
 	case !st.Status.Live():
 		b.op("-", due, entry)

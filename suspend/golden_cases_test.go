@@ -46,13 +46,13 @@ var fresh = flow.NodeState{Runs: 1, Last: -1}
 var goldens = []golden{
 	{"running", "one step completed, one claimed by a worker; a child with everything that a head can say", writeRunning, readRunning()},
 	{"event", "a wait for an event, with a timeout", writeEvent, holding(
-		alive("event", "op000000001", flow.Front{Status: flow.Suspended, Live: map[int]flow.Live{1: {Suspended: 1}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
+		alive("event", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.ExternalEvent, Data: raw(`{"approver":"a"}`), In: time.Hour, Due: after(time.Hour), Since: began,
 			Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1.0}, Match: "$event.ok"},
 		}})},
 	{"delay", "a delay, and a wait until a date", writeDelay, holding(
-		alive("delay", "op000000001", flow.Front{Status: flow.Suspended, Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
+		alive("delay", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.Delay, Timer: true, In: 1500 * time.Millisecond, Due: after(1500 * time.Millisecond), Since: began, Began: 4,
 		}},
@@ -60,30 +60,30 @@ var goldens = []golden{
 			Type: flow.TimedWait, Timer: true, Due: after(24 * time.Hour), Since: began,
 		}})},
 	{"retry", "between two attempts; a worker died once", writeRetry, holding(
-		alive("retry", "op000000002", flow.Front{Status: flow.Suspended, Live: map[int]flow.Live{1: {Suspended: 1}}, Seq: 2, Transitions: 1}), map[int]flow.NodeState{1: fresh},
+		alive("retry", "op000000002", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 2, Transitions: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{
 			ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000002", At: after(time.Second), Attempt: 1, Turn: 1, Deaths: 1, CreatedAt: began, StartedAt: after(900 * time.Millisecond),
 			Attempts: []flow.Attempt{{StartedAt: after(100 * time.Millisecond), EndedAt: after(200 * time.Millisecond), Error: boom}, {Number: 1, StartedAt: after(900 * time.Millisecond), EndedAt: after(time.Second), Error: boom}},
 			Wait:     &flow.Wait{Type: flow.Retry, Data: raw(`{"attempt_number":1}`), Timer: true, Due: after(3 * time.Second), In: 2 * time.Second, Since: after(time.Second)},
 		})},
 	{"parent", "waits for a child that sleeps by now, with a timeout", writeParent, holding(
-		alive("parent", "op000000002", flow.Front{Status: flow.Suspended, Live: map[int]flow.Live{1: {Suspended: 1}}, Seq: 1}), map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
+		alive("parent", "op000000002", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, CreatedAt: began, StartedAt: after(-2 * time.Second), EndedAt: after(-time.Second)},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000002", At: after(time.Second), Turn: 2, CreatedAt: began, Children: []string{animal("one"), animal("two")}, Wait: &flow.Wait{
 			Type: flow.SubWorkflow, Child: animal("two"), Due: after(time.Minute), Since: began,
 		}})},
 	{"held", "waits for a child that runs", writeHeld, holding(
-		alive("held", "op000000001", flow.Front{Status: flow.Running, Live: map[int]flow.Live{1: {Pending: 1}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
+		alive("held", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.SubWorkflow, Child: animal("two"), Held: true, Since: began,
 		}})},
 	{"joins", "joins with open rounds, sequential steps whose turn has not come, a path that ended", writeJoins, valued("o0.000", `{"n":1}`, holding(
 		alive("joins", "op000000001", flow.Front{
-			Status: flow.Running, Live: map[int]flow.Live{3: {Pending: 1}}, Ready: []flow.StepID{step3}, Ends: map[int]int{0: 0}, Seq: 1,
-			Joins: map[int]*flow.Open{
+			Status: flow.Running, Ready: []flow.StepID{step3}, Ends: map[int]int{0: 0}, Seq: 1,
+			Region: flow.Region{Live: map[int]flow.Live{3: {Pending: 1}}, Joins: map[int]*flow.Open{
 				4: {Arrived: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "o0.000"}, {Edge: 2, Port: "left"}}},
 				5: {Arrived: []flow.Arrival{{Edge: 3, Port: flow.PortMain, Ref: "i"}}, Fired: true},
-			},
+			}},
 		}), map[int]flow.NodeState{0: {Runs: 1}, 3: {Runs: 2, Last: 0}},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
 		&flow.Step{ID: step3, Status: flow.StepPending, Token: "token000003", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.000"}}}))},
@@ -119,7 +119,7 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 
 func readRunning() *flow.Execution {
 	x := valued("o0.000", `{"n":1}`, holding(
-		alive("running", "op000000001", flow.Front{Status: flow.Running, Live: map[int]flow.Live{1: {Pending: 1}}, Seq: 1, Transitions: 1, Generation: 1}),
+		alive("running", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1, Transitions: 1, Generation: 1}),
 		map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, Trace: trace, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
 		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.000"}}},
@@ -251,7 +251,7 @@ func writePoison(z *zoo, _ func(time.Duration)) {
 }
 
 func readPoison() *flow.Execution {
-	x := holding(alive("poison", "op000000001", flow.Front{Status: flow.Quarantined, Live: map[int]flow.Live{1: {Pending: 1}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
+	x := holding(alive("poison", "op000000001", flow.Front{Status: flow.Quarantined, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{ID: step1, Status: flow.StepQuarantined, Token: "token000001", Op: "op000000001", At: began, Deaths: 5, Error: boom, CreatedAt: began, EndedAt: began})
 	x.Error = boom
 	return x

@@ -70,6 +70,9 @@ func loadArgs(want flow.Want) []any {
 	for _, n := range want.Nodes {
 		fields = append(fields, nodeField(n))
 	}
+	for _, n := range want.Records {
+		fields = append(fields, string(flow.ContextRef(n)))
+	}
 	if want.Input {
 		fields = append(fields, fieldInput)
 	}
@@ -90,6 +93,10 @@ func loadArgs(want flow.Want) []any {
 		for _, n := range nodes {
 			args = append(args, n)
 		}
+	}
+	args = append(args, len(want.Values))
+	for _, ref := range want.Values {
+		args = append(args, string(ref))
 	}
 	return args
 }
@@ -145,7 +152,7 @@ func (r reading) field(x *flow.Execution, name, v string) error {
 func (r reading) numbered(x *flow.Execution, name, v string) error {
 	kind, rest := name[:1], name[1:]
 	switch kind {
-	case "o", "d":
+	case "o", "d", "l", "r", "k":
 		x.Values[flow.Ref(name)] = r.follow(v)
 		return nil
 	case "n":
@@ -177,7 +184,23 @@ func (r reading) follow(v string) json.RawMessage {
 		if !same {
 			return json.RawMessage(v)
 		}
+		if results, ok := strings.CutPrefix(ref, "*"); ok {
+			return r.gather(results)
+		}
 		v = r.fields[ref]
 	}
 	return nil
+}
+
+// gather makes one list of the results of parts, from "step,count".
+func (r reading) gather(results string) json.RawMessage {
+	step, count, _ := strings.Cut(results, ",")
+	id, err1 := flow.ParseStepID(step)
+	n, err2 := strconv.Atoi(count)
+	if err1 != nil || err2 != nil {
+		return nil
+	}
+	return flow.List(n, func(i int) json.RawMessage {
+		return r.follow(r.fields[string(flow.ResultRef(id, i))])
+	})
 }

@@ -215,6 +215,13 @@ func (r *reader) settings(t *tree) flow.Settings {
 		"on_error":   r.text(&s.OnError),
 		"join":       func(t *tree) { s.Join = r.join(t) },
 		"queue":      r.text(&s.Queue),
+		"max_iterations": func(t *tree) {
+			var n int64
+			r.integer(&n, plan.CodeBadSetting)(t)
+			s.MaxIterations = int(n)
+		},
+		"cancels":   func(t *tree) { s.Cancels = list(r, t, r.item) },
+		"on_cancel": r.text(&s.OnCancel),
 	})
 	return s
 }

@@ -55,7 +55,7 @@ var (
 	nodeOrder     = []string{"key", "name", "type", "params", "settings", "metadata"}
 	settingsOrder = []string{
 		"retry_on_failed", "max_retries", "retry_delay_ms", "backoff", "max_delay_ms", "jitter", "retry_on", "no_retry_on",
-		"retry_after", "timeout_ms", "on_error", "join", "queue",
+		"retry_after", "timeout_ms", "on_error", "join", "queue", "max_iterations", "cancels", "on_cancel",
 	}
 	connectionOrder = []string{"from", "from_port", "to", "to_port"}
 )

@@ -215,6 +215,8 @@ func settingsSchema() object {
 	choice := func(options ...string) object { return object{"enum": append(texts(options), "", nil)} }
 	retries := atLeast("integer", 1)
 	retries["maximum"] = plan.MaxRetries
+	iterations := atLeast("integer", 0)
+	iterations["maximum"] = plan.MaxIterations
 	return described("What the engine does around the node.", closed(object{
 		"retry_on_failed": described("Try again after an error.", flag()),
 		"max_retries":     described("So many retries after the first attempt; default 1.", retries),
@@ -229,6 +231,9 @@ func settingsSchema() object {
 		"on_error":        described("What an error does after the retries.", choice(flow.StopWorkflow, flow.Continue, flow.ContinueErrorOutput)),
 		"join":            described("How many arrivals the node waits for.", object{"anyOf": []any{object{"enum": []any{"all", "any"}}, atLeast("integer", 1)}}),
 		"queue":           described("The queue of the step.", orNull("string")),
+		"max_iterations":  described("How often the loop may go round that is entered by this node; 0 is the engine's limit.", iterations),
+		"cancels":         described("Keys of nodes that are withdrawn when this node is done, or what it waited for came.", codes()),
+		"on_cancel":       described("Key of the node that undoes this one when the execution is cancelled, fails or times out.", orNull("string")),
 	}))
 }
 

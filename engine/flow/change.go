@@ -19,7 +19,7 @@ type Change struct {
 
 	Steps  []*Step                    // written whole
 	Nodes  map[int]NodeState          // written
-	Values map[Ref]Value              // written once each
+	Values map[Ref]Value              // written; once each but for the contexts of nodes
 	State  map[string]json.RawMessage // shared state to set; a nil value removes the key
 	Opened []SuspensionID             // waits of Steps that are new: to be listed and indexed
 	Closed []Closed                   // waits that end: every trace of them goes
@@ -36,10 +36,17 @@ type Change struct {
 	Records []Record
 }
 
-// Value is a stored value: raw JSON, or the same as another stored value.
+// Value is a stored value: raw JSON, the same as another stored value, or the list of the results of a step's parts.
 type Value struct {
-	Raw  json.RawMessage
-	Same Ref
+	Raw     json.RawMessage
+	Same    Ref
+	Results *Results
+}
+
+// Results are those of the first Count parts of a step, in the order of its items. A part without one counts as null.
+type Results struct {
+	Of    StepID
+	Count int
 }
 
 // Taken says that a wait of the execution consumed an event.

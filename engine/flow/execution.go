@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -42,6 +43,7 @@ type StepStatus string
 const (
 	StepPending     StepStatus = "pending"   // a task for it exists or is due
 	StepSuspended   StepStatus = "suspended" // it waits; Wait says for what
+	StepOpen        StepStatus = "open"      // it waits for its own parts; Front.Fans says for how many
 	StepCompleted   StepStatus = "completed"
 	StepFailed      StepStatus = "failed"
 	StepCancelled   StepStatus = "cancelled"
@@ -49,7 +51,7 @@ const (
 )
 
 // Live tells whether the step can still move.
-func (s StepStatus) Live() bool { return s == StepPending || s == StepSuspended }
+func (s StepStatus) Live() bool { return s == StepPending || s == StepSuspended || s == StepOpen }
 
 // Execution is what one run of a workflow remembers between two tasks, or the
 // part of it that was loaded. Times are those of the store's clock.
@@ -87,6 +89,7 @@ type Head struct {
 	StartID   string            // the caller's id or idempotency key; empty = none
 	Parent    *Parent           // nil = not a child
 	Depth     int               // number of ancestors
+	Line      []string          // workflow and digest of the input of each ancestor but the first, and of itself; empty = not a child
 	Trace     map[string]string // carrier of the span that started it
 	Tags      map[string]string
 	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
@@ -105,18 +108,65 @@ type Parent struct {
 // rewritten by every commit.
 type Front struct {
 	Status      Status
-	Live        map[int]Live  // nodes with live steps, by index
-	Joins       map[int]*Open // nodes with a round of arrivals not yet complete
-	Ready       []StepID      // sequential mode: activated, not yet dispatched; the last is next
-	Ends        map[int]int   // nodes a path ended at -> run
-	Seq         int64         // number of the last record
-	Transitions int           // commits of steps so far
-	Generation  int           // raised by each retry of the whole execution
+	Region                      // what lives outside of every fan
+	Fans        map[StepID]*Fan // steps whose parts live, by step
+	Ready       []StepID        // sequential mode: activated, not yet dispatched; the last is next
+	Ends        map[int]int     // nodes a path ended at -> run
+	Seq         int64           // number of the last record
+	Transitions int             // completed steps so far
+	Generation  int             // raised by each retry of the whole execution
+	Undo        *StepID         // the last completed step that is to be undone if the execution ends before its time; nil = none
+	Ending      *Ending         // while it is cancelling: what it will be
+}
+
+// Ending is how an execution ends that is ended before its time, once everything is undone.
+type Ending struct {
+	Status Status
+	Reason string
+	Error  *Problem
+}
+
+// Region is where branches meet one another: a whole execution, or one part of a fan in it.
+type Region struct {
+	Live  map[int]Live  // nodes with live steps, by index
+	Joins map[int]*Open // nodes with a round of arrivals not yet complete
 }
 
 // Live counts the live steps of a node. Steps that wait for a child which still
-// runs count as pending.
-type Live struct{ Pending, Suspended int }
+// runs count as pending; those whose parts live, as open.
+type Live struct{ Pending, Suspended, Open int }
+
+// Fan is a step that has a part of its own for each of several items, and goes on when enough of them are over.
+// Items and results are values of their own (ItemRef, ResultRef), so that a fan is small however many there are.
+type Fan struct {
+	Part  *StepID // the part of another fan that the step itself belongs to; nil = none
+	Items int
+	Next  int // index of the item whose part begins next
+	Over  int // parts that are over
+	Need  int // parts that are waited for; the others are withdrawn then
+	Width int // parts that live at a time
+	// Emit is the port by which each item leaves, into whatever follows; empty = the node itself runs each part.
+	Emit string
+	// Port is the port by which the results leave; empty = the node is run once more with them.
+	Port    string
+	Lenient bool // a failed part is a result like any other
+	Parts   map[StepID]*Part
+}
+
+// Part is a live part of a fan: a step, and what follows from it until it is over.
+type Part struct {
+	Index int
+	Region
+	Came bool        // what it waited for came
+	Back []Arrival   // what came back to the node that emits
+	Last map[int]int // run of each node that completed last in it; kept only where parts live side by side
+}
+
+// PartOf says which part of a fan a step is.
+type PartOf struct {
+	Owner StepID
+	Index int // from 0
+}
 
 // Open is a round of arrivals at a join.
 type Open struct {
@@ -133,12 +183,14 @@ type Arrival struct {
 
 // NodeState is what is known of a node across its runs.
 type NodeState struct {
-	Runs int // activations so far
-	Last int // run that completed last; -1 = none
+	Runs   int // activations so far
+	Last   int // run that completed last; -1 = none
+	Rounds int // activations over a connection that leads back: how often its loop went round
 }
 
 // Ref names a stored value: "i" the input of the execution, "o3.000" the output
-// of step 3.000, "d3.000" what resumed it. The empty Ref is null.
+// of step 3.000, "d3.000" what resumed it, "l3.000:7" the item and "r3.000:7" the result of
+// its part 7, "k3" the context of node 3. The empty Ref is null.
 type Ref string
 
 // InputRef is the input of the execution.
@@ -150,9 +202,20 @@ func OutputRef(id StepID) Ref { return Ref("o" + id.String()) }
 // ResumeRef names the data that resumed a step.
 func ResumeRef(id StepID) Ref { return Ref("d" + id.String()) }
 
+// ItemRef names an item of a step that has parts.
+func ItemRef(id StepID, index int) Ref { return Ref("l" + id.String() + ":" + strconv.Itoa(index)) }
+
+// ResultRef names what a part of a step came to.
+func ResultRef(id StepID, index int) Ref { return Ref("r" + id.String() + ":" + strconv.Itoa(index)) }
+
+// ContextRef names the context that the runs of a node share.
+func ContextRef(node int) Ref { return Ref("k" + strconv.Itoa(node)) }
+
 // Step is one activation of a node: its present, and its history.
 type Step struct {
 	ID     StepID
+	Part   *StepID // the part of a fan that it belongs to: itself, or what it follows from; nil = none
+	Of     *PartOf // set on the step that is a part itself
 	Status StepStatus
 	Token  string // of the dispatch that may run it now
 	Op     string // operation that wrote it last: how a repeated commit is recognised
@@ -168,6 +231,7 @@ type Step struct {
 	Resumed  *Resumption // how the last wait ended
 	Attempts []Attempt   // failed attempts, oldest first, bounded
 	Children []string    // executions it started, in order
+	Below    *StepID     // the step that is undone after this one
 	Trace    map[string]string
 
 	CreatedAt time.Time
@@ -196,6 +260,7 @@ const (
 	ByManual  = "manual"  // resume through the API, CLI or a task
 	ByChild   = "child"
 	ByCancel  = "cancel"
+	ByParts   = "parts" // enough of its own parts are over
 	ByError   = "suspension_error"
 )
 

@@ -92,6 +92,15 @@ func (id StepID) Compare(other StepID) int {
 	return cmp.Or(id.Node-other.Node, id.Run-other.Run)
 }
 
+// MarshalText writes the id as String does.
+func (id StepID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (id *StepID) UnmarshalText(b []byte) (err error) {
+	*id, err = ParseStepID(string(b))
+	return err
+}
+
 // ParseStepID reads what String gives.
 func ParseStepID(s string) (StepID, error) {
 	node, run, ok := strings.Cut(s, ".")

@@ -23,8 +23,9 @@ type Want struct {
 	// Inputs loads also what arrived at Steps and what resumed them.
 	Inputs bool
 	Nodes  []int // their NodeState
-	// Outputs loads the last completed step's output of these nodes; Records that step itself.
+	// Outputs loads the last completed step's output of these nodes; Records that step itself, and the node's context.
 	Outputs, Records []int
+	Values           []Ref
 	Input, State     bool
 	All              bool // everything; the rest of Want is ignored
 }
@@ -87,6 +88,7 @@ func (w Want) And(o Want) Want {
 	w.Nodes = append(w.Nodes, o.Nodes...)
 	w.Outputs = append(w.Outputs, o.Outputs...)
 	w.Records = append(w.Records, o.Records...)
+	w.Values = append(w.Values, o.Values...)
 	w.Inputs, w.Input = w.Inputs || o.Inputs, w.Input || o.Input
 	w.State, w.All = w.State || o.State, w.All || o.All
 	return w

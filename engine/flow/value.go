@@ -75,3 +75,19 @@ func Encode(v any) (json.RawMessage, error) {
 func Millis(d time.Duration) int64 {
 	return int64(math.Ceil(float64(d) / float64(time.Millisecond)))
 }
+
+// List makes a JSON list of n values; a value that is missing is null.
+func List(n int, value func(i int) json.RawMessage) json.RawMessage {
+	out := []byte{'['}
+	for i := range n {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if v := value(i); len(v) > 0 {
+			out = append(out, v...)
+		} else {
+			out = append(out, "null"...)
+		}
+	}
+	return append(out, ']')
+}

@@ -69,6 +69,12 @@ type Settings struct {
 	OnError       string   `json:"on_error,omitempty"`    // stop_workflow (default), continue, continue_error_output
 	Join          Join     `json:"join,omitzero"`
 	Queue         string   `json:"queue,omitempty"`
+	// MaxIterations bounds how often the loop goes round that is entered by this node; 0 = the engine's limit.
+	MaxIterations int `json:"max_iterations,omitempty"`
+	// Cancels names nodes whose live steps are withdrawn when this node is done, or what it waited for came.
+	Cancels []string `json:"cancels,omitempty"`
+	// OnCancel names the node that undoes this one when the execution is cancelled, fails or times out afterwards.
+	OnCancel string `json:"on_cancel,omitempty"`
 }
 
 // What on_error accepts.
@@ -129,6 +135,8 @@ const (
 	PortMain    = "main"
 	PortError   = "error"
 	PortTimeout = "timeout"
+	// PortBreak is where a body leads to that ends the loop around it.
+	PortBreak = "break"
 )
 
 var workflowID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)

@@ -50,6 +50,10 @@ func (s *Store) read(e *execution, want flow.Want) *flow.Execution {
 		if last, ok := e.readNode(x, n); ok {
 			e.readStep(x, last, false)
 		}
+		e.readValue(x, flow.ContextRef(n))
+	}
+	for _, ref := range want.Values {
+		e.readValue(x, ref)
 	}
 	if want.Input {
 		x.Input = e.input
@@ -122,11 +126,20 @@ func (e *execution) readValue(x *flow.Execution, ref flow.Ref) {
 
 var null = json.RawMessage("null")
 
+// gather makes one list of the results of parts.
+func (e *execution) gather(r flow.Results) json.RawMessage {
+	return flow.List(r.Count, func(i int) json.RawMessage {
+		return e.follow(e.values[flow.ResultRef(r.Of, i)])
+	})
+}
+
 // follow walks a chain of values that are the same as others. A chain is never
 // longer than there are values, unless it is a circle.
 func (e *execution) follow(v flow.Value) json.RawMessage {
 	for range len(e.values) + 1 {
 		switch {
+		case v.Results != nil:
+			return e.gather(*v.Results)
 		case v.Same == "" && v.Raw == nil:
 			return null
 		case v.Same == "":

@@ -72,7 +72,7 @@ func dueOf(step *flow.Step, c *flow.Change, now time.Time) (at time.Time, live b
 		return duePending(step.ID, c, now), true
 	case flow.StepSuspended:
 		return dueWait(step.Wait, now), true
-	case flow.StepQuarantined:
+	case flow.StepOpen, flow.StepQuarantined:
 		return never, true
 	}
 	return never, false

@@ -27,6 +27,8 @@ type Type struct {
 	Outputs []string // nil = main; "*" = any name. "error" needs no declaring
 	// OutputsFor gives the ports of one node from its raw parameters; nil = Outputs.
 	OutputsFor func(params map[string]any) []string
+	// Loop is the port by which items leave (Fan.Emit), each into a body of its own that leads back to port main; empty = none.
+	Loop string
 	// Waits tells that the node suspends for something that may never come.
 	Waits bool
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
@@ -95,6 +97,7 @@ type Call struct {
 	// Now is the store's clock when the step was loaded.
 	Now    time.Time
 	Resume *Resume // nil on the first turn
+	Part   *Part   // set when this is a part of a step that asked for parts; nil = the step itself
 	// Eval evaluates a lazy field; extra roots are given without the dollar ("response").
 	Eval   func(field string, extra map[string]any) (any, error)
 	Logger *slog.Logger
@@ -109,6 +112,12 @@ type Resume struct {
 	Since time.Time       // when the wait began
 }
 
+// Part is one item of a Fan, to be run by the node itself.
+type Part struct {
+	Index int // from 0
+	Item  any
+}
+
 // Outcome is what a step came to, unless it failed.
 type Outcome struct {
 	Port   string // by which it leaves; empty = the type's first port
@@ -119,6 +128,10 @@ type Outcome struct {
 	Timeout bool
 	// State is merged into the shared state of the execution; a nil value removes a key.
 	State map[string]any
+	// Context is merged into what the runs of the node share ($nodes.KEY.context); a nil value removes a key.
+	Context map[string]any
+	// Fan asks for a part for each of several items; port and output above are ignored then.
+	Fan *Fan
 	// Suspend asks to wait; everything above is ignored then.
 	Suspend *Suspend
 	// Start asks for child executions, created in the same commit.
@@ -137,6 +150,22 @@ type Suspend struct {
 	Event *flow.Subscription
 }
 
+// Fan asks for a part for each item. The step goes on once enough of them are over; the others are withdrawn then.
+type Fan struct {
+	Items []any
+	// Width is how many parts live at a time; 0 = all.
+	Width int
+	// Need is how many parts are waited for; 0 = all.
+	Need int
+	// Emit is the port by which each item leaves, into whatever follows it; what comes back to port main is its result.
+	// Empty: the node itself runs each part (Call.Part), and what that leaves is its result.
+	Emit string
+	// Port is the port by which the list of results leaves. Empty: the node is run again with it (Resume.By is flow.ByParts).
+	Port string
+	// Lenient makes the failure of a part its result, {"error": …}. Otherwise the step fails with it.
+	Lenient bool
+}
+
 // Child asks for an execution of another workflow.
 type Child struct {
 	Workflow string
@@ -144,6 +173,7 @@ type Child struct {
 	Input    any
 	Mode     string // sync, async, fire_and_forget
 	Queue    string
+	In       time.Duration // when it begins, from now
 }
 
 // Modes of children.

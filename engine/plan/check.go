@@ -118,13 +118,45 @@ func (c *compiler) toPort(at string, n *Node, port string) {
 	}
 }
 
+// named resolves the nodes that the settings of others name.
+func (c *compiler) named() {
+	for _, n := range c.plan.Nodes {
+		at := At("nodes", n.Index) + ".settings"
+		for i, key := range n.Settings.Cancels {
+			if m, ok := c.end(At(at+".cancels", i), key); ok {
+				n.Cancels = append(n.Cancels, m)
+			}
+		}
+		if key := n.Settings.OnCancel; key != "" {
+			c.undo(at+".on_cancel", n, key)
+		}
+	}
+}
+
+// undo resolves the node that undoes another. It stands alone: what follows from it would run in no order.
+func (c *compiler) undo(at string, n *Node, key string) {
+	m, ok := c.end(at, key)
+	if !ok {
+		return
+	}
+	switch by := c.plan.Nodes[m]; {
+	case m == n.Index:
+		c.fail(at, CodeBadSetting, "name another node", "%s cannot undo itself", key)
+	case by.Type.Trigger || by.Type.Loop != "":
+		c.fail(at, CodeBadSetting, "", "%s (%s) cannot undo another node", key, by.Type.Name)
+	case len(by.In) > 0 || len(by.Out) > 0:
+		c.fail(at, CodeBadSetting, "remove its connections, or make a node of its own for this", "%s undoes %s, so it stands alone: nothing leads to it or from it", key, n.Key)
+	}
+	n.Undo = &m
+}
+
 // graph looks at the graph as a whole.
 func (c *compiler) graph() {
 	c.unreachable()
 	if c.w.TimeoutMS > 0 {
 		return
 	}
-	for _, cycle := range c.plan.cycles() {
+	for _, cycle := range c.plan.loops {
 		if !slices.ContainsFunc(cycle, func(i int) bool { return c.leaves(c.plan.Nodes[i], cycle) }) {
 			slices.Sort(cycle)
 			c.fail(At("nodes", cycle[0]), CodeEndlessCycle, "add a condition with a way out, a wait, or a timeout_ms on the workflow",
@@ -140,6 +172,11 @@ func (c *compiler) unreachable() {
 		return
 	}
 	seen := c.plan.reachable(c.plan.Start)
+	for _, n := range c.plan.Nodes {
+		if n.Undo != nil {
+			seen.add(*n.Undo)
+		}
+	}
 	for i, n := range c.plan.Nodes {
 		if !seen.has(i) && !n.Type.Trigger {
 			c.warn(At("nodes", i), CodeUnreachableNode, "connect it, or remove it", "no path leads to %s, so it never runs", n.Key)
@@ -160,7 +197,7 @@ func (c *compiler) names(nodes []int) string {
 
 // leaves tells whether a cycle can end at the node; see CodeEndlessCycle.
 func (c *compiler) leaves(n *Node, cycle []int) bool {
-	if n.Type.Name == "" || n.Type.Waits {
+	if n.Type.Name == "" || n.Type.Waits || n.Settings.MaxIterations > 0 {
 		return true
 	}
 	ports := slices.Clone(c.outputs(n))

@@ -27,6 +27,7 @@ func Compile(w *flow.Workflow, reg *node.Registry, opts Options) (*Plan, []Diagn
 	c.workflow()
 	c.nodes()
 	c.connections()
+	c.named()
 	c.triggers()
 	c.plan.index()
 	c.graph()
@@ -327,6 +328,9 @@ func effectiveTimeout(s flow.Settings, t node.Type) time.Duration {
 const mergeType = "data.merge"
 
 func effectiveJoin(s flow.Settings, t node.Type) flow.Join {
+	if t.Loop != "" {
+		return flow.Join{} // its inputs mean different things
+	}
 	if s.Join.IsZero() && (t.Name == mergeType || len(t.InputPorts()) > 1) {
 		return flow.Join{All: true}
 	}

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // set is a set of small numbers.
 type set []uint64
 
@@ -22,7 +24,7 @@ func (p *Plan) reaching(e Edge) set {
 			continue
 		}
 		for _, in := range p.Nodes[n].In {
-			if from := p.Edges[in].From; !seen.has(from) {
+			if from := p.Edges[in].From; !seen.has(from) && !p.emits(in) {
 				seen.add(from)
 				todo = append(todo, from)
 			}
@@ -31,14 +33,42 @@ func (p *Plan) reaching(e Edge) set {
 	return seen
 }
 
-// index computes what Reaches and InLoop answer from.
-func (p *Plan) index() {
-	p.loops = newSet(len(p.Nodes))
-	for _, cycle := range p.cycles() {
-		for _, n := range cycle {
-			p.loops.add(n)
+// emits tells whether items leave over the edge. Each begins a region of its own, so
+// that no path leads through it.
+func (p *Plan) emits(edge int) bool {
+	e := p.Edges[edge]
+	loop := p.Nodes[e.From].Type.Loop
+	return loop != "" && loop == e.FromPort
+}
+
+// bodies finds what every item of a node with items runs through.
+func (p *Plan) bodies() {
+	for _, n := range p.Nodes {
+		if n.Type.Loop == "" {
+			continue
+		}
+		body := newSet(len(p.Nodes))
+		for _, e := range n.Out[n.Type.Loop] {
+			body.addAll(p.reachable(p.Edges[e].To, n.Index))
+		}
+		for _, m := range p.Nodes {
+			if body.has(m.Index) {
+				m.Within = append(m.Within, n.Index)
+			}
 		}
 	}
+}
+
+func (s set) addAll(o set) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+
+// index computes what is asked of the graph while it runs.
+func (p *Plan) index() {
+	p.nest()
+	p.bodies()
 	p.reaches = map[int]set{}
 	for _, n := range p.Nodes {
 		if n.Join.IsZero() {
@@ -50,9 +80,13 @@ func (p *Plan) index() {
 	}
 }
 
-// reachable gives the nodes that a path from the node leads to, itself included.
-func (p *Plan) reachable(from int) set {
+// reachable gives the nodes that a path from the node leads to, itself included; but none
+// that passes through one of the others.
+func (p *Plan) reachable(from int, but ...int) set {
 	seen := newSet(len(p.Nodes))
+	if slices.Contains(but, from) {
+		return seen
+	}
 	seen.add(from)
 	todo := []int{from}
 	for len(todo) > 0 {
@@ -60,7 +94,7 @@ func (p *Plan) reachable(from int) set {
 		todo = todo[:len(todo)-1]
 		for _, edges := range n.Out {
 			for _, e := range edges {
-				if to := p.Edges[e].To; !seen.has(to) {
+				if to := p.Edges[e].To; !seen.has(to) && !slices.Contains(but, to) {
 					seen.add(to)
 					todo = append(todo, to)
 				}
@@ -70,11 +104,12 @@ func (p *Plan) reachable(from int) set {
 	return seen
 }
 
-// cycles gives the strongly connected components that contain a cycle.
-func (p *Plan) cycles() [][]int {
-	t := tarjan{p: p, order: make([]int, len(p.Nodes)), low: make([]int, len(p.Nodes)), on: newSet(len(p.Nodes))}
+// cycles gives the strongly connected components that contain a cycle, of the nodes
+// within and of the edges that do not lead back.
+func (p *Plan) cycles(within set) [][]int {
+	t := tarjan{p: p, within: within, order: make([]int, len(p.Nodes)), low: make([]int, len(p.Nodes)), on: newSet(len(p.Nodes))}
 	for n := range p.Nodes {
-		if t.order[n] == 0 {
+		if within.has(n) && t.order[n] == 0 {
 			t.visit(n)
 		}
 	}
@@ -85,6 +120,7 @@ func (p *Plan) cycles() [][]int {
 // longest path, which the limit on nodes bounds.
 type tarjan struct {
 	p          *Plan
+	within     set
 	count      int
 	order, low []int
 	stack      []int
@@ -101,6 +137,9 @@ func (t *tarjan) visit(n int) {
 	for _, edges := range t.p.Nodes[n].Out {
 		for _, e := range edges {
 			to := t.p.Edges[e].To
+			if t.p.Edges[e].Back || !t.within.has(to) {
+				continue
+			}
 			self = self || to == n
 			t.follow(n, to)
 		}

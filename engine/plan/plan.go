@@ -22,7 +22,7 @@ type Plan struct {
 	OutputNeeds Needs
 
 	keys    map[string]int
-	loops   set
+	loops   [][]int     // members of the outermost loops
 	reaches map[int]set // by edge into a join
 	input   *inputSchema
 }
@@ -31,7 +31,24 @@ type Plan struct {
 type Edge struct {
 	Index, From, To  int
 	FromPort, ToPort string
+	// Back tells that it closes a loop: it leads to the node by which the loop is entered.
+	Back bool
 }
+
+// Loop is a node's place among loops.
+type Loop struct {
+	Level int      // how many loops the node is in
+	Role  string   // in the innermost: start_loop, in_loop, end_loop; not_in_loop
+	IDs   []string // of the loops, outermost first
+}
+
+// The roles of a node in a loop.
+const (
+	LoopStart  = "start_loop"
+	LoopMember = "in_loop"
+	LoopEnd    = "end_loop"
+	LoopNone   = "not_in_loop"
+)
 
 // Node is a node with everything that a step of it needs.
 type Node struct {
@@ -45,6 +62,12 @@ type Node struct {
 	// Join is how many arrivals a run waits for; zero = every arrival runs the node.
 	Join  flow.Join
 	Needs Needs
+	Loop  Loop
+	// Cancels are the nodes whose live steps go when this one is done; Undo is the node that undoes it, nil = none.
+	Cancels []int
+	Undo    *int
+	// Within are the nodes that emit items into a body that this node is part of, itself excluded.
+	Within []int
 
 	fields []field
 }
@@ -104,7 +127,7 @@ func (p *Plan) Node(key string) (*Node, bool) {
 }
 
 // InLoop tells whether a path leads from the node back to itself.
-func (p *Plan) InLoop(node int) bool { return p.loops.has(node) }
+func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
 
 // Reaches tells whether a live step at node from can still bring an arrival
 // over the edge: whether a path leads from it to the edge's source without

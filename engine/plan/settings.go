@@ -7,8 +7,11 @@ import (
 	"prana/engine/flow"
 )
 
-// MaxRetries bounds max_retries.
-const MaxRetries = 1000
+// Bounds of settings.
+const (
+	MaxRetries    = 1000
+	MaxIterations = 1_000_000
+)
 
 // What these settings accept.
 var (
@@ -34,6 +37,9 @@ func (c *compiler) settings(path string, s flow.Settings) {
 	}
 	if s.Join.N < 0 {
 		bad("join", "write all, any or a number from 1", "is %d", s.Join.N)
+	}
+	if s.MaxIterations < 0 || s.MaxIterations > MaxIterations {
+		bad("max_iterations", "", "is %d; it must be 0 to %d", s.MaxIterations, MaxIterations)
 	}
 	c.oneOf(path+".backoff", s.Backoff, backoffs)
 	c.oneOf(path+".on_error", s.OnError, onErrors)

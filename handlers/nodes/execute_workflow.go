@@ -10,6 +10,12 @@ import (
 	"prana/engine/node"
 )
 
+// What batch_mode accepts.
+const (
+	batchAll    = "all"
+	batchSingle = "single"
+)
+
 // What failure_strategy accepts.
 const (
 	failParent = "fail_parent"
@@ -24,6 +30,8 @@ var executeFields = []node.Field{
 	{Name: "wait_for_completion", Kind: node.Bool, Summary: "true is sync, false is fire_and_forget; execution_mode wins."},
 	{Name: "timeout_ms", Kind: node.Int, Default: 300_000, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait for the child."},
 	{Name: "failure_strategy", Kind: node.String, Default: failParent, Enum: []string{failParent, goOn}, Summary: "Whether a child that does not complete fails this node, or is its output."},
+	{Name: "batch_mode", Kind: node.String, Default: batchAll, Enum: []string{batchAll, batchSingle}, Summary: "all: one child with the whole input; single: one child for each item of the input, and a list of {execution_id, status, output | error} in their order."},
+	{Name: "distribution_window_ms", Kind: node.Int, Min: new(0.0), Max: new(float64(maxWaitMS)), Summary: "Batch mode single, async or fire_and_forget: the children begin evenly spread over this time."},
 	{Name: "queue", Kind: node.String, Summary: "The queue of an async or fire_and_forget child."},
 }
 
@@ -41,11 +49,46 @@ func executeWorkflow() node.Type {
 }
 
 func runExecute(_ context.Context, c *node.Call) (node.Outcome, error) {
-	if c.Resume != nil {
-		return childOver(c.Resume)
-	}
 	v := values(c.Params)
+	switch {
+	case c.Resume != nil:
+		return childOver(c)
+	case c.Part == nil && v.text("batch_mode") == batchSingle:
+		return startBatch(c, v)
+	}
 	return startChild(c, v)
+}
+
+// startBatch asks for a part for each child.
+func startBatch(c *node.Call, v values) (node.Outcome, error) {
+	if executionMode(v) == node.Sync && v.whole("distribution_window_ms") > 0 {
+		return node.Outcome{}, invalid("distribution_window_ms", "needs execution_mode async or fire_and_forget")
+	}
+	return node.Outcome{Fan: &node.Fan{Items: batchInputs(c), Port: flow.PortMain, Lenient: v.text("failure_strategy") == goOn}}, nil
+}
+
+// batchInputs gives the input of each child.
+func batchInputs(c *node.Call) []any {
+	in, given := c.Params["input_data"]
+	if !given {
+		in = c.Input
+	}
+	switch t := in.(type) {
+	case nil:
+		return nil
+	case []any:
+		return t
+	}
+	return []any{in}
+}
+
+// startIn spreads the children of a batch over a window.
+func startIn(c *node.Call, v values) time.Duration {
+	if c.Part == nil {
+		return 0
+	}
+	n := len(batchInputs(c))
+	return v.millis("distribution_window_ms") * time.Duration(c.Part.Index) / time.Duration(max(1, n))
 }
 
 // childWait describes the wait, and is what the node remembers of it. The
@@ -73,10 +116,11 @@ func startChild(c *node.Call, v values) (node.Outcome, error) {
 		Input:    childInput(c),
 		Mode:     w.ExecutionMode,
 		Queue:    v.text("queue"),
+		In:       startIn(c, v),
 	}
 	out := node.Outcome{Start: []node.Child{child}}
 	if w.ExecutionMode != node.FireAndForget {
-		out.Suspend = &node.Suspend{Type: flow.SubWorkflow, In: v.millis("timeout_ms"), Data: w}
+		out.Suspend = &node.Suspend{Type: flow.SubWorkflow, In: v.millis("timeout_ms") + child.In, Data: w}
 	}
 	return out, nil
 }
@@ -93,6 +137,9 @@ func executionMode(v values) string {
 
 // childInput tells a parameter that is missing from one that is null.
 func childInput(c *node.Call) any {
+	if c.Part != nil {
+		return c.Part.Item
+	}
 	in, given := c.Params["input_data"]
 	if !given {
 		in = c.Input
@@ -103,7 +150,8 @@ func childInput(c *node.Call) any {
 	return in
 }
 
-func childOver(r *node.Resume) (node.Outcome, error) {
+func childOver(c *node.Call) (node.Outcome, error) {
+	r := c.Resume
 	var w childWait
 	if err := json.Unmarshal(r.Wait, &w); err != nil {
 		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
@@ -113,10 +161,27 @@ func childOver(r *node.Resume) (node.Outcome, error) {
 		return w.timedOut()
 	case r.Error != nil:
 		return w.notStarted(r.Error)
+	case r.By == flow.ByChild && c.Part != nil:
+		return w.endedInBatch(r.Data)
 	case r.By == flow.ByChild:
 		return w.ended(r.Data)
 	}
 	return node.Outcome{PassResume: true}, nil
+}
+
+// endedInBatch leaves {execution_id, status, output | error}, unless a failure of the child fails the batch.
+func (w childWait) endedInBatch(data any) (node.Outcome, error) {
+	child, _ := data.(map[string]any)
+	completed := child["status"] == string(flow.Completed)
+	if !completed && w.FailureStrategy != goOn {
+		return w.ended(data)
+	}
+	if completed {
+		delete(child, "error")
+	} else {
+		delete(child, "output")
+	}
+	return node.Outcome{Output: child}, nil
 }
 
 // ended is the result of a child, which is {execution_id, status, output, error}.

@@ -33,6 +33,7 @@ func Builtin(o Options) []node.Type {
 	w := newWeb(o)
 	return []node.Type{
 		codeExpr(),
+		coreForEach(),
 		coreLog(o.Logger),
 		dataMerge(),
 		dataSetData(),
@@ -43,6 +44,7 @@ func Builtin(o Options) []node.Type {
 		pollUntil(w),
 		timeDelay(),
 		timedWait(),
+		waitFor(),
 		waitForEvent(o.Logger),
 		executeWorkflow(),
 		setState(),

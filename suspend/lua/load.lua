@@ -3,9 +3,10 @@
 -- KEYS[1] the execution, KEYS[2] its shared state
 -- ARGV: "all" for everything as it is stored, or: "1" if the shared state is wanted, n, n fields,
 --       n, n steps whose inputs and resume data are wanted,
---       n, n nodes whose last output is wanted, n, n nodes whose last step is wanted
+--       n, n nodes whose last output is wanted, n, n nodes whose last step is wanted, n, n values
 -- Returns {now in ms, {field, value, …}, {key, value, …} of the shared state}; fields that are missing are left
--- out. A value that says "the same as another" ("@field") is given as that one. An empty answer: no such execution.
+-- out. A value that says "the same as another" ("@field") is given as that one; one that lists the results of
+-- parts ("@*step,count") comes with them. An empty answer: no such execution.
 
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -37,12 +38,16 @@ local function value(field)
   end
   local v = redis.call('HGET', KEYS[1], field)
   for _ = 1, 100 do -- what is passed on is named by its origin: chains are short
-    if not v or string.sub(v, 1, 1) ~= '@' then
+    if not v or string.sub(v, 1, 1) ~= '@' or string.sub(v, 2, 2) == '*' then
       break
     end
     v = redis.call('HGET', KEYS[1], string.sub(v, 2))
   end
   put(field, v)
+  local step, count = string.match(v or '', '^@%*([^,]+),(%d+)$')
+  for n = 0, tonumber(count or 0) - 1 do
+    value('r' .. step .. ':' .. n)
+  end
 end
 
 local function fields(names)
@@ -88,7 +93,7 @@ end
 local function last(node)
   local runs = redis.call('HGET', KEYS[1], 'n' .. node)
   put('n' .. node, runs)
-  local run = runs and string.match(runs, ',(%d+)$')
+  local run = runs and string.match(runs, '^%d+,(%d+)')
   return run and node .. '.' .. run
 end
 
@@ -103,6 +108,10 @@ for _, node in ipairs(list()) do
   if step then
     fields({'a' .. step})
   end
+end
+
+for _, ref in ipairs(list()) do
+  value(ref)
 end
 
 return {now, out, state}

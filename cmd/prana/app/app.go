@@ -164,7 +164,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
 		Counters: counters,
-		Limits:   engine.Limits{Transitions: c.Limits.Transitions, Payload: int(c.Limits.Payload), Depth: c.Limits.Depth},
+		Limits:   engine.Limits{Transitions: c.Limits.Transitions, Iterations: c.Limits.Iterations, Items: c.Limits.Items, Payload: int(c.Limits.Payload), Depth: c.Limits.Depth},
 		Retention: map[flow.Status]time.Duration{
 			flow.Completed: c.Retention.Completed, flow.Failed: c.Retention.Failed, flow.Cancelled: c.Retention.Failed, flow.TimedOut: c.Retention.Failed,
 		},
