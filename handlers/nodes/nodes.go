@@ -41,6 +41,7 @@ func Builtin(o Options) []node.Type {
 		logicSwitch(),
 		manualTrigger(),
 		pollUntil(w),
+		cronTrigger(),
 		timeDelay(),
 		timedWait(),
 		waitForEvent(o.Logger),
