@@ -14,16 +14,22 @@ func ticks(t *testing.T, pattern, zone, after string, want ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := time.Parse(time.RFC3339, after)
-	if err != nil {
-		t.Fatal(err)
-	}
+	at := instantOf(t, after)
 	for i, w := range want {
 		at = s.Next(at)
 		if got := at.Format(time.RFC3339); got != w {
 			t.Fatalf("tick %d of %q in %s after %s is %s, want %s", i+1, pattern, zone, after, got, w)
 		}
 	}
+}
+
+func instantOf(t *testing.T, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
 
 func TestPatternsInUTC(t *testing.T) {
@@ -182,4 +188,32 @@ func FuzzParse(f *testing.F) {
 			at = next
 		}
 	})
+}
+
+func TestNewest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, after, until string
+		n                     int
+		want                  string
+	}{
+		{"0 9 * * *", "2026-11-20T09:00:00Z", "2026-11-23T09:00:00Z", 10, "2026-11-21T09:00:00Z 2026-11-22T09:00:00Z 2026-11-23T09:00:00Z"},
+		{"0 9 * * *", "2026-11-20T09:00:00Z", "2026-11-23T08:59:59Z", 2, "2026-11-21T09:00:00Z 2026-11-22T09:00:00Z"},
+		{"0 9 * * *", "2026-11-20T09:00:00Z", "2026-11-20T09:00:00Z", 2, ""},
+		{"0 9 * * *", "2026-11-20T09:00:00Z", "2026-11-19T09:00:00Z", 2, ""}, // a clock that went back
+		{"* * * * *", "1990-01-01T00:00:00Z", "2026-11-23T09:00:30Z", 3, "2026-11-23T08:58:00Z 2026-11-23T08:59:00Z 2026-11-23T09:00:00Z"},
+		{"0 0 29 2 *", "1970-01-01T00:00:00Z", "2026-11-23T09:00:30Z", 2, "2020-02-29T00:00:00Z 2024-02-29T00:00:00Z"},
+	} {
+		s, err := Parse(c.pattern, "UTC")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, at := range s.Newest(instantOf(t, c.after), instantOf(t, c.until), c.n) {
+			got = append(got, at.Format(time.RFC3339))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("the newest %d of %q from %s to %s are %s, want %s", c.n, c.pattern, c.after, c.until, got, c.want)
+		}
+	}
 }
