@@ -27,16 +27,29 @@ type Store interface {
 	Commit(ctx context.Context, changes ...*flow.Change) error
 
 	Definitions
+	Schedules
 	Rendezvous
 	Index
 }
 
 // Definitions keeps workflows for ever, by id and version.
 type Definitions interface {
-	// PutWorkflow stores a version and makes it the newest. created is false when it was there.
+	// PutWorkflow stores a version and makes it the newest. created is false when it was there. With the same step
+	// its Schedule becomes the workflow's: one with the same ticks goes on where the former stopped, another begins now,
+	// and without one the former is gone.
 	PutWorkflow(ctx context.Context, w *flow.Workflow, version string) (created bool, err error)
 	// Workflow reads a version (empty: the newest) and names it; flow.ErrNotFound.
 	Workflow(ctx context.Context, id, version string) (*flow.Workflow, string, error)
+}
+
+// Schedules know which workflows start by themselves, and where each stands.
+type Schedules interface {
+	// DueSchedules takes at most limit schedules that are to be looked at, and hides them for the lease. A new one is
+	// due at once. next is the time until the next one; negative when there is none.
+	DueSchedules(ctx context.Context, limit int, lease time.Duration) (due []flow.ScheduleState, next time.Duration, err error)
+	// MoveSchedule moves a schedule from where it was seen. False when it was moved elsewhere or replaced
+	// meanwhile: nothing is changed then.
+	MoveSchedule(ctx context.Context, from flow.ScheduleState, to flow.ScheduleMove) (moved bool, err error)
 }
 
 // Rendezvous is where things meet that do not know an execution.
@@ -99,5 +112,7 @@ type Queries interface {
 	Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error)
 	Workflows(ctx context.Context) ([]flow.WorkflowInfo, error)
 	Versions(ctx context.Context, id string) ([]flow.WorkflowInfo, error)
+	// Schedules come in the order in which they are looked at, which is that of their next ticks.
+	Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Page[flow.ScheduleState], error)
 	Ping(ctx context.Context) error
 }

@@ -28,7 +28,8 @@ const (
 )
 
 // Run keeps the promises that need a clock, in every partition, until ctx is
-// done: timers fire, dead steps run again, debts are paid, the old is purged.
+// done: timers fire, dead steps run again, debts are paid, the old is purged,
+// schedules start what is due.
 // Several processes may run it; each entry is taken by one of them at a time.
 func (e *Engine) Run(ctx context.Context) {
 	for part := range e.cfg.Partitions {
@@ -36,6 +37,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.background(func() { e.purgeLoop(ctx, part) })
 	}
 	e.background(func() { e.renewLoop(ctx) })
+	e.background(func() { e.scheduleLoop(ctx) })
 	<-ctx.Done()
 	e.pending.Wait()
 }

@@ -31,6 +31,7 @@ var layers = []layer{
 	{dir: "engine", may: []string{"engine"}, why: "the engine decides and touches nothing: Redis, asynq and HTTP are handed to it behind small interfaces"},
 	{dir: "engine/flow", why: "the nouns are a leaf that everybody can afford to import"},
 	{dir: "engine/telemetry", may: []string{"engine/flow"}, why: "names of spans and metrics know only the nouns"},
+	{dir: "engine/cron", why: "when a pattern is due depends on nothing but the pattern, the zone and the time that is asked with"},
 	{dir: "engine/eval", may: []string{"engine/flow"}, why: "expressions know only the nouns, so that they can be tested and bounded alone"},
 	{dir: "engine/node", may: []string{"engine/flow", "engine/eval", "engine/telemetry"}, why: "the contract of a node must not depend on who runs it"},
 	{dir: "engine/plan", may: []string{"engine/flow", "engine/eval", "engine/node", "engine/telemetry"}, why: "compiling a definition needs no engine"},
@@ -48,7 +49,7 @@ var layers = []layer{
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{
-		dir: "handlers/nodes", may: []string{"handlers/nodes", "engine/node", "engine/flow", "engine/eval", "engine/telemetry"}, test: []string{"engine"},
+		dir: "handlers/nodes", may: []string{"handlers/nodes", "engine/node", "engine/flow", "engine/eval", "engine/cron", "engine/telemetry"}, test: []string{"engine"},
 		why: "a built-in node can do no more than a user's own: it sees the contract and the world",
 	},
 	{dir: "config", may: []string{"config"}, why: "configuration hands out plain structs and knows nobody"},
@@ -70,6 +71,7 @@ type owner struct {
 
 var owners = []owner{
 	{pkg: "github.com/expr-lang/expr", dirs: []string{"engine/eval"}, why: "every expression passes the limits that eval sets"},
+	{pkg: "github.com/robfig/cron", dirs: []string{"engine/cron"}, why: "its parser knows patterns; Sundays, zones and changed clocks are ours"},
 	{pkg: "github.com/redis/go-redis", dirs: []string{"suspend", "tasks", "handlers/worker", "handlers/console", "cmd"}, tests: true, why: "Redis commands belong to suspend; tasks, worker and console only hand a client to asynq, cmd makes the clients"},
 	{pkg: "github.com/hibiken/asynqmon", dirs: []string{"handlers/console", "cmd"}, why: "the view of the queues is part of the console"},
 	{pkg: "github.com/hibiken/asynq", dirs: []string{"tasks", "handlers/worker", "handlers/console", "cmd"}, tests: true, why: "its words are in tasks, its server in the worker, its inspector in the console"},
@@ -272,6 +274,8 @@ func TestLayersFindsViolations(t *testing.T) {
 		{"somewhere", "x.go", "prana/engine", "no row in the table"},
 		{"engine/plan", "x.go", "github.com/expr-lang/expr/ast", "limits that eval sets"},
 		{"engine/plan", "x_test.go", "github.com/expr-lang/expr", "limits that eval sets"},
+		{"engine", "x.go", "github.com/robfig/cron/v3", "Sundays, zones"},
+		{"engine/cron", "x.go", "prana/engine/flow", "depends on nothing but"},
 		{"handlers/api", "x.go", "github.com/redis/go-redis/v9", "Redis commands belong to suspend"},
 		{"suspend", "x.go", "github.com/hibiken/asynq", "its words are in tasks"},
 		{"handlers/api", "x.go", "github.com/hibiken/asynqmon", "part of the console"},

@@ -17,9 +17,10 @@ import (
 // A definition is a hash with the fields "latest" (version), "v:<version>" (the
 // canonical JSON) and "t:<version>" (when it was published, in ms).
 
-// putScript stores a version, and makes it the newest.
+// putScript stores a version, and makes it and its schedule the newest.
 //
-// KEYS[1] the definition, KEYS[2] the ids of the slot; ARGV[1] id, ARGV[2] version, ARGV[3] JSON
+// KEYS[1] the definition, KEYS[2] the ids of the slot, KEYS[3] its schedule, KEYS[4] the schedules of the slot
+// ARGV[1] id, ARGV[2] version, ARGV[3] JSON, ARGV[4] pattern (empty: no schedule), ARGV[5] time zone, ARGV[6] misfire
 // Returns 1 if it is new, 0 if it was there, -1 if other content has this version.
 var putScript = redis.NewScript(`
 local seen = redis.call('HGET', KEYS[1], 'v:' .. ARGV[2])
@@ -29,6 +30,17 @@ end
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 redis.call('HSET', KEYS[1], 'latest', ARGV[2])
+local old = redis.call('HMGET', KEYS[3], 'pattern', 'timezone')
+if ARGV[4] == '' then
+  redis.call('DEL', KEYS[3])
+  redis.call('ZREM', KEYS[4], ARGV[1])
+elseif old[1] == ARGV[4] and old[2] == ARGV[5] then
+  redis.call('HSET', KEYS[3], 'version', ARGV[2], 'misfire', ARGV[6])
+else
+  redis.call('DEL', KEYS[3])
+  redis.call('HSET', KEYS[3], 'version', ARGV[2], 'pattern', ARGV[4], 'timezone', ARGV[5], 'misfire', ARGV[6], 'after', now)
+  redis.call('ZADD', KEYS[4], now, ARGV[1])
+end
 if seen then
   return 0
 end
@@ -42,8 +54,10 @@ func (s *Store) PutWorkflow(ctx context.Context, w *flow.Workflow, version strin
 	if err != nil {
 		return false, fmt.Errorf("storing workflow %s: %w", w.ID, err)
 	}
-	key := definitionKey(w.ID)
-	n, err := putScript.Run(ctx, s.redis, []string{key, key[:strings.Index(key, "}:")+2] + "defs"}, w.ID, version, []byte(raw)).Int()
+	slot := rendezvous(w.ID)
+	keys := []string{definitionKey(w.ID), slot + "defs", scheduleKey(w.ID), schedulesKey(slot)}
+	c, _ := w.Schedule()
+	n, err := putScript.Run(ctx, s.redis, keys, w.ID, version, []byte(raw), c.Pattern, c.Timezone, string(c.Misfire)).Int()
 	if err != nil {
 		return false, trouble("storing workflow "+w.ID, err)
 	}

@@ -79,6 +79,9 @@ func (z *zoo) everything() {
 	z.must(err)
 	_, err = s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID})
 	z.must(err)
+	nightly := flow.Node{Key: "tick", Type: flow.CronTrigger, Params: map[string]any{"cron_pattern": "@daily"}}
+	_, err = s.PutWorkflow(ctx, &flow.Workflow{ID: "nightly", Nodes: []flow.Node{nightly}}, "v1")
+	z.must(err)
 	for _, name := range []string{"one", "two", "three"} {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}

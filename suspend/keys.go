@@ -52,6 +52,9 @@ func startKey(workflow, startID string) string {
 func definitionKey(workflow string) string { return rendezvous(workflow) + "def:" + workflow }
 func definitionsKey(slot int) string       { return slotTag(slot) + "defs" }
 
+func scheduleKey(workflow string) string { return rendezvous(workflow) + "cron:" + workflow }
+func schedulesKey(tag string) string     { return tag + "crons" }
+
 func eventKey(eventType, id string) string {
 	return rendezvous(eventType) + "e:" + hashed(eventType) + ":" + hashed(id)
 }

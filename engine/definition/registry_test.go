@@ -2,6 +2,7 @@ package definition_test
 
 import (
 	"context"
+	"fmt"
 
 	"prana/engine/node"
 )
@@ -16,6 +17,10 @@ func types() *node.Registry {
 			{Name: "message", Kind: node.String, Default: "log"},
 			{Name: "level", Kind: node.String, Enum: []string{"info", "error"}},
 			{Name: "data", Kind: node.Any},
+		}},
+		node.Type{Name: "schedule.cron_trigger", Trigger: true, Run: nothing, Fields: []node.Field{
+			{Name: "cron_pattern", Kind: node.String, Required: true, Literal: true, Check: wellKnown, Summary: "when it ticks"},
+			{Name: "misfire", Kind: node.String, Literal: true, Enum: []string{"skip", "once"}},
 		}},
 		node.Type{Name: "core.end", Run: nothing, Outputs: []string{"out"}},
 		node.Type{Name: "logic.if_condition", Run: nothing, Outputs: []string{"true", "false"}, Fields: []node.Field{
@@ -51,6 +56,13 @@ func types() *node.Registry {
 			{Name: "timeout_ms", Kind: node.Int},
 		}},
 	)
+}
+
+func wellKnown(v any) error {
+	if v != "0 9 * * *" {
+		return fmt.Errorf("%q is not known well", v)
+	}
+	return nil
 }
 
 func waitPorts(params map[string]any) []string {

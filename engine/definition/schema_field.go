@@ -33,7 +33,7 @@ func fieldSchema(f node.Field) object {
 	o := object{}
 	if f.Kind != node.Any && !f.Raw {
 		forms := constants(f)
-		if f.Kind != node.Condition && f.Kind != node.Expression {
+		if f.Kind != node.Condition && f.Kind != node.Expression && !f.Literal {
 			forms = append(forms, ref("expression"))
 		}
 		if !f.Required {

@@ -76,7 +76,7 @@ type Env struct {
 	mu      sync.Mutex
 	stubs   map[string]node.Func
 	notices []flow.Notice
-	due     int // entries that the last sweep found
+	due     int // entries, or schedules, that the last look found
 }
 
 // New makes an Env whose workflows may use the node types.
@@ -227,7 +227,7 @@ func (e *Env) record(ctx context.Context, n flow.Notice, next flow.Next) {
 	next(ctx, n)
 }
 
-// watched notes how much a sweep found.
+// watched notes how much a look at what is due found.
 type watched struct {
 	engine.Store
 	env *Env
@@ -240,6 +240,17 @@ func (w *watched) Due(ctx context.Context, partition, limit int, lease time.Dura
 	w.env.due = len(due)
 	if err != nil {
 		return nil, 0, fmt.Errorf("looking for what is due: %w", err)
+	}
+	return due, next, nil
+}
+
+func (w *watched) DueSchedules(ctx context.Context, limit int, lease time.Duration) ([]flow.ScheduleState, time.Duration, error) {
+	due, next, err := w.Store.DueSchedules(ctx, limit, lease)
+	w.env.mu.Lock()
+	defer w.env.mu.Unlock()
+	w.env.due = len(due)
+	if err != nil {
+		return nil, 0, fmt.Errorf("looking for schedules: %w", err)
 	}
 	return due, next, nil
 }

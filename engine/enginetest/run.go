@@ -39,7 +39,7 @@ func (e *Env) Step() bool {
 		e.work(d)
 		return true
 	}
-	found, _ := e.Sweep()
+	found, _ := e.look()
 	return found
 }
 
@@ -86,6 +86,25 @@ func (e *Env) Sweep() (found bool, next time.Duration) {
 	return found, next
 }
 
+// Tick lets the engine look once at the schedules. found tells whether one was
+// due, next when there will be more (negative: never).
+func (e *Env) Tick() (found bool, next time.Duration) {
+	e.t.Helper()
+	next, err := e.engine.Tick(e.t.Context())
+	return e.failed(err) || e.found(), next
+}
+
+// look looks at everything that time moves.
+func (e *Env) look() (found bool, next time.Duration) {
+	e.t.Helper()
+	swept, next := e.Sweep()
+	ticked, tick := e.Tick()
+	if next < 0 || tick >= 0 && tick < next {
+		next = tick
+	}
+	return swept || ticked, next
+}
+
 func (e *Env) found() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -99,7 +118,7 @@ func (e *Env) Advance(d time.Duration) {
 	end := e.Now().Add(d)
 	for range maxSteps {
 		e.Run()
-		_, next := e.Sweep()
+		_, next := e.look()
 		at := e.Now().Add(next)
 		if next < 0 || at.After(end) {
 			e.clock.set(end)

@@ -14,6 +14,7 @@ import (
 type workflow struct {
 	newest   string
 	versions map[string]*version
+	schedule *schedule // nil = it starts by hand only
 }
 
 type version struct {
@@ -35,6 +36,7 @@ func (s *Store) PutWorkflow(ctx context.Context, w *flow.Workflow, name string) 
 		s.workflows[w.ID] = held
 	}
 	held.newest = name
+	s.reschedule(held, w, name)
 	if held.versions[name] != nil {
 		return false, nil
 	}

@@ -74,6 +74,11 @@ type Field struct {
 	Items []Field
 	// Raw fields are taken as they stand: templates inside are not evaluated.
 	Raw bool
+	// Literal fields are read while nothing runs: a template in them is an error of the definition.
+	Literal bool
+	// Check judges a constant when the definition is validated, once it fits the rest of the field; its
+	// error and the Summary, as the hint, become the diagnostic. nil = all are accepted.
+	Check func(v any) error
 }
 
 // Example is a definition fragment that the documentation shows and the tests run.

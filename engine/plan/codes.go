@@ -49,6 +49,11 @@ const (
 	// CodeOutOfRange: a constant parameter is below its minimum or above its maximum: the value of a number, the
 	// length of a string or an array.
 	CodeOutOfRange = "OUT_OF_RANGE"
+	// CodeBadParam: a constant parameter is of the right kind, but the node type cannot use it, such as a cron
+	// pattern that never is due.
+	CodeBadParam = "BAD_PARAM"
+	// CodeNotLiteral: a parameter is a template, but it is read while nothing runs that could evaluate it.
+	CodeNotLiteral = "NOT_LITERAL"
 
 	// CodeBadExpression: an expression cannot be parsed, or its types cannot fit.
 	CodeBadExpression = "BAD_EXPRESSION"

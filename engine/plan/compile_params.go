@@ -84,6 +84,9 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	if spec.Raw {
 		return literal{raw}
 	}
+	if spec.Literal {
+		return p.literal(spec, raw, path)
+	}
 	if spec.Kind == node.Condition || spec.Kind == node.Expression {
 		return p.expression(spec, raw, path, roots)
 	}
@@ -162,10 +165,32 @@ func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []stri
 	}
 	if program.IsConstant() {
 		v, _ := program.Eval(nil)
-		_, faults := shape(spec, v, path)
-		p.report(faults...)
+		p.constant(spec, v, path)
 	}
 	return p.program(leaf{program: program, path: path})
+}
+
+// literal takes a value as it stands, which must not ask to be evaluated.
+func (p *paramCompiler) literal(spec node.Field, raw any, path string) value {
+	program, issues := eval.CompileValue(raw, p.c.scope(nil))
+	if len(issues) > 0 || program == nil || !program.IsConstant() {
+		message := fmt.Sprintf("%s must be written out: it is read while nothing runs", spec.Name)
+		p.report(fault{path: path, code: CodeNotLiteral, message: message, hint: spec.Summary})
+		return literal{}
+	}
+	p.constant(spec, raw, path)
+	return literal{raw}
+}
+
+// constant checks a value that is known before anything runs.
+func (p *paramCompiler) constant(spec node.Field, v any, path string) {
+	v, faults := shape(spec, v, path)
+	if len(faults) == 0 && v != nil && spec.Check != nil {
+		if err := spec.Check(v); err != nil {
+			faults = []fault{{path: path, code: CodeBadParam, message: err.Error(), hint: spec.Summary}}
+		}
+	}
+	p.report(faults...)
 }
 
 func (p *paramCompiler) program(l leaf) value {

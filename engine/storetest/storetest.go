@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"purge", purgePromises},
 		{"lists", listPromises},
 		{"definitions", definitionPromises},
+		{"schedules", schedulePromises},
 	} {
 		t.Run(theme.name, func(t *testing.T) {
 			t.Parallel()

@@ -71,6 +71,7 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/suspensions", do: a.listSuspensions},
 		{method: "POST", path: "/v1/suspensions/{id}:resume", do: a.resumeSuspension},
 		{method: "GET", path: "/v1/delays", do: a.listDelays},
+		{method: "GET", path: "/v1/schedules", do: a.listSchedules},
 		{method: "POST", path: "/v1/events", do: a.publish},
 		{method: "GET", path: "/v1/node-types", do: a.listNodeTypes},
 	}

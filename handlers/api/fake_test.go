@@ -115,6 +115,17 @@ func (f *fake) Delays(_ context.Context, q flow.SuspensionFilter) (flow.Page[flo
 	return flow.Page[flow.DelayView]{}, f.ask(q)
 }
 
+func (f *fake) Schedules(_ context.Context, q flow.ScheduleFilter) (flow.Page[flow.ScheduleState], error) {
+	return flow.Page[flow.ScheduleState]{Cursor: f.cursor, Items: []flow.ScheduleState{
+		{
+			Workflow: "nightly", Version: version, After: born, Last: born, Now: born,
+			Schedule: flow.Schedule{Pattern: "30 2 * * *", Timezone: "Europe/Berlin", Misfire: flow.MisfireAll},
+		},
+		{Workflow: "fresh", Version: version, After: born, Now: born.AddDate(0, 0, 1), Schedule: flow.Schedule{Pattern: "@daily", Timezone: "UTC", Misfire: flow.MisfireOnce}},
+		{Workflow: "newer", Version: version, After: born, Last: born, Now: born, Schedule: flow.Schedule{Pattern: "@blue_moon", Timezone: "UTC", Misfire: flow.MisfireOnce}},
+	}}, f.ask(q)
+}
+
 func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) { return nil, f.ask(nil) }
 
 func (f *fake) Workflow(_ context.Context, id, v string) (*flow.Workflow, string, error) {

@@ -211,12 +211,26 @@ func TestFilters(t *testing.T) {
 		},
 		"/v1/delays?execution_id=x&resume_before=2026-01-02T03:04:05Z&limit=1": flow.SuspensionFilter{Execution: "x", ExpiresBefore: born, Limit: 1},
 		"/v1/relations?parent_execution_id=p&child_execution_id=c":             flow.RelationFilter{Parent: "p", Child: "c"},
-		"/v1/relations?parent=p": flow.RelationFilter{Parent: "p"},
+		"/v1/schedules?workflow=w&limit=2&cursor=c":                            flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"},
+		"/v1/relations?parent=p":                                               flow.RelationFilter{Parent: "p"},
 	} {
 		f := newFake()
 		if w := send(f, "GET", target, ""); w.Code != 200 || !reflect.DeepEqual(f.last(), want) {
 			t.Errorf("%s: got %d, %+v", target, w.Code, f.last())
 		}
+	}
+}
+
+// TestSchedules: times come in the zone of the schedule, and the next is never past.
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	w := send(newFake(), "GET", "/v1/schedules", "")
+	want := `{"items":[` +
+		`{"workflow":"nightly","version":"0123456789abcdef","cron_pattern":"30 2 * * *","timezone":"Europe/Berlin","misfire":"all","last_tick":"2026-01-02T04:04:05+01:00","next_tick":"2026-01-03T02:30:00+01:00"},` +
+		`{"workflow":"fresh","version":"0123456789abcdef","cron_pattern":"@daily","timezone":"UTC","misfire":"once","next_tick":"2026-01-04T00:00:00Z"},` +
+		`{"workflow":"newer","version":"0123456789abcdef","cron_pattern":"@blue_moon","timezone":"UTC","misfire":"once","last_tick":"2026-01-02T03:04:05Z"}]}`
+	if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != want {
+		t.Errorf("got %d %s\nwant %s", w.Code, got, want)
 	}
 }
 

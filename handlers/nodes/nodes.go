@@ -42,6 +42,7 @@ func Builtin(o Options) []node.Type {
 		logicSwitch(),
 		manualTrigger(),
 		pollUntil(w),
+		cronTrigger(),
 		timeDelay(),
 		timedWait(),
 		waitFor(),

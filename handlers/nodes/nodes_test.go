@@ -13,8 +13,22 @@ import (
 func TestBuiltinListsEveryTypeOnce(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"code.expr", "core.for_each", "core.log", "data.merge", "data.set_data", "http.request", "logic.if_condition", "logic.switch",
-		"manual.trigger", "poll.poll_until", "time.delay", "wait.wait", "wait.wait_for", "wait.wait_for_event", "workflow.execute_workflow",
+		"code.expr",
+		"core.for_each",
+		"core.log",
+		"data.merge",
+		"data.set_data",
+		"http.request",
+		"logic.if_condition",
+		"logic.switch",
+		"manual.trigger",
+		"poll.poll_until",
+		"schedule.cron_trigger",
+		"time.delay",
+		"wait.wait",
+		"wait.wait_for",
+		"wait.wait_for_event",
+		"workflow.execute_workflow",
 		"workflow.set_state",
 	}
 	if got := node.NewRegistry(Builtin(Options{})...).Names(); !slices.Equal(got, want) {

@@ -75,8 +75,9 @@ func TestEmptyLists(t *testing.T) {
 	f := newFake(t, map[string]any{
 		"GET /v1/executions": map[string]any{}, "GET /v1/suspensions": map[string]any{},
 		"GET /v1/delays": map[string]any{}, "GET /v1/relations": map[string]any{},
+		"GET /v1/schedules": map[string]any{},
 	})
-	for _, verb := range []string{"list", "suspended", "delays", "relations"} {
+	for _, verb := range []string{"list", "suspended", "delays", "relations", "schedules"} {
 		r := prana(t, f.url, verb)
 		if r.code != 0 || r.stdout != "" || r.stderr == "" {
 			t.Errorf("%s of nothing: %+v", verb, r)
@@ -110,6 +111,38 @@ func TestDelaysAndRelations(t *testing.T) {
 	if got := f.asked()[1].query.Encode(); got != "parent_execution_id=p" {
 		t.Errorf("asked with %s", got)
 	}
+}
+
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	berlin := time.FixedZone("", 3600)
+	last, next := noon.In(berlin), noon.Add(24*time.Hour).In(berlin)
+	page := flow.Page[flow.ScheduleView]{Items: []flow.ScheduleView{{
+		Workflow: "nightly", Version: "v1", Schedule: flow.Schedule{Pattern: "0 13 * * *", Timezone: "Europe/Berlin", Misfire: flow.MisfireAll},
+		LastTick: &last, NextTick: &next,
+	}, {Workflow: "fresh", Version: "v2", Schedule: flow.Schedule{Pattern: "@daily", Timezone: "UTC", Misfire: flow.MisfireOnce}, NextTick: &noon}}}
+	f := newFake(t, map[string]any{"GET /v1/schedules": page})
+	got := trimmed(prana(t, f.url, "schedules", "--workflow", "nightly", "--limit", "2").stdout)
+	want := trimmed(`
+		WORKFLOW  VERSION  PATTERN     TIMEZONE       MISFIRE  LAST                      NEXT
+		nightly   v1       0 13 * * *  Europe/Berlin  all      2026-01-02T12:00:00.000Z  2026-01-03T12:00:00.000Z
+		fresh     v2       @daily      UTC            once                               2026-01-02T12:00:00.000Z`)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := f.only(t).query.Encode(); got != "limit=2&workflow=nightly" {
+		t.Errorf("asked with %s", got)
+	}
+	same(t, prana(t, f.url, "schedules", "-o", "json").stdout, string(mustJSON(t, page)))
+}
+
+func mustJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func TestShow(t *testing.T) {

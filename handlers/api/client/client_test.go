@@ -78,6 +78,10 @@ func (e *engine) Delays(_ context.Context, f flow.SuspensionFilter) (flow.Page[f
 	return flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: execID}}}, e.ask(f)
 }
 
+func (e *engine) Schedules(_ context.Context, f flow.ScheduleFilter) (flow.Page[flow.ScheduleState], error) {
+	return flow.Page[flow.ScheduleState]{Items: []flow.ScheduleState{{Workflow: "order"}}}, e.ask(f)
+}
+
 func (e *engine) Workflows(context.Context) ([]flow.WorkflowInfo, error) {
 	return []flow.WorkflowInfo{{ID: "order"}}, e.ask("workflows")
 }
@@ -143,6 +147,7 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
 		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Execution: "x", ExpiresBefore: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
 		"delays":      ask(flow.SuspensionFilter{Execution: "x", ExpiresBefore: moment1}, (*Client).Delays),
+		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"}, (*Client).Schedules),
 		"relations":   ask(flow.RelationFilter{Parent: "p", Child: "c", Limit: 1}, (*Client).Relations),
 		"show":        ask(execID, (*Client).Show),
 		"versions": {func(c *Client) error {

@@ -37,6 +37,11 @@ func (c *Client) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page
 	})
 }
 
+// Schedules lists the workflows that start by themselves.
+func (c *Client) Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Page[flow.ScheduleView], error) {
+	return list[flow.ScheduleView](ctx, c, "/v1/schedules", f.Limit, f.Cursor, map[string]string{"workflow": f.Workflow})
+}
+
 func list[T any](ctx context.Context, c *Client, path string, limit int, cursor string, filter map[string]string) (flow.Page[T], error) {
 	query := url.Values{}
 	if limit > 0 {
