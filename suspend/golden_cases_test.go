@@ -90,6 +90,8 @@ var goldens = []golden{
 	{"failed", "one step failed, another was withdrawn", writeFailed, readFailed()},
 	{"completed", "woken by an event, by hand, and with an error; ended well", writeCompleted, readCompleted()},
 	{"poison", "in quarantine", writePoison, readPoison()},
+	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
+	{"undoing", "failed, and a step that undoes another runs", writeUndoing, readUndoing()},
 }
 
 func valued(ref flow.Ref, v string, x *flow.Execution) *flow.Execution {

@@ -52,6 +52,30 @@ var valuePromises = []promise{
 		})
 		equal(w, "result", string(x.Result), `{"big":true}`)
 	}},
+	{"the results of parts are gathered", func(w *world) {
+		of := flow.StepID{Node: 3, Run: 1}
+		id := w.create(value("l3.001:0", raw(`"a"`)), value("o4.000", flow.Value{Same: "l3.001:0"}),
+			value(flow.ResultRef(of, 0), flow.Value{Same: "o4.000"}), value(flow.ResultRef(of, 2), raw(`{"n":2}`)),
+			value("o3.001", flow.Value{Results: &flow.Results{Of: of, Count: 3}}), value("d5.000", flow.Value{Same: "o3.001"}))
+		nested := flow.StepID{Node: 6}
+		w.move(id, value(flow.ResultRef(nested, 0), flow.Value{Same: "o3.001"}), value("o6.000", flow.Value{Results: &flow.Results{Of: nested, Count: 1}}))
+		want := map[flow.Ref]string{"o3.001": `["a",null,{"n":2}]`, "d5.000": `["a",null,{"n":2}]`, "o6.000": `[["a",null,{"n":2}]]`}
+		hasValues(w, w.whole(id), want)
+		hasValues(w, w.load(id, flow.Want{Values: []flow.Ref{"o3.001", "d5.000", "o6.000"}}), want)
+		s := step(7, flow.StepPending)
+		s.Inputs = []flow.Arrival{{Port: "main", Ref: "d5.000"}}
+		w.move(id, run(s))
+		hasValues(w, w.load(id, flow.Want{Steps: []flow.StepID{s.ID}, Inputs: true}), map[flow.Ref]string{"d5.000": `["a",null,{"n":2}]`})
+	}},
+	{"of no parts there is an empty list", func(w *world) {
+		id := w.create(value("o3.000", flow.Value{Results: &flow.Results{Of: flow.StepID{Node: 3}}}))
+		wantValues(w, w.load(id, flow.Want{Values: []flow.Ref{"o3.000"}}), map[flow.Ref]string{"o3.000": `[]`})
+	}},
+	{"the context of a node is written anew, and comes with its record", func(w *world) {
+		id := w.create(value("k4", raw(`{"n":1}`)))
+		w.move(id, value("k4", raw(`{"n":2}`)))
+		wantValues(w, w.load(id, flow.Want{Records: []int{4}}), map[flow.Ref]string{"k4": `{"n":2}`})
+	}},
 	{"chains are followed for a single step", func(w *world) {
 		s := step(5, flow.StepPending)
 		s.Inputs = []flow.Arrival{{Port: "main", Ref: "o2.000"}}
@@ -89,5 +113,13 @@ func oddValues() []string {
 		`"line\nline\r\n"`, `"Grüße, 世界 🙂"`, `"\u2028"`, `{"Same":"o0.000"}`, `{"same":"i","raw":null}`,
 		`"` + strings.Repeat("x", 62) + `"`, `"` + strings.Repeat("ü", 64) + `"`,
 		`"` + strings.Repeat("0123456789abcdef", 200*1024/16) + `"`,
+	}
+}
+
+// hasValues checks some of the values; others may have come along.
+func hasValues(w *world, x *flow.Execution, want map[flow.Ref]string) {
+	w.Helper()
+	for ref, v := range want {
+		equal(w, "value "+string(ref), string(x.Values[ref]), v)
 	}
 }
