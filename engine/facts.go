@@ -39,6 +39,7 @@ type outcome struct {
 	value    flow.Value
 	timeout  bool
 	state    map[string]json.RawMessage
+	reply    json.RawMessage
 	wait     *flow.Wait
 	children []string
 }

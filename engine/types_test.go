@@ -31,6 +31,8 @@ func types() []node.Type {
 		{Name: "test.panic", Run: func(context.Context, *node.Call) (node.Outcome, error) { panic("boom") }},
 		{Name: "test.port", Run: func(context.Context, *node.Call) (node.Outcome, error) { return node.Outcome{Port: "nowhere"}, nil }},
 		{Name: "test.state", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: setState},
+		{Name: "test.reply", Fields: []node.Field{{Name: "value", Kind: node.Any}}, Run: answer},
+		{Name: "test.hook", Trigger: true, Fields: hookFields, Run: pass},
 		{Name: "test.hang", Timeout: 20 * time.Millisecond, Run: hang},
 	}
 }
@@ -44,6 +46,15 @@ func echo(_ context.Context, c *node.Call) (node.Outcome, error) {
 		return node.Outcome{Output: v}, nil
 	}
 	return node.Outcome{PassInput: true}, nil
+}
+
+func answer(_ context.Context, c *node.Call) (node.Outcome, error) {
+	return node.Outcome{Reply: c.Params["value"], PassInput: true}, nil
+}
+
+var hookFields = []node.Field{
+	{Name: "path", Kind: node.String, Default: "/"},
+	{Name: "auth", Kind: node.Object, Items: []node.Field{{Name: "password", Kind: node.String, Secret: true}, {Name: "user", Kind: node.String}, {Name: "realm", Kind: node.String}}},
 }
 
 func branch(_ context.Context, c *node.Call) (node.Outcome, error) {

@@ -2,6 +2,7 @@ package definition_test
 
 import (
 	"context"
+	"strings"
 
 	"prana/engine/node"
 )
@@ -12,6 +13,14 @@ func nothing(context.Context, *node.Call) (node.Outcome, error) { return node.Ou
 func types() *node.Registry {
 	return node.NewRegistry(
 		node.Type{Name: "manual.trigger", Trigger: true, Run: nothing},
+		node.Type{Name: "http.webhook_trigger", Trigger: true, Run: nothing, Fields: []node.Field{
+			{Name: "path", Kind: node.String, Check: rooted},
+			{Name: "auth", Kind: node.Object, Items: []node.Field{
+				{Name: "username", Kind: node.String},
+				{Name: "password", Kind: node.String, Secret: true},
+				{Name: "token", Kind: node.String, Secret: true},
+			}},
+		}},
 		node.Type{Name: "core.log", Run: nothing, Fields: []node.Field{
 			{Name: "message", Kind: node.String, Default: "log"},
 			{Name: "level", Kind: node.String, Enum: []string{"info", "error"}},
@@ -51,6 +60,13 @@ func types() *node.Registry {
 			{Name: "timeout_ms", Kind: node.Int},
 		}},
 	)
+}
+
+func rooted(v any) string {
+	if path, _ := v.(string); !strings.HasPrefix(path, "/") {
+		return "must begin with a slash"
+	}
+	return ""
 }
 
 func waitPorts(params map[string]any) []string {

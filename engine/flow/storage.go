@@ -26,6 +26,7 @@ type Want struct {
 	// Outputs loads the last completed step's output of these nodes; Records that step itself.
 	Outputs, Records []int
 	Input, State     bool
+	Reply            bool
 	All              bool // everything; the rest of Want is ignored
 }
 
@@ -89,5 +90,6 @@ func (w Want) And(o Want) Want {
 	w.Records = append(w.Records, o.Records...)
 	w.Inputs, w.Input = w.Inputs || o.Inputs, w.Input || o.Input
 	w.State, w.All = w.State || o.State, w.All || o.All
+	w.Reply = w.Reply || o.Reply
 	return w
 }

@@ -72,6 +72,10 @@ type Field struct {
 	Items []Field
 	// Raw fields are taken as they stand: templates inside are not evaluated.
 	Raw bool
+	// Secret fields hold credentials: one that is written out in a definition is warned of.
+	Secret bool
+	// Check says what is wrong with a value that fits all of the above, such as "must begin with a slash"; empty = nothing. nil = no check.
+	Check func(v any) string
 }
 
 // Example is a definition fragment that the documentation shows and the tests run.
@@ -119,6 +123,9 @@ type Outcome struct {
 	Timeout bool
 	// State is merged into the shared state of the execution; a nil value removes a key.
 	State map[string]any
+	// Reply answers the caller who waits for the execution, be there one or not: a flow.HTTPReply for one who came by HTTP.
+	// The first of an execution stands; later ones change nothing and are no error. nil = none.
+	Reply any
 	// Suspend asks to wait; everything above is ignored then.
 	Suspend *Suspend
 	// Start asks for child executions, created in the same commit.

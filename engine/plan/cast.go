@@ -207,7 +207,14 @@ func checkValue(spec node.Field, v any, path string) (any, []fault) {
 		}
 		v = spec.Enum[i]
 	}
-	return v, checkRange(spec, v, path)
+	faults := checkRange(spec, v, path)
+	if spec.Check == nil || len(faults) > 0 {
+		return v, faults
+	}
+	if wrong := spec.Check(v); wrong != "" {
+		faults = []fault{{path: path, code: CodeBadParam, message: spec.Name + " " + wrong}}
+	}
+	return v, faults
 }
 
 func checkRange(spec node.Field, v any, path string) []fault {

@@ -50,6 +50,12 @@ const (
 	// length of a string or an array.
 	CodeOutOfRange = "OUT_OF_RANGE"
 
+	// CodeBadParam: a constant parameter is of the right kind and still nothing that the type accepts.
+	CodeBadParam = "BAD_PARAM"
+	// CodeSecretLiteral (warning): a credential is written out in the definition, where everybody can read it who may
+	// read definitions.
+	CodeSecretLiteral = "SECRET_LITERAL"
+
 	// CodeBadExpression: an expression cannot be parsed, or its types cannot fit.
 	CodeBadExpression = "BAD_EXPRESSION"
 	// CodeBadArguments: a function has too few or too many arguments.

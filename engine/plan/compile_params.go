@@ -164,8 +164,17 @@ func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []stri
 		v, _ := program.Eval(nil)
 		_, faults := shape(spec, v, path)
 		p.report(faults...)
+		p.literal(spec, v, path)
 	}
 	return p.program(leaf{program: program, path: path})
+}
+
+// literal warns of a credential that is written out.
+func (p *paramCompiler) literal(spec node.Field, v any, path string) {
+	if spec.Secret && v != "" {
+		p.c.warn(under(p.at, path), CodeSecretLiteral, "write {{ $secrets.NAME }} or {{ $env.NAME }}",
+			"%s is written out: whoever may read the definition reads it", spec.Name)
+	}
 }
 
 func (p *paramCompiler) program(l leaf) value {
