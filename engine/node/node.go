@@ -74,7 +74,8 @@ type Field struct {
 	Raw bool
 	// Secret fields hold credentials: one that is written out in a definition is warned of.
 	Secret bool
-	// Check says what is wrong with a value that fits all of the above, such as "must begin with a slash"; empty = nothing. nil = no check.
+	// Check says what is wrong with a value that fits all of the above, such as "must begin with a slash"; empty =
+	// nothing. nil = no check. Members of an object that is written out come as they are written at first, and evaluated later.
 	Check func(v any) string
 }
 

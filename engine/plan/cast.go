@@ -208,13 +208,20 @@ func checkValue(spec node.Field, v any, path string) (any, []fault) {
 		v = spec.Enum[i]
 	}
 	faults := checkRange(spec, v, path)
-	if spec.Check == nil || len(faults) > 0 {
+	if len(faults) > 0 {
 		return v, faults
 	}
-	if wrong := spec.Check(v); wrong != "" {
-		faults = []fault{{path: path, code: CodeBadParam, message: spec.Name + " " + wrong}}
+	return v, checkMore(spec, v, path)
+}
+
+func checkMore(spec node.Field, v any, path string) []fault {
+	if spec.Check == nil {
+		return nil
 	}
-	return v, faults
+	if wrong := spec.Check(v); wrong != "" {
+		return []fault{{path: path, code: CodeBadParam, message: spec.Name + " " + wrong}}
+	}
+	return nil
 }
 
 func checkRange(spec node.Field, v any, path string) []fault {

@@ -90,6 +90,7 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	switch t := raw.(type) {
 	case map[string]any:
 		if spec.Items != nil && spec.Kind == node.Object {
+			p.report(checkMore(spec, t, path)...)
 			return p.object(spec.Items, t, path, roots)
 		}
 	case []any:

@@ -13,7 +13,7 @@ import (
 func TestBuiltinListsEveryTypeOnce(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"code.expr", "core.log", "data.merge", "data.set_data", "http.request", "logic.if_condition", "logic.switch",
+		"code.expr", "core.log", "data.merge", "data.set_data", "http.request", "http.webhook_respond", "http.webhook_trigger", "logic.if_condition", "logic.switch",
 		"manual.trigger", "poll.poll_until", "time.delay", "wait.wait", "wait.wait_for_event", "workflow.execute_workflow",
 		"workflow.set_state",
 	}
