@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"prana/engine/flow"
@@ -113,7 +112,6 @@ func bodyOf(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, unread(err, MaxRequest)
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it is all read: nothing more to hurry for
 	media := mediaOf(r.Header)
 	switch {
 	case len(raw) == 0:

@@ -460,3 +460,21 @@ func TestWebhookWhenTheEngineFails(t *testing.T) {
 		}
 	}
 }
+
+// The server's own limits are shorter than what a trigger may have its callers wait.
+func TestWebhookCallersWaitLongerThanTheServerWrites(t *testing.T) {
+	t.Parallel()
+	_, h := triggered(t, obj{"response_type": "on_completion", "response_timeout_ms": 300})
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ReadTimeout, s.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	s.Start()
+	defer s.Close()
+	res, err := s.Client().Post(s.URL+"/webhook/order", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || res.StatusCode != 202 || !strings.Contains(string(body), "running") {
+		t.Errorf("got %d %s, %v", res.StatusCode, body, err)
+	}
+}
