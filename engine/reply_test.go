@@ -118,6 +118,14 @@ func TestTriggerIsEvaluatedBeforeAnythingStarts(t *testing.T) {
 	if auth["password"] != "s3cret" || auth["user"] != "me" || auth["realm"] != "orders" {
 		t.Errorf("the parameters are %v", auth)
 	}
+	w.Nodes[0].Params = map[string]any{"auth": "{{ $vars.missing }}"}
+	if _, _, err := e.Deploy(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	got, err = e.Trigger(t.Context(), "w")
+	if auth, given := got.Params["auth"]; err != nil || !given || auth != nil {
+		t.Errorf("a parameter that is null does not look like one that is missing: %+v, %v", got, err)
+	}
 	if _, err := e.Trigger(t.Context(), "nobody"); !errors.Is(err, flow.ErrNotFound) {
 		t.Errorf("an unknown workflow gives %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Trigger tells how the newest version of a workflow wants to be started, or flow.ErrNotFound. Nothing is
-// started yet: the expressions of the trigger see $env, $secrets and $vars, and nothing else.
+// started yet: the expressions of the trigger, lazy ones too, see $env, $secrets and $vars, and nothing else.
 func (e *Engine) Trigger(ctx context.Context, workflow string) (flow.Trigger, error) {
 	p, err := e.planFor(ctx, workflow, "")
 	if err != nil {
@@ -19,6 +19,11 @@ func (e *Engine) Trigger(ctx context.Context, workflow string) (flow.Trigger, er
 	env := eval.Env{"vars": p.Workflow.Variables}
 	e.outside(env, n)
 	params, err := n.Params(env)
+	for name := range p.Workflow.Nodes[p.Start].Params {
+		if _, done := params[name]; err == nil && !done {
+			params[name], err = n.EvalLazy(name, env)
+		}
+	}
 	if err != nil {
 		return flow.Trigger{}, fmt.Errorf("evaluating the trigger of workflow %s: %w", p.ref, err)
 	}

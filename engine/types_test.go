@@ -54,7 +54,7 @@ func answer(_ context.Context, c *node.Call) (node.Outcome, error) {
 
 var hookFields = []node.Field{
 	{Name: "path", Kind: node.String, Default: "/"},
-	{Name: "auth", Kind: node.Object, Items: []node.Field{{Name: "password", Kind: node.String, Secret: true}, {Name: "user", Kind: node.String}, {Name: "realm", Kind: node.String}}},
+	{Name: "auth", Kind: node.Object, Lazy: true, Items: []node.Field{{Name: "password", Kind: node.String, Secret: true}, {Name: "user", Kind: node.String}, {Name: "realm", Kind: node.String}}},
 }
 
 func branch(_ context.Context, c *node.Call) (node.Outcome, error) {

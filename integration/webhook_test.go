@@ -9,7 +9,7 @@ import (
 	"prana/engine/flow"
 )
 
-// hookKey is the secret HOOK_KEY of every process of these tests.
+// hookKey is the secret HOOK_KEY, which only the process with the API knows.
 const hookKey = "kh7Xq2-not-to-be-found-anywhere"
 
 // hookFlow answers between two steps that the world sees.

@@ -42,7 +42,6 @@ func (s setup) options() app.Options {
 	c.Egress.Private = "always" // the world is on this machine
 	c.Worker.ShutdownGrace = s.Grace
 	c.Worker.Intake = !s.NoIntake
-	app.TestSecret(&c, "HOOK_KEY", hookKey)
 	c.OTLP.Endpoint = s.OTLP
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
 	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Version: "test"}

@@ -33,7 +33,8 @@ type StartResult struct {
 type Trigger struct {
 	Version string // of the workflow
 	Type    string // of the node
-	// Params are evaluated, with defaults. They may hold secrets: never to be stored or logged.
+	// Params are evaluated, with defaults; those that the definition gives are there even when they are null. They may
+	// hold secrets: never to be stored or logged.
 	Params map[string]any
 }
 

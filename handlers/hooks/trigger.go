@@ -141,8 +141,7 @@ func triggerOf(workflow string, found flow.Trigger) *trigger {
 	t.response, _ = found.Params["response_type"].(string)
 	ms, _ := found.Params["response_timeout_ms"].(int)
 	t.timeout = time.Duration(ms) * time.Millisecond
-	given, _ := found.Params["auth"].(map[string]any)
-	t.auth = authOf(given)
+	t.auth = authOf(found.Params)
 	return t
 }
 

@@ -38,19 +38,22 @@ type auth struct {
 	issuer, audience   string
 }
 
+// authOf reads what the trigger asks for: nothing, if it does not mention it. Mentioned and null, as when a
+// variable is missing, is broken.
 func authOf(params map[string]any) auth {
+	given, mentioned := params["auth"]
+	if !mentioned {
+		return auth{kind: authNone}
+	}
+	members, _ := given.(map[string]any)
 	text := func(name string) string {
-		s, _ := params[name].(string)
+		s, _ := members[name].(string)
 		return s
 	}
-	a := auth{
+	return auth{
 		kind: text("type"), username: text("username"), password: text("password"), header: text("header_name"), value: text("header_value"),
 		key: []byte(text("jwt_secret")), issuer: text("jwt_issuer"), audience: text("jwt_audience"),
 	}
-	if params == nil {
-		a.kind = authNone
-	}
-	return a
 }
 
 // broken says why nobody could be told from anybody: a secret that is empty lets everybody in.

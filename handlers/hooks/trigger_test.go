@@ -239,6 +239,7 @@ func TestWebhookWhoseSecretIsMissing(t *testing.T) {
 		"a short key": {"type": "jwt", "jwt_secret": string(secret[:31])},
 		"unknown":     {"type": "oauth"},
 		"empty":       {},
+		"null":        nil,
 	} {
 		b, h := triggered(t, obj{"auth": auth})
 		var log bytes.Buffer

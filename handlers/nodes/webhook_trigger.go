@@ -19,7 +19,8 @@ func webhookTrigger() node.Type {
 		Fields: []node.Field{
 			{Name: "path", Kind: node.String, Default: "", Check: checkHookPath, Summary: "What follows /webhook/WORKFLOW in the address, such as /paid; usually nothing."},
 			{Name: "methods", Kind: node.Array, Default: []any{http.MethodPost}, Check: checkMethods, Summary: "Methods that begin an execution."},
-			{Name: "auth", Kind: node.Object, Items: hookAuthFields, Check: checkHookAuth, Summary: "What a caller must prove; nothing when it is left out."},
+			// Lazy: the server evaluates it for each request; a worker, which runs the step, needs none of its secrets.
+			{Name: "auth", Kind: node.Object, Lazy: true, Items: hookAuthFields, Check: checkHookAuth, Summary: "What a caller must prove; nothing when it is left out."},
 			{
 				Name: "response_type", Kind: node.String, Default: "immediately", Enum: []string{"immediately", "on_completion", "at_return_node"},
 				Summary: "Answer at once with the id of the execution, at its end with its output, or with what an http.webhook_respond says.",
