@@ -81,11 +81,11 @@ func (h *Triggers) admit(w http.ResponseWriter, r *http.Request, t *trigger) err
 	case authNone:
 		h.warn(r, t.workflow)
 		if h.Anonymous != nil {
-			return h.Anonymous(r)
+			return h.Anonymous(acting(r))
 		}
 		return nil
 	case authBasic:
-		if origin.Check(r) != nil {
+		if origin.Check(acting(r)) != nil {
 			return flow.Problemf(wire.ErrForbidden.Code, "a page of another origin may not do this")
 		}
 	}
@@ -94,6 +94,13 @@ func (h *Triggers) admit(w http.ResponseWriter, r *http.Request, t *trigger) err
 	}
 	w.Header().Set("WWW-Authenticate", t.auth.challenge())
 	return flow.Problemf(wire.ErrUnauthorized.Code, "the request does not prove who sends it, as this webhook asks")
+}
+
+// acting is the request as one that changes something: a page may send a GET to anywhere, and here it starts a workflow.
+func acting(r *http.Request) *http.Request {
+	acts := *r
+	acts.Method = http.MethodPost
+	return &acts
 }
 
 // warn tells once of a workflow that anybody may start.

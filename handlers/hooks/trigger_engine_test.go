@@ -53,7 +53,8 @@ func TestWebhooksOfARealEngine(t *testing.T) {
 				ID: "shop", Connections: []flow.Connection{{From: "start", To: "reply"}, {From: "reply", To: "nap"}},
 				Nodes: []flow.Node{
 					{Key: "start", Type: triggerType, Params: obj{"response_type": response, "response_timeout_ms": 5000}},
-					{Key: "reply", Type: "test.reply"}, {Key: "nap", Type: "test.nap"},
+					{Key: "reply", Type: "test.reply"},
+					{Key: "nap", Type: "test.nap"},
 				},
 			}
 			if _, _, err := env.Engine().Deploy(t.Context(), w); err != nil {

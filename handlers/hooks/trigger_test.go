@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -72,9 +73,7 @@ type obj = map[string]any
 func triggered(t *testing.T, params obj) (*board, *Triggers) {
 	t.Helper()
 	all := obj{"path": "", "methods": []any{"POST"}, "response_type": "immediately", "response_timeout_ms": 30_000}
-	for k, v := range params {
-		all[k] = v
-	}
+	maps.Copy(all, params)
 	b := &board{seen: map[string]string{}, trigger: flow.Trigger{Version: "v1", Type: triggerType, Params: all}}
 	h := NewTriggers(TriggersConfig{Engine: b, Now: func() time.Time { return now }})
 	t.Cleanup(h.Close)
@@ -167,10 +166,7 @@ func TestWebhookAuth(t *testing.T) {
 	signed := obj{"type": "jwt", "jwt_secret": string(secret), "jwt_issuer": "shop", "jwt_audience": "orders"}
 	good := jwt.MapClaims{"iss": "shop", "aud": []string{"orders", "x"}, "exp": now.Add(time.Minute).Unix()}
 	with := func(claim string, v any) jwt.MapClaims {
-		c := jwt.MapClaims{}
-		for k, v := range good {
-			c[k] = v
-		}
+		c := maps.Clone(good)
 		c[claim] = v
 		return c
 	}
@@ -445,6 +441,24 @@ func TestWebhookForAnybody(t *testing.T) {
 	h.Anonymous = func(*http.Request) error { return flow.Problemf("forbidden", "not here") }
 	if w := call(h, "POST", "/webhook/order", ""); w.Code != 403 || len(b.starts) != 3 {
 		t.Errorf("a caller who may not come in: got %d", w.Code)
+	}
+}
+
+// A page of somebody else's can have a browser GET whatever it likes.
+func TestWebhookByGetIsNoSafeRequest(t *testing.T) {
+	t.Parallel()
+	for name, auth := range map[string]obj{
+		"none": {"type": "none"}, "basic": {"type": "basic", "username": "a", "password": "b"},
+	} {
+		b, h := triggered(t, obj{"methods": []any{"GET"}, "auth": auth})
+		h.Anonymous = origin.Check
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("a:b"))
+		if w := call(h, "GET", "/webhook/order", "", "Sec-Fetch-Site", "cross-site", "Authorization", basic); w.Code == 202 || len(b.starts) > 0 {
+			t.Errorf("%s, from a page of somebody else's: got %d", name, w.Code)
+		}
+		if w := call(h, "GET", "/webhook/order", "", "Sec-Fetch-Site", "none", "Authorization", basic); w.Code != 202 {
+			t.Errorf("%s, from the address bar: got %d", name, w.Code)
+		}
 	}
 }
 
