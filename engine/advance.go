@@ -122,6 +122,9 @@ func (f stepEnded) apply(t *transition) error {
 	for key, raw := range f.out.state {
 		t.setState(key, raw)
 	}
+	if t.ch.Reply == nil {
+		t.ch.Reply = f.out.reply
+	}
 	s.Children = append(s.Children, f.out.children...)
 	if err := t.setContext(s.ID.Node, f.out.context); err != nil {
 		return err

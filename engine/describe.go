@@ -15,7 +15,7 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 	}
 	v := &flow.View{
 		Summary: summary(x), StartID: x.StartID, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation,
-		Input: orNull(x.Input), Output: orNull(x.Result), Trace: x.Trace,
+		Input: orNull(x.Input), Output: orNull(x.Result), Reply: x.Reply, Trace: x.Trace,
 		Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
 	}
 	if x.Timeout > 0 {
@@ -68,12 +68,23 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 // Await waits until the execution is terminal and tells everything about it. When
 // ctx ends first, it gives the execution as it is then, with the context's error.
 func (e *Engine) Await(ctx context.Context, id string) (*flow.View, error) {
+	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Terminal() })
+}
+
+// AwaitReply waits until the execution has a reply, or is terminal without one,
+// and is like Await otherwise.
+func (e *Engine) AwaitReply(ctx context.Context, id string) (*flow.View, error) {
+	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Terminal() })
+}
+
+// await looks at the wanted part of an execution, ever more seldom, until over says that it is far enough.
+func (e *Engine) await(ctx context.Context, id string, want flow.Want, over func(*flow.Execution) bool) (*flow.View, error) {
 	for wait := 2 * time.Millisecond; ; wait = min(wait*3/2, 250*time.Millisecond) {
-		x, err := e.store.Load(ctx, id, flow.Want{})
+		x, err := e.store.Load(ctx, id, want)
 		if err != nil && ctx.Err() == nil {
 			return nil, err
 		}
-		if err == nil && x.Status.Terminal() {
+		if err == nil && over(x) {
 			return e.Describe(ctx, id)
 		}
 		if ctx.Err() != nil {

@@ -40,6 +40,7 @@ type outcome struct {
 	timeout  bool
 	state    map[string]json.RawMessage
 	context  map[string]any
+	reply    json.RawMessage
 	wait     *flow.Wait
 	fan      *fan
 	children []string

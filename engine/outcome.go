@@ -39,6 +39,9 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	if out.state, err = e.stateOf(o.State); err != nil {
 		return outcome{}, nil, err
 	}
+	if out.reply, err = e.replyOf(o.Reply); err != nil {
+		return outcome{}, nil, err
+	}
 	out.value, err = e.valueOf(j.step, o)
 	return out, children, err
 }
@@ -133,6 +136,21 @@ func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
 
 // maxWidth bounds how many parts of one fan live at a time: they stand in the front, which every commit writes.
 const maxWidth = 1000
+
+// replyOf gives the reply in stored form; nil = none.
+func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
+	if reply == nil {
+		return nil, nil
+	}
+	raw, err := flow.Encode(reply)
+	if err != nil {
+		return nil, &flow.Problem{Code: "invalid_reply", Message: "the reply is not JSON: " + err.Error(), Permanent: true}
+	}
+	if p := tooLarge("the reply", raw, e.limits.Payload); p != nil {
+		return nil, p
+	}
+	return raw, nil
+}
 
 // wait turns what a node asks for into what is stored.
 func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {

@@ -25,7 +25,11 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 	}
 	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
 	if r.ID != "" {
-		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, digest(r.Input))
+		same := r.Input
+		if len(r.Same) > 0 {
+			same = r.Same
+		}
+		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, digest(same))
 		if err != nil {
 			return flow.StartResult{}, fmt.Errorf("starting workflow %s as %q: %w", r.Workflow, flow.Cut(r.ID, 100), err)
 		}

@@ -34,6 +34,8 @@ func types() []node.Type {
 		{Name: "test.each", Fields: eachFields, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Loop: "loop", Run: each},
 		{Name: "test.parts", Fields: partsFields, Waits: true, Run: parts},
 		{Name: "test.note", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: note},
+		{Name: "test.reply", Fields: []node.Field{{Name: "value", Kind: node.Any}}, Run: answer},
+		{Name: "test.hook", Trigger: true, Fields: hookFields, Run: pass},
 		{Name: "test.hang", Timeout: 20 * time.Millisecond, Run: hang},
 	}
 }
@@ -47,6 +49,15 @@ func echo(_ context.Context, c *node.Call) (node.Outcome, error) {
 		return node.Outcome{Output: v}, nil
 	}
 	return node.Outcome{PassInput: true}, nil
+}
+
+func answer(_ context.Context, c *node.Call) (node.Outcome, error) {
+	return node.Outcome{Reply: c.Params["value"], PassInput: true}, nil
+}
+
+var hookFields = []node.Field{
+	{Name: "path", Kind: node.String, Default: "/"},
+	{Name: "auth", Kind: node.Object, Lazy: true, Items: []node.Field{{Name: "password", Kind: node.String, Secret: true}, {Name: "user", Kind: node.String}, {Name: "realm", Kind: node.String}}},
 }
 
 func branch(_ context.Context, c *node.Call) (node.Outcome, error) {

@@ -73,6 +73,7 @@ func newSystem(s setup) (*system, error) {
 	}
 	o := s.options()
 	o.API = true
+	app.TestSecret(&o.Config, "HOOK_KEY", hookKey)
 	if sys.app, err = app.Start(context.Background(), o); err != nil {
 		return nil, errors.Join(err, sys.close())
 	}

@@ -75,6 +75,7 @@ var owners = []owner{
 	{pkg: "github.com/redis/go-redis", dirs: []string{"suspend", "tasks", "handlers/worker", "handlers/console", "cmd"}, tests: true, why: "Redis commands belong to suspend; tasks, worker and console only hand a client to asynq, cmd makes the clients"},
 	{pkg: "github.com/hibiken/asynqmon", dirs: []string{"handlers/console", "cmd"}, why: "the view of the queues is part of the console"},
 	{pkg: "github.com/hibiken/asynq", dirs: []string{"tasks", "handlers/worker", "handlers/console", "cmd"}, tests: true, why: "its words are in tasks, its server in the worker, its inspector in the console"},
+	{pkg: "github.com/golang-jwt/jwt", dirs: []string{"handlers/hooks"}, tests: true, why: "tokens are judged in one place, by one list of algorithms"},
 	{pkg: "github.com/spf13/viper", dirs: []string{"config"}, why: "everybody else gets plain structs"},
 	{pkg: "go.opentelemetry.io/otel/sdk", dirs: []string{"cmd"}, tests: true, why: "libraries speak the API; the binary chooses what happens to it"},
 	{pkg: "go.opentelemetry.io/otel/exporters", dirs: []string{"cmd"}, why: "the binary chooses where telemetry goes"},

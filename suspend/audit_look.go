@@ -100,7 +100,7 @@ func readFields(ctx context.Context, p redis.Pipeliner, l *look) func() {
 	small := []string{fieldRev}
 	sizes := map[string]*redis.IntCmd{}
 	for _, name := range l.names {
-		if strings.HasPrefix(name, "o") || strings.HasPrefix(name, "d") || name == fieldInput || name == fieldResult {
+		if strings.HasPrefix(name, "o") || strings.HasPrefix(name, "d") || name == fieldInput || name == fieldResult || name == fieldReply {
 			sizes["value "+name] = p.HStrLen(ctx, key, name)
 		} else {
 			small = append(small, name)

@@ -194,6 +194,9 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 	for _, t := range ch.Takes {
 		b.op("f", key, takenField(t), t.Now)
 	}
+	if ch.Reply != nil {
+		b.op("f", key, fieldReply, []byte(ch.Reply))
+	}
 	b.state(ch)
 	return b.outbox(ch)
 }

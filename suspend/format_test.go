@@ -86,10 +86,12 @@ func (z *zoo) everything() {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}
 	z.populate()
+	writeFan(z, nil)
 	z.alarm()
 	taking := z.next(ran, stepOf(1, flow.StepCompleted), stepOf(2, flow.StepPending))
 	taking.Takes = []flow.Taken{{Event: "e1", Began: 1, Now: 2}}
 	taking.Values = map[flow.Ref]flow.Value{"d1.000": {Raw: json.RawMessage(`1`)}}
+	taking.Reply = json.RawMessage(`{"status":204}`)
 	taking.Error = flow.Problemf("problem", "a problem")
 	z.commit(taking)
 	x := z.load(ran)

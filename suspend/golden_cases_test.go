@@ -225,6 +225,7 @@ func writeCompleted(z *zoo, clock func(time.Duration)) {
 	end := over(z.next("completed", done, broken), flow.Completed)
 	end.Values = map[flow.Ref]flow.Value{"o1.000": {Same: "d1.000"}, "o2.000": {Raw: raw(`null`)}}
 	end.Result = &flow.Value{Same: "o1.000"}
+	end.Reply = raw(`{"status":200,"body":"paid"}`)
 	z.commit(end)
 }
 
@@ -241,6 +242,7 @@ func readCompleted() *flow.Execution {
 			Resumed: &flow.Resumption{By: flow.ByManual, At: after(2 * time.Second), Turn: 1, Op: "op000000002", Error: boom},
 		})
 	x.Result, x.EndedAt = raw(`{"paid":true}`), after(2*time.Second)
+	x.Reply = raw(`{"status":200,"body":"paid"}`)
 	valued("d1.000", `{"paid":true}`, valued("o1.000", `{"paid":true}`, valued("o2.000", `null`, x)))
 	return x
 }

@@ -73,6 +73,7 @@ const (
 	fieldResult  = "z" // a value
 	fieldProblem = "p"
 	fieldEnded   = "E" // stamped; only when terminal
+	fieldReply   = "w" // written once
 )
 
 func stepField(id flow.StepID) string  { return "a" + id.String() }

@@ -76,6 +76,9 @@ func loadArgs(want flow.Want) []any {
 	if want.Input {
 		fields = append(fields, fieldInput)
 	}
+	if want.Reply {
+		fields = append(fields, fieldReply)
+	}
 	state := "0"
 	if want.State {
 		state = "1"
@@ -137,6 +140,9 @@ func (r reading) field(x *flow.Execution, name, v string) error {
 		return nil
 	case fieldResult:
 		x.Result = r.follow(v)
+		return nil
+	case fieldReply:
+		x.Reply = json.RawMessage(v)
 		return nil
 	case fieldProblem:
 		return json.Unmarshal([]byte(v), &x.Error)

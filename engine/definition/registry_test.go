@@ -2,7 +2,9 @@ package definition_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"prana/engine/node"
 )
@@ -13,6 +15,14 @@ func nothing(context.Context, *node.Call) (node.Outcome, error) { return node.Ou
 func types() *node.Registry {
 	return node.NewRegistry(
 		node.Type{Name: "manual.trigger", Trigger: true, Run: nothing},
+		node.Type{Name: "http.webhook_trigger", Trigger: true, Run: nothing, Fields: []node.Field{
+			{Name: "path", Kind: node.String, Check: rooted},
+			{Name: "auth", Kind: node.Object, Items: []node.Field{
+				{Name: "username", Kind: node.String},
+				{Name: "password", Kind: node.String, Secret: true},
+				{Name: "token", Kind: node.String, Secret: true},
+			}},
+		}},
 		node.Type{Name: "core.log", Run: nothing, Fields: []node.Field{
 			{Name: "message", Kind: node.String, Default: "log"},
 			{Name: "level", Kind: node.String, Enum: []string{"info", "error"}},
@@ -61,6 +71,13 @@ func types() *node.Registry {
 func wellKnown(v any) error {
 	if v != "0 9 * * *" {
 		return fmt.Errorf("%q is not known well", v)
+	}
+	return nil
+}
+
+func rooted(v any) error {
+	if path, _ := v.(string); !strings.HasPrefix(path, "/") {
+		return errors.New("must begin with a slash")
 	}
 	return nil
 }

@@ -28,8 +28,9 @@ type Change struct {
 	Outbox   []Outgoing
 	Result   *Value
 	Error    *Problem
-	Ended    bool // it became terminal: everything that could wake it goes
-	Revived  bool // it was terminal and lives again: retention is withdrawn
+	Reply    json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
+	Ended    bool            // it became terminal: everything that could wake it goes
+	Revived  bool            // it was terminal and lives again: retention is withdrawn
 	// Takes are events that it consumes, at most one with each name. An execution takes an event once: by the waits that
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken

@@ -69,6 +69,7 @@ type Execution struct {
 	State   map[string]json.RawMessage // shared state ($execution.state)
 	Result  json.RawMessage            // the execution's output, once completed
 	Error   *Problem                   // why it failed, was cancelled or timed out
+	Reply   json.RawMessage            // what a caller who waits is answered; empty = nothing yet
 	EndedAt time.Time                  // zero until terminal
 	Now     time.Time                  // the store's clock when this was loaded
 	Whole   bool                       // everything was loaded, not just what was asked for

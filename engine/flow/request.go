@@ -12,6 +12,8 @@ type StartRequest struct {
 	Input    json.RawMessage // empty = null
 	// ID makes the start count once per workflow, for as long as the execution is remembered; empty = always a new one.
 	ID string
+	// Same is what a repetition of ID must bring again, when parts of Input differ from one delivery to the next; empty = Input.
+	Same json.RawMessage
 	// StartAt is when the first step is due; zero or past = at once.
 	StartAt time.Time
 	Tags    map[string]string
@@ -25,6 +27,15 @@ type StartResult struct {
 	Version     string `json:"version"`
 	// Replayed: the ID was known; this is the execution it started then.
 	Replayed bool `json:"-"`
+}
+
+// Trigger is how a workflow wants to be started.
+type Trigger struct {
+	Version string // of the workflow
+	Type    string // of the node
+	// Params are evaluated, with defaults; those that the definition gives are there even when they are null. They may
+	// hold secrets: never to be stored or logged.
+	Params map[string]any
 }
 
 // ResumeRequest ends one wait of an execution by hand. One of Suspension, Node

@@ -27,6 +27,7 @@ type Want struct {
 	Outputs, Records []int
 	Values           []Ref
 	Input, State     bool
+	Reply            bool
 	All              bool // everything; the rest of Want is ignored
 }
 
@@ -91,5 +92,6 @@ func (w Want) And(o Want) Want {
 	w.Values = append(w.Values, o.Values...)
 	w.Inputs, w.Input = w.Inputs || o.Inputs, w.Input || o.Input
 	w.State, w.All = w.State || o.State, w.All || o.All
+	w.Reply = w.Reply || o.Reply
 	return w
 }

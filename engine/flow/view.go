@@ -45,6 +45,7 @@ type View struct {
 	Generation  int               `json:"generation,omitempty"`
 	Input       json.RawMessage   `json:"input"`
 	Output      json.RawMessage   `json:"output"`
+	Reply       json.RawMessage   `json:"reply,omitempty"` // what the caller who waits is answered, usually an HTTPReply
 	State       map[string]any    `json:"state,omitempty"`
 	Nodes       []NodeRun         `json:"nodes"` // in order of activation
 	Suspensions []Suspension      `json:"suspensions"`

@@ -159,6 +159,9 @@ func (e *execution) write(c *flow.Change) {
 	if c.Error != nil {
 		e.problem = c.Error
 	}
+	if e.reply == nil {
+		e.reply = c.Reply
+	}
 }
 
 // end removes everything that could wake an execution that became terminal; what

@@ -61,6 +61,9 @@ func (s *Store) read(e *execution, want flow.Want) *flow.Execution {
 	if want.State {
 		x.State = e.state
 	}
+	if want.Reply {
+		x.Reply = e.reply
+	}
 	if want.All {
 		e.readRest(x)
 	}
@@ -70,7 +73,7 @@ func (s *Store) read(e *execution, want flow.Want) *flow.Execution {
 // everything asks for all that exists, piece by piece.
 func (e *execution) everything() flow.Want {
 	return flow.Want{
-		All: true, Input: true, State: true, Inputs: true,
+		All: true, Input: true, State: true, Inputs: true, Reply: true,
 		Steps: slices.Collect(maps.Keys(e.steps)),
 		Nodes: slices.Collect(maps.Keys(e.nodes)),
 	}

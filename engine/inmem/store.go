@@ -60,6 +60,7 @@ type execution struct {
 	state   map[string]json.RawMessage
 	result  *flow.Value
 	problem *flow.Problem
+	reply   json.RawMessage
 	endedAt time.Time
 	retired time.Time        // when it was terminal and owed nothing more; zero = not yet
 	taken   map[string]int64 // record after which an event was first taken

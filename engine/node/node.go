@@ -76,8 +76,10 @@ type Field struct {
 	Raw bool
 	// Literal fields are read while nothing runs: a template in them is an error of the definition.
 	Literal bool
-	// Check judges a constant when the definition is validated, once it fits the rest of the field; its
-	// error and the Summary, as the hint, become the diagnostic. nil = all are accepted.
+	// Secret fields hold credentials: one that is written out in a definition is warned of.
+	Secret bool
+	// Check says what is wrong with a value that fits all of the above, in words that follow the name of the field, such as
+	// "must begin with a slash"; nil = no check. Members of an object that is written out come as they are written at first, and evaluated later.
 	Check func(v any) error
 }
 
@@ -133,6 +135,9 @@ type Outcome struct {
 	Timeout bool
 	// State is merged into the shared state of the execution; a nil value removes a key.
 	State map[string]any
+	// Reply answers the caller who waits for the execution, be there one or not: a flow.HTTPReply for one who came by HTTP.
+	// The first of an execution stands; later ones change nothing and are no error. nil = none.
+	Reply any
 	// Context is merged into what the runs of the node share ($nodes.KEY.context); a nil value removes a key.
 	Context map[string]any
 	// Fan asks for a part for each of several items; port and output above are ignored then.

@@ -207,7 +207,21 @@ func checkValue(spec node.Field, v any, path string) (any, []fault) {
 		}
 		v = spec.Enum[i]
 	}
-	return v, checkRange(spec, v, path)
+	faults := checkRange(spec, v, path)
+	if len(faults) > 0 {
+		return v, faults
+	}
+	return v, checkMore(spec, v, path)
+}
+
+func checkMore(spec node.Field, v any, path string) []fault {
+	if spec.Check == nil {
+		return nil
+	}
+	if err := spec.Check(v); err != nil {
+		return []fault{{path: path, code: CodeBadParam, message: spec.Name + " " + err.Error(), hint: spec.Summary}}
+	}
+	return nil
 }
 
 func checkRange(spec node.Field, v any, path string) []fault {

@@ -55,6 +55,10 @@ const (
 	// CodeNotLiteral: a parameter is a template, but it is read while nothing runs that could evaluate it.
 	CodeNotLiteral = "NOT_LITERAL"
 
+	// CodeSecretLiteral (warning): a credential is written out in the definition, where everybody can read it who may
+	// read definitions.
+	CodeSecretLiteral = "SECRET_LITERAL"
+
 	// CodeBadExpression: an expression cannot be parsed, or its types cannot fit.
 	CodeBadExpression = "BAD_EXPRESSION"
 	// CodeBadArguments: a function has too few or too many arguments.

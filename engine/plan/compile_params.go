@@ -93,6 +93,7 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	switch t := raw.(type) {
 	case map[string]any:
 		if spec.Items != nil && spec.Kind == node.Object {
+			p.report(checkMore(spec, t, path)...)
 			return p.object(spec.Items, t, path, roots)
 		}
 	case []any:
@@ -182,15 +183,14 @@ func (p *paramCompiler) literal(spec node.Field, raw any, path string) value {
 	return literal{raw}
 }
 
-// constant checks a value that is known before anything runs.
+// constant checks a value that is known before anything runs, and warns of a credential that is written out.
 func (p *paramCompiler) constant(spec node.Field, v any, path string) {
-	v, faults := shape(spec, v, path)
-	if len(faults) == 0 && v != nil && spec.Check != nil {
-		if err := spec.Check(v); err != nil {
-			faults = []fault{{path: path, code: CodeBadParam, message: err.Error(), hint: spec.Summary}}
-		}
-	}
+	_, faults := shape(spec, v, path)
 	p.report(faults...)
+	if spec.Secret && v != "" {
+		p.c.warn(under(p.at, path), CodeSecretLiteral, "write {{ $secrets.NAME }} or {{ $env.NAME }}",
+			"%s is written out: whoever may read the definition reads it", spec.Name)
+	}
 }
 
 func (p *paramCompiler) program(l leaf) value {

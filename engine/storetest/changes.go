@@ -121,6 +121,8 @@ func value(ref flow.Ref, v flow.Value) edit {
 	}
 }
 
+func reply(s string) edit { return func(c *flow.Change) { c.Reply = json.RawMessage(s) } }
+
 func raw(s string) flow.Value { return flow.Value{Raw: json.RawMessage(s)} }
 
 func takes(event string, began, now int64) edit {

@@ -50,6 +50,21 @@ var commitPromises = []promise{
 		w.wantErr(w.Store.Commit(w.Context(), c), flow.ErrExists)
 	}},
 	{"a stale change changes nothing", staleChangesNothing},
+	{"the first reply stands", func(w *world) {
+		id := w.create()
+		w.move(id, reply(`{"n":1}`))
+		w.move(id, reply(`{"n":2}`), end(flow.Completed))
+		x := w.whole(id)
+		equal(w, "reply", string(x.Reply), `{"n":1}`)
+		equal(w, "status", x.Status, flow.Completed)
+	}},
+	{"a reply comes back byte for byte", func(w *world) {
+		for i, text := range oddValues() {
+			if got := string(w.load(w.create(reply(text)), flow.Want{Reply: true}).Reply); got != text {
+				w.Errorf("reply %d is %s, want %s", i, flow.Cut(got, 80), flow.Cut(text, 80))
+			}
+		}
+	}},
 	{"a change of what never existed is stale", func(w *world) {
 		c := birth()
 		c.Prev, c.Head = flow.NewToken(), nil

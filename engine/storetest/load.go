@@ -26,7 +26,13 @@ var loadPromises = []promise{
 		x := w.load(rich(w), flow.Want{})
 		equal(w, "number of steps, nodes and values", len(x.Steps)+len(x.Nodes)+len(x.Values), 0)
 		equal(w, "number of claims and state", len(x.Claims)+len(x.State), 0)
-		equal(w, "input", string(x.Input), "")
+		equal(w, "input and reply", string(x.Input)+string(x.Reply), "")
+	}},
+	{"a reply", func(w *world) {
+		id := w.create(reply(`{"status":200}`))
+		equal(w, "reply", string(w.load(id, flow.Want{Reply: true}).Reply), `{"status":200}`)
+		equal(w, "reply of all", string(w.whole(id).Reply), `{"status":200}`)
+		equal(w, "reply of none", string(w.load(w.create(), flow.Want{Reply: true}).Reply), "")
 	}},
 	{"steps without their inputs", func(w *world) {
 		x := w.load(rich(w), flow.Want{Steps: []flow.StepID{{Node: 2}, {Node: 9}}})

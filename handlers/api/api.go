@@ -78,6 +78,13 @@ func (a *api) routes() []route {
 	if a.Hooks != nil {
 		routes = append(routes, route{method: "POST", path: "/v1/hooks/{name}", do: pass(a.Hooks), open: true})
 	}
+	if a.Webhooks != nil {
+		do := pass(a.Webhooks)
+		routes = append(routes,
+			route{method: "POST", path: "/webhook/{workflow}", do: do, open: true, every: true},
+			route{method: "POST", path: "/webhook/{workflow}/{path}", do: do, open: true, every: true},
+		)
+	}
 	return routes
 }
 

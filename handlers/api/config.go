@@ -19,7 +19,7 @@ type Config struct {
 	// NodeTypes is what /v1/node-types lists; it must be fit for JSON.
 	NodeTypes any
 
-	// Token is asked of every request, except of probes and hooks. Empty: no token is asked, but only
+	// Token is asked of every request, except of probes, hooks and webhooks. Empty: no token is asked, but only
 	// requests to a loopback name or one of Hosts are served.
 	Token string
 	// Hosts are names, without port, that may be used without a token; "*" allows all.
@@ -27,6 +27,8 @@ type Config struct {
 
 	// Hooks serves POST /v1/hooks/{name} and authenticates by itself; nil = there are none.
 	Hooks http.Handler
+	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
+	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.
 	Console http.Handler
 	// Metrics serves /metrics, behind the token; nil = there are none.

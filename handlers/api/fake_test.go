@@ -150,6 +150,9 @@ func config(f *fake) Config {
 	return Config{
 		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
 		Hooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hook "+r.PathValue("name")) }),
+		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, r.Method+" "+r.PathValue("workflow")+" "+r.PathValue("path"))
+		}),
 	}
 }
 

@@ -50,6 +50,18 @@ func (g guard) admit(next http.Handler) http.Handler {
 	})
 }
 
+// Anonymous judges requests that need bring no token: a server that asks for none serves them
+// only by an allowed host, and not to pages of others.
+func Anonymous(c Config) func(r *http.Request) error {
+	g := newGuard(c.Token, c.Hosts)
+	return func(r *http.Request) error {
+		if g.closed {
+			return nil
+		}
+		return g.check(r)
+	}
+}
+
 func (g guard) check(r *http.Request) error {
 	if g.closed && !g.hasToken(r) {
 		return wire.ErrUnauthorized

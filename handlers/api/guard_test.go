@@ -95,3 +95,38 @@ func TestOtherOrigins(t *testing.T) {
 		}
 	}
 }
+
+func TestWebhooksGetEveryMethod(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE", "OPTIONS", "POST"} {
+		for path, want := range map[string]string{"/webhook/order": " order ", "/webhook/order/paid/now": " order paid/now"} {
+			if w := serve(config(newFake()), request(method, path, "")); w.Code != 200 || w.Body.String() != method+want {
+				t.Errorf("%s %s: got %d %s", method, path, w.Code, w.Body)
+			}
+		}
+	}
+	if w := serve(config(newFake()), request("PUT", "/v1/hooks/shop", "")); w.Code != 405 {
+		t.Errorf("other routes get other methods: %d", w.Code)
+	}
+}
+
+func TestAnonymousCallers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		token, host, site string
+		refused           bool
+	}{
+		"on this machine":                {"", "localhost:8484", "", false},
+		"by another name":                {"", "rebound.example", "", true},
+		"a page of others":               {"", "localhost:8484", "cross-site", true},
+		"our own page":                   {"", "localhost:8484", "same-origin", false},
+		"with a token: by any name":      {"secret", "prana.example", "", false},
+		"with a token: a page of others": {"secret", "prana.example", "cross-site", false},
+	} {
+		r := request("POST", "/webhook/order", "", "Sec-Fetch-Site", tt.site)
+		r.Host = tt.host
+		if err := Anonymous(Config{Token: tt.token})(r); (err != nil) != tt.refused {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

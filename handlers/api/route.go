@@ -17,6 +17,7 @@ type route struct {
 	method, path string // the path as OpenAPI writes it: "/v1/executions/{id}:resume"
 	do           action
 	open         bool // neither token nor host is asked for
+	every        bool // other methods come here too: the action judges them
 }
 
 // endpoint is all routes below one pattern of the mux: verb, method, route. The
@@ -67,8 +68,9 @@ func endpoints(routes []route) map[string]endpoint {
 
 // splitTemplate separates the verb from a template. The mux cannot match
 // "{id}:verb" in one segment, but it can match "{id}"; "workflows:validate"
-// has no wildcard and is a segment like any.
+// has no wildcard and is a segment like any. A {path} is all that follows.
 func splitTemplate(path string) (pattern, verb string) {
+	path = strings.Replace(path, "{path}", "{path...}", 1)
 	if before, after, ok := strings.Cut(path, "}:"); ok {
 		return before + "}", after
 	}
@@ -117,6 +119,9 @@ func (a *api) run(w http.ResponseWriter, r *http.Request, methods map[string]rou
 	rt, ok := methods[r.Method]
 	if !ok && r.Method == http.MethodHead {
 		rt, ok = methods[http.MethodGet]
+	}
+	if post := methods[http.MethodPost]; !ok && post.every {
+		rt, ok = post, true
 	}
 	if !ok {
 		notAllowed(w, r, methods)

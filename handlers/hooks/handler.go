@@ -31,7 +31,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
-		refuse(w, unread(err))
+		refuse(w, unread(err, MaxBody))
 		return
 	}
 	answer, repeated, err := h.receive(r, body)
@@ -43,9 +43,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	respond(w, answer, repeated)
 }
 
-func unread(err error) error {
+func unread(err error, limit int) error {
 	if _, big := errors.AsType[*http.MaxBytesError](err); big {
-		return flow.Problemf(flow.ErrTooLarge.Code, "the body is larger than %d bytes", MaxBody)
+		return flow.Problemf(flow.ErrTooLarge.Code, "the body is larger than %d bytes", limit)
 	}
 	return flow.Problemf(flow.ErrInvalid.Code, "the body cannot be read to its end")
 }
@@ -92,15 +92,10 @@ func traceOf(r *http.Request) map[string]string {
 func refuse(w http.ResponseWriter, err error) { wire.ProblemOf(err).Write(w) }
 
 func respond(w http.ResponseWriter, answer wire.Processed, repeated bool) {
-	raw, err := flow.Encode(answer)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if repeated {
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
-	_, _ = w.Write(raw) // the sender is gone: it will deliver again
+	if err := respondJSON(w, http.StatusOK, answer); err != nil {
+		refuse(w, err)
+	}
 }

@@ -1,6 +1,7 @@
-// Package hooks receives signed webhooks: each configured name publishes an
-// event or starts a workflow. What a delivery is signed with is its only
-// credential, so nothing of it is read before the signature holds.
+// Package hooks receives webhooks. Signed ones come to configured names, each
+// of which publishes an event or starts a workflow; what a delivery is signed
+// with is its only credential, so nothing of it is read before the signature
+// holds. Triggers are the webhooks that workflows declare themselves.
 package hooks
 
 import (

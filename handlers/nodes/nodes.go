@@ -38,6 +38,8 @@ func Builtin(o Options) []node.Type {
 		dataMerge(),
 		dataSetData(),
 		httpRequest(w),
+		webhookRespond(),
+		webhookTrigger(),
 		logicIf(),
 		logicSwitch(),
 		manualTrigger(),

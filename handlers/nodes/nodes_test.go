@@ -19,6 +19,8 @@ func TestBuiltinListsEveryTypeOnce(t *testing.T) {
 		"data.merge",
 		"data.set_data",
 		"http.request",
+		"http.webhook_respond",
+		"http.webhook_trigger",
 		"logic.if_condition",
 		"logic.switch",
 		"manual.trigger",

@@ -63,6 +63,11 @@ func readField(path string, f node.Field, v any) (any, error) {
 	if err := withinBounds(path, f, v); err != nil {
 		return nil, err
 	}
+	if f.Check != nil {
+		if wrong := f.Check(v); wrong != nil {
+			return nil, invalid(path, "%s", wrong)
+		}
+	}
 	return readItems(path, f, v)
 }
 

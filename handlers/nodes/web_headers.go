@@ -65,9 +65,9 @@ func isHeaderValue(s string) bool {
 var authFields = []node.Field{
 	{Name: "type", Kind: node.String, Required: true, Enum: []string{"basic", "bearer", "api_key"}, Summary: "How to prove who asks."},
 	{Name: "username", Kind: node.String, Summary: "Of basic."},
-	{Name: "password", Kind: node.String, Summary: "Of basic."},
-	{Name: "token", Kind: node.String, Summary: "Of bearer."},
-	{Name: "key", Kind: node.String, Summary: "Of api_key."},
+	{Name: "password", Kind: node.String, Secret: true, Summary: "Of basic."},
+	{Name: "token", Kind: node.String, Secret: true, Summary: "Of bearer."},
+	{Name: "key", Kind: node.String, Secret: true, Summary: "Of api_key."},
 	{Name: "header", Kind: node.String, Default: "X-API-Key", Summary: "Of api_key: the header that carries it."},
 }
 

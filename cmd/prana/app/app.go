@@ -23,6 +23,7 @@ import (
 	"prana/engine/node"
 	enginetelemetry "prana/engine/telemetry"
 	"prana/handlers/console"
+	"prana/handlers/hooks"
 	"prana/handlers/nodes"
 	"prana/handlers/worker"
 	"prana/suspend"
@@ -70,6 +71,7 @@ type App struct {
 	worker     *worker.Worker
 	egress     *http.Client
 	console    *console.Console
+	triggers   *hooks.Triggers
 	server     *http.Server
 	url        string
 	failed     chan error

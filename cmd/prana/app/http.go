@@ -30,11 +30,12 @@ func (a *App) startAPI(context.Context) error {
 		return err
 	}
 	a.url = "http://" + l.Addr().String()
-	h, err := a.handler()
+	h, err := a.handler(l.Addr())
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	a.server = api.NewServer(h)
+	a.server.RegisterOnShutdown(a.triggers.Close)
 	go func() {
 		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serving HTTP: %w", err)
@@ -67,7 +68,7 @@ func (a *App) listen() (net.Listener, error) {
 	}
 }
 
-func (a *App) handler() (http.Handler, error) {
+func (a *App) handler(at net.Addr) (http.Handler, error) {
 	c := a.o.Config
 	known, err := a.hooks()
 	if err != nil {
@@ -84,10 +85,21 @@ func (a *App) handler() (http.Handler, error) {
 			return client
 		},
 	})
-	return api.New(api.Config{
+	served := api.Config{
 		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: nodeTypes(reg), Token: c.Token.Reveal(),
 		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
-	}), nil
+	}
+	a.triggers = hooks.NewTriggers(hooks.TriggersConfig{
+		Engine: a.engine, Anonymous: api.Anonymous(served), Public: !isLocal(at), Logger: a.log,
+	})
+	served.Webhooks = a.triggers
+	return api.New(served), nil
+}
+
+// isLocal tells whether only this machine reaches the address.
+func isLocal(at net.Addr) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 func (a *App) hooks() (http.Handler, error) {

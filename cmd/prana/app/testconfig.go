@@ -8,3 +8,11 @@ func TestConfig() config.Config {
 	c.DataDir = ""
 	return c
 }
+
+// TestSecret adds a secret that $secrets reads.
+func TestSecret(c *config.Config, name, value string) {
+	if c.Secrets == nil {
+		c.Secrets = map[string]config.Secret{}
+	}
+	c.Secrets[name] = config.NewSecret(value)
+}

@@ -52,6 +52,7 @@ func (sh *shell) deploy(ctx context.Context, c *client.Client, args []string) er
 			continue
 		}
 		sh.warnings(d.Diagnostics)
+		sh.webhook(c, s)
 		page.Items = append(page.Items, deployed{s.file, d})
 	}
 	return sh.printDeployed(page, invalid)

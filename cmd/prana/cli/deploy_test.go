@@ -152,3 +152,16 @@ func TestSilentErrorsKeepTheirCode(t *testing.T) {
 		t.Errorf("silent(errInvalid) gives %d", exitCode(err))
 	}
 }
+
+func TestDeployTellsWhereWebhooksGo(t *testing.T) {
+	t.Parallel()
+	file := write(t, t.TempDir(), "a.yaml", "id: paid\nnodes:\n  - {key: start, type: http.webhook_trigger, params: {path: /shop}}\n")
+	f := newFake(t, map[string]any{
+		"POST /v1/workflows":                 wire.Deployed{ID: "paid", Version: "v", Created: true},
+		"POST /v1/workflows/paid/executions": flow.StartResult{ExecutionID: "x"},
+	})
+	prana(t, f.url, "deploy", file).wants(t, 0, "published", f.url+"/webhook/paid/shop")
+	if r := prana(t, f.url, "run", file); !strings.Contains(r.stderr, f.url+"/webhook/paid/shop") {
+		t.Errorf("run says %s", r.stderr)
+	}
+}

@@ -19,6 +19,7 @@ func (d distant) publish(ctx context.Context, s source) (id, version string, err
 	res, err := d.Deploy(ctx, s.file, s.text)
 	if err == nil {
 		d.sh.warnings(res.Diagnostics)
+		d.sh.webhook(d.Client, s)
 	}
 	return res.ID, res.Version, err
 }

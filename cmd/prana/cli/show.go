@@ -56,6 +56,7 @@ func head(t *table, v *flow.View) {
 	add("id", v.StartID)
 	add("input", compact(v.Input))
 	add("output", compact(v.Output))
+	add("reply", compact(v.Reply))
 	if v.Error != nil {
 		add("error", v.Error.Error())
 	}

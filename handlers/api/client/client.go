@@ -41,6 +41,9 @@ func New(baseURL, token string) (*Client, error) {
 	}, nil
 }
 
+// URL is where the server has a path, which begins with a slash.
+func (c *Client) URL(path string) string { return c.base + path }
+
 // Close ends idle connections.
 func (c *Client) Close() { c.HTTP.CloseIdleConnections() }
 

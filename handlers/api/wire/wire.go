@@ -67,6 +67,12 @@ type Accepted struct {
 	ExecutionID string `json:"execution_id"`
 }
 
+// Unfinished answers a caller who waited long enough: the execution goes on.
+type Unfinished struct {
+	ExecutionID string      `json:"execution_id"`
+	Status      flow.Status `json:"status"`
+}
+
 // Event is the body of POST /v1/events.
 type Event struct {
 	Type string          `json:"type"`
