@@ -13,12 +13,10 @@ import (
 func (e *Engine) call(j *job) (*node.Call, error) {
 	n, x := j.node, j.x
 	sc := newScope(j.plan, x, nil)
-	inputs, err := sc.inputs(j.step)
+	env, inputs, err := e.env(j, sc)
 	if err != nil {
 		return nil, err
 	}
-	env := sc.stepEnv(j.step, inputs, j.attempt)
-	e.outside(env, n)
 	params, err := n.Params(env)
 	if err != nil {
 		return nil, err
@@ -34,6 +32,17 @@ func (e *Engine) call(j *job) (*node.Call, error) {
 	}
 	c.Resume, err = resumeOf(sc, j.step, j.woke)
 	return c, err
+}
+
+// env is what the expressions of a step see.
+func (e *Engine) env(j *job, sc *scope) (eval.Env, map[string]any, error) {
+	inputs, err := sc.inputs(j.step)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := sc.stepEnv(j.step, inputs, j.attempt)
+	e.outside(env, j.node)
+	return env, inputs, nil
 }
 
 // lazyText gives a node its lazy fields as they are written, to show them.

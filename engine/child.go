@@ -48,10 +48,14 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	if err := e.checkInput(p, raw); err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
+	place, err := p.place(raw)
+	if err != nil {
+		return nil, cannotStart(c.Workflow, err)
+	}
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Trace: childTrace(ctx, x),
-		Timeout: timeout(p, time.Time{}),
-		Parent:  &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
+		Timeout: timeout(p, time.Time{}), Place: place,
+		Parent: &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
 	ch := begin(p, flow.NewExecutionID(part), head, raw, time.Time{}, c.Mode == node.Sync)
 	e.owe(p, nil, ch)

@@ -37,7 +37,7 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {
 	var ids []flow.SuspensionID
 	for id, s := range x.Steps {
-		if s.Status != flow.StepSuspended || s.Wait == nil || node != "" && p.Nodes[id.Node].Key != node {
+		if s.Status != flow.StepSuspended || s.Wait == nil || s.Wait.Type == flow.Concurrency || node != "" && p.Nodes[id.Node].Key != node {
 			continue
 		}
 		ids = append(ids, flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})

@@ -102,6 +102,7 @@ func (t *transition) failExecution(s *flow.Step, p *flow.Problem) error {
 	if len(t.x.Live) > 0 && !t.x.Whole {
 		return errNeedAll
 	}
+	t.release(s)
 	t.write(s)
 	t.record(flow.NodeFailed, s)
 	t.ch.Error = p

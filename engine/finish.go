@@ -151,6 +151,7 @@ func (t *transition) withdraw(s *flow.Step) {
 			t.send(flow.SendCancel, w.Child, []byte(`"parent"`))
 		}
 	}
+	t.release(s)
 	s.Status, s.Wait, s.Token = flow.StepCancelled, nil, flow.NewToken()
 	t.write(s)
 }

@@ -48,14 +48,18 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 			return flow.StartResult{}, err
 		}
 	}
+	place, err := p.place(r.Input)
+	if err != nil {
+		return flow.StartResult{}, fmt.Errorf("starting workflow %s: %w", r.Workflow, err)
+	}
 	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
-		Timeout: timeout(p, r.StartAt), Trace: telemetry.Inject(ctx),
+		Timeout: timeout(p, r.StartAt), Trace: telemetry.Inject(ctx), Place: place,
 	}
 	ch := begin(p, res.ExecutionID, head, orNull(r.Input), r.StartAt, false)
 	e.owe(p, nil, ch)
-	err := e.commit(ctx, ch)
+	err = e.commit(ctx, ch)
 	if errors.Is(err, flow.ErrExists) { // a repetition of this start was faster, and told it
 		end(nil)
 		return res, nil

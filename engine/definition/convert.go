@@ -91,7 +91,7 @@ func keyFrom(name string) string {
 // parameters of waits and children.
 var guideSettings = []string{
 	"retry_on_failed", "max_retries", "retry_delay_ms", "backoff", "max_delay_ms", "jitter",
-	"retry_on", "no_retry_on", "retry_after", "on_error", "join",
+	"retry_on", "no_retry_on", "retry_after", "on_error", "join", "concurrency_key", "concurrency_limit",
 }
 
 // splitSettings moves the parameters out of settings.

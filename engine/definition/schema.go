@@ -68,6 +68,8 @@ func (s schemas) workflow() object {
 		"variables":          described("Constants that expressions read as $vars.", orNull("object")),
 		"mode":               described("Whether independent branches run at the same time.", object{"enum": []any{"parallel", "sequential", "", nil}, "default": "parallel"}),
 		"timeout_ms":         described("Time for the whole execution; 0 is no limit.", atLeast("integer", 0)),
+		"concurrency_key":    described("Executions whose keys are equal, of whatever workflow, run only so many at a time; an expression over $input and $vars.", orNull("string")),
+		"concurrency_limit":  described("How many executions of that key run at a time; default 1.", limitSchema()),
 		"output":             described("The result of an execution, with expressions; else what its last node left.", object{}),
 		"input_schema":       described("JSON Schema of the input; a start with another input is refused.", object{"type": []any{"object", "boolean", "null"}}),
 		"on_retry_exhausted": alertSchema(),
@@ -229,7 +231,16 @@ func settingsSchema() object {
 		"on_error":        described("What an error does after the retries.", choice(flow.StopWorkflow, flow.Continue, flow.ContinueErrorOutput)),
 		"join":            described("How many arrivals the node waits for.", object{"anyOf": []any{object{"enum": []any{"all", "any"}}, atLeast("integer", 1)}}),
 		"queue":           described("The queue of the step.", orNull("string")),
+
+		"concurrency_key":   described("Steps whose keys are equal, of whatever workflow, run only so many at a time; a template.", orNull("string")),
+		"concurrency_limit": described("How many steps of that key run at a time; default 1.", limitSchema()),
 	}))
+}
+
+func limitSchema() object {
+	o := atLeast("integer", 1)
+	o["maximum"] = flow.MaxConcurrency
+	return o
 }
 
 // anyCase is a pattern of words in either case, since enums are read so.

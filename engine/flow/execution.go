@@ -90,6 +90,7 @@ type Head struct {
 	Trace     map[string]string // carrier of the span that started it
 	Tags      map[string]string
 	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
+	Place     string        // concurrency key of which it holds a place from its first step to its end; empty = none
 }
 
 // Parent names the step that waits for, or merely started, this execution.
@@ -169,6 +170,9 @@ type Step struct {
 	Attempts []Attempt   // failed attempts, oldest first, bounded
 	Children []string    // executions it started, in order
 	Trace    map[string]string
+	// Place is the concurrency key of which a live step holds a place, or waits for one. It is noted with the first
+	// commit after the place was asked for; empty = none.
+	Place string
 
 	CreatedAt time.Time
 	StartedAt time.Time // of the last attempt; zero while it never ran
@@ -196,6 +200,7 @@ const (
 	ByManual  = "manual"  // resume through the API, CLI or a task
 	ByChild   = "child"
 	ByCancel  = "cancel"
+	ByPlace   = "concurrency" // a place of its concurrency key became free
 	ByError   = "suspension_error"
 )
 
@@ -221,6 +226,7 @@ const (
 	Retry         = "retry"
 	Webhook       = "webhook"
 	TimedWait     = "wait"
+	Concurrency   = "concurrency" // the engine's own: the step begins once it has a place of its key
 	CustomWait    = "custom"
 )
 
@@ -245,6 +251,9 @@ type Wait struct {
 	// Held: the child runs on, so the execution does not count as suspended.
 	Held bool
 }
+
+// Looks tells whether what it waits for may have come before it stood: somebody looks at once, and again at LookDue.
+func (w *Wait) Looks() bool { return w.Event != nil || w.Type == Concurrency }
 
 // HasDue tells whether time alone ends the wait.
 func (w *Wait) HasDue() bool { return w.In > 0 || !w.Until.IsZero() || !w.Due.IsZero() || w.Timer }

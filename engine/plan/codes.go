@@ -81,6 +81,9 @@ const (
 	CodeNoTimeout = "NO_TIMEOUT"
 	// CodeQueueNotServed (warning): a node names a queue; its steps run in the partition's own queue all the same.
 	CodeQueueNotServed = "QUEUE_NOT_SERVED"
+	// CodeWaitsForItself (warning): an execution waits for a child of its own workflow while it holds a place of the
+	// workflow's concurrency_key: if the child's key is the same, it begins only when nobody waits for it any more.
+	CodeWaitsForItself = "WAITS_FOR_ITSELF"
 	// CodeUnsafeRetry (warning): an HTTP request that is not idempotent is retried.
 	CodeUnsafeRetry = "UNSAFE_RETRY"
 	// CodeDeadTimeoutPort (warning): on_timeout names a port that leads nowhere, so a timeout is a node error.

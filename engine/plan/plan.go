@@ -20,6 +20,8 @@ type Plan struct {
 	// Output computes the result of an execution; nil = what its last node left.
 	Output      *eval.Program
 	OutputNeeds Needs
+	// Section bounds how many executions run at a time; nil = nothing does.
+	Section *Section
 
 	keys    map[string]int
 	loops   set
@@ -45,6 +47,8 @@ type Node struct {
 	// Join is how many arrivals a run waits for; zero = every arrival runs the node.
 	Join  flow.Join
 	Needs Needs
+	// Section bounds how many steps run at a time; nil = nothing does.
+	Section *Section
 
 	fields []field
 }
