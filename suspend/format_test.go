@@ -78,6 +78,10 @@ func (z *zoo) everything() {
 	_, err = s.RecordEvent(ctx, e)
 	z.must(err)
 	z.must(s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID}))
+	for _, name := range []string{"one", "two"} {
+		_, _, err = s.Acquire(ctx, "region/eu", flow.Holder{Execution: animal(name), Whole: true}, 1)
+		z.must(err)
+	}
 	for _, name := range []string{"one", "two", "three"} {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}
