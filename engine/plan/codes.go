@@ -81,8 +81,8 @@ const (
 	CodeNoTimeout = "NO_TIMEOUT"
 	// CodeQueueNotServed (warning): a node names a queue; its steps run in the partition's own queue all the same.
 	CodeQueueNotServed = "QUEUE_NOT_SERVED"
-	// CodeWaitsForItself (warning): an execution waits for a child of its own workflow while it holds a place of the
-	// workflow's concurrency_key: if the child's key is the same, it begins only when nobody waits for it any more.
+	// CodeWaitsForItself (warning): an execution holds a place of its workflow's concurrency_key while a node asks for
+	// another of the same key, or waits for a child of the same workflow: with no place left, it waits for itself until a timeout.
 	CodeWaitsForItself = "WAITS_FOR_ITSELF"
 	// CodeUnsafeRetry (warning): an HTTP request that is not idempotent is retried.
 	CodeUnsafeRetry = "UNSAFE_RETRY"

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"prana/engine/eval"
@@ -27,6 +28,7 @@ func (s *Section) Key(env eval.Env) (string, error) {
 		return "", err
 	}
 	key, ok := keyText(v)
+	key = strings.ToValidUTF8(key, "\uFFFD") // as it will be read back
 	if !ok || utf8.RuneCountInString(key) > flow.MaxConcurrencyKey {
 		return "", &flow.Problem{Code: "invalid_concurrency_key", Permanent: true, Message: "concurrency_key must give a string of at most " +
 			strconv.Itoa(flow.MaxConcurrencyKey) + " characters, a number or null; compute something shorter or simpler"}
@@ -92,9 +94,13 @@ func (c *compiler) workflowSection() *Section {
 // childType is the only type that starts executions.
 const childType = "workflow.execute_workflow"
 
-// waitsForItself sees one way in which an execution waits for a place that it holds itself; other ways
+// waitsForItself sees two ways in which an execution waits for a place that it holds itself; other ways
 // depend on values and on other workflows.
 func (c *compiler) waitsForItself(at string, n *Node) {
+	if key := n.Settings.ConcurrencyKey; key != "" && key == c.w.ConcurrencyKey {
+		c.warn(at+".settings.concurrency_key", CodeWaitsForItself, "remove it, or begin it with another word",
+			"%s asks for a place of the key of which its execution holds one already", n.Key)
+	}
 	params := c.w.Nodes[n.Index].Params
 	waits := params["execution_mode"] != node.FireAndForget && params["wait_for_completion"] != false
 	if c.plan.Section == nil || n.Type.Name != childType || params["workflow_id"] != c.w.ID || !waits {

@@ -75,35 +75,49 @@ var placePromises = []promise{
 		}
 		equal(w, "number of holders ever seen", len(seen), 20)
 	}},
-	{"300 at once: all get in, never more than 3", func(w *world) {
+	{"100 at once: no more than there are places, and all get in", func(w *world) {
 		var mu sync.Mutex
-		var inside, most, entered int
-		enter := func(n int) {
-			inside, most, entered = inside+n, max(most, inside+n), entered+n
-		}
-		waiting := make(chan flow.Holder, 300)
-		race(300, func(int) bool {
+		var inside []flow.Holder
+		positions := map[int]int{}
+		race(100, func(int) bool {
 			h := stepHolder()
-			mu.Lock() // the count must follow the store's order
+			position, _, err := w.Store.Acquire(w.Context(), "k", h, 3)
+			mu.Lock()
 			defer mu.Unlock()
-			if w.acquire("k", h, 3) == 0 {
-				enter(1)
-				waiting <- h
+			if positions[position]++; position == 0 {
+				inside = append(inside, h)
 			}
-			return true
+			return err == nil
 		})
-		for h := range waiting {
-			inside--
-			for _, next := range w.release("k", h) {
-				enter(1)
-				waiting <- next
-			}
-			if len(waiting) == 0 {
-				close(waiting)
+		equal(w, "number that got in at once", len(inside), 3)
+		equal(w, "number of different positions", len(positions), 98)
+		entered := len(inside)
+		for ; len(inside) > 0; inside = inside[1:] {
+			promoted := w.release("k", inside[0])
+			inside, entered = append(inside, promoted...), entered+len(promoted)
+			if len(inside) > 4 {
+				w.Fatalf("%d got in for one that left", len(promoted))
 			}
 		}
-		equal(w, "number that got in", entered, 300)
-		equal(w, "most inside at a time", most, 3)
+		equal(w, "number that got in", entered, 100)
+	}},
+	{"places that are given up at once are given on once", func(w *world) {
+		var mu sync.Mutex
+		a, next := stepHolder(), map[string]int{}
+		w.acquire("k", a, 1)
+		for range 10 {
+			w.acquire("k", stepHolder(), 1)
+		}
+		race(20, func(int) bool {
+			promoted, err := w.Store.Release(w.Context(), "k", a)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range names(promoted...) {
+				next[name]++
+			}
+			return err == nil
+		})
+		equal(w, "number of those who got the place", len(next), 1)
 	}},
 }
 
