@@ -65,22 +65,27 @@ func (e *Engine) ask(ctx context.Context, p *compiled, x *flow.Execution, s *flo
 	return e.wakeAll(ctx, want.key, promoted)
 }
 
-// queued asks again for a place whose wait came up, and sees that none is lost with its holder: it looks at
-// some holders, at random, and has those give up their place that are over.
+// queued asks again for a place whose wait came up. One holder that cannot be read must not keep it from asking again.
 func (e *Engine) queued(ctx context.Context, entry flow.DueEntry, p *compiled, x *flow.Execution, s *flow.Step) error {
-	if err := e.ask(ctx, p, x, s); err != nil {
+	err := errors.Join(e.ask(ctx, p, x, s), e.examine(ctx, p.awaited(x, s).key))
+	if errors.Is(err, flow.ErrUnavailable) {
 		return err
 	}
-	key := p.awaited(x, s).key
+	if err != nil {
+		e.log.ErrorContext(ctx, "who holds a place cannot be found out; it is tried again", "execution", x.ID, "step", s.ID.String(), "error", err)
+	}
+	waited := x.Now.Sub(s.Wait.Since) // so the time between two looks doubles
+	return e.store.Settle(ctx, entry, min(max(waited, flow.LookDue), askAtMost), "")
+}
+
+// examine sees that no place is lost with its holder: it looks at some of them, at random, and has
+// those give up their place that are over.
+func (e *Engine) examine(ctx context.Context, key string) error {
 	holders, err := e.store.Holders(ctx, key, holdersAtOnce)
 	if err != nil {
 		return err
 	}
-	if err := e.wakeAll(ctx, key, holders); err != nil {
-		return err
-	}
-	waited := x.Now.Sub(s.Wait.Since) // so the time between two looks doubles
-	return e.store.Settle(ctx, entry, min(max(waited, flow.LookDue), askAtMost), "")
+	return e.wakeAll(ctx, key, holders)
 }
 
 // wakeLater sees to holders beside the caller.

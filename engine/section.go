@@ -25,10 +25,14 @@ func (c *compiled) place(input json.RawMessage) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return c.Section.Key(eval.Env{
+	key, err := c.Section.Key(eval.Env{
 		"vars": c.Workflow.Variables, "input": v, "inputs": map[string]any{flow.PortMain: v}, "trigger": v,
 		"workflow": map[string]any{"id": c.Workflow.ID, "name": c.Workflow.Name, "version": c.Version}, "now": time.Now(),
 	})
+	if err != nil {
+		return "", flow.Problemf(flow.ErrInvalid.Code, "the input does not fit the workflow: %s", flow.AsProblem(err).Message)
+	}
+	return key, nil
 }
 
 // wholePlace is what the execution needs before its first step.

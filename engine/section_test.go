@@ -269,6 +269,41 @@ func TestAPlaceThatNobodyTold(t *testing.T) {
 	}
 }
 
+// hasty is a store in which a place becomes free after somebody asked for it, and before its wait is stored.
+type hasty struct {
+	engine.Store
+	once sync.Once
+	free func()
+}
+
+func (s *hasty) Commit(ctx context.Context, changes ...*flow.Change) error {
+	if len(changes[0].Opened) > 0 && changes[0].Steps[0].Wait.Type == flow.Concurrency {
+		s.once.Do(s.free)
+	}
+	return s.Store.Commit(ctx, changes...)
+}
+
+// TestAPlaceThatBecameFreeTooSoon: a place that was given to somebody who was not asleep yet is found at once.
+func TestAPlaceThatBecameFreeTooSoon(t *testing.T) {
+	t.Parallel()
+	store := &hasty{}
+	env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store { store.Store = real; return store }})
+	env.Deploy(guardedWait)
+	first := env.Start("guarded_wait", 1)
+	env.Run()
+	store.free = func() {
+		if err := env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: first}); err != nil {
+			t.Error(err)
+		}
+		env.Engine().Wait()
+	}
+	second := env.Start("guarded_wait", 1)
+	env.Run()
+	if got := waitsFor(t, env, second); got != flow.ExternalEvent {
+		t.Errorf("it waits for %s", got)
+	}
+}
+
 // TestAWaiterAsksSeldom: however long it waits, it asks about once a minute, and nothing of that is written into its history.
 func TestAWaiterAsksSeldom(t *testing.T) {
 	t.Parallel()
