@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -215,6 +216,11 @@ func TestPlacesOfTheDeadAreFound(t *testing.T) {
 		"a whole execution that has another key": func(env *enginetest.Env) flow.Holder {
 			return flow.Holder{Execution: env.Start("napper", 1), Whole: true}
 		},
+		"a step that noted another key": func(env *enginetest.Env) flow.Holder {
+			h := flow.Holder{Execution: env.Start("other_wait", 1), Step: flow.StepID{Node: 1}}
+			env.Run()
+			return h
+		},
 		"a step that never was": func(env *enginetest.Env) flow.Holder {
 			return flow.Holder{Execution: env.Start("napper", 1), Step: flow.StepID{Node: 2, Run: 7}}
 		},
@@ -233,7 +239,7 @@ func TestPlacesOfTheDeadAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := enginetest.New(t, types()...)
-			for _, w := range []string{napper, chain, guardedWait} {
+			for _, w := range []string{napper, chain, guardedWait, strings.NewReplacer("guarded_wait", "other_wait", "key: k}", "key: other}").Replace(guardedWait)} {
 				env.Deploy(w)
 			}
 			if _, _, err := env.Store().Acquire(t.Context(), "k", dead(env), 1); err != nil {
@@ -420,6 +426,13 @@ func TestSuspensionDataOfAPlace(t *testing.T) {
 	data := map[string]bool{string(s.Items[0].Data): true, string(s.Items[1].Data): true}
 	if !data[`{"key":"k","limit":1,"position":1}`] || !data[`{"key":"k","limit":1,"position":2}`] {
 		t.Errorf("they say %v", data)
+	}
+	id, err := flow.ParseSuspensionID(s.Items[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.Engine().Resume(t.Context(), flow.ResumeRequest{Execution: id.Execution, Suspension: &id}); code(err) != flow.ErrConflict.Code {
+		t.Errorf("ending it by hand gives %v", err)
 	}
 	if s.Items[0].ResumeAt != nil || s.Items[0].TimeoutAt != nil {
 		t.Errorf("a time is said: %+v", s.Items[0])

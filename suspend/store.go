@@ -68,6 +68,9 @@ var eventFinishLua string
 //go:embed lua/event_take.lua
 var eventTakeLua string
 
+//go:embed lua/place.lua
+var placeLua string
+
 //go:embed lua/place_acquire.lua
 var placeAcquireLua string
 
@@ -84,8 +87,8 @@ var (
 	eventRecordScript = redis.NewScript(eventRecordLua)
 	eventFinishScript = redis.NewScript(eventFinishLua)
 	eventTakeScript   = redis.NewScript(eventTakeLua)
-	acquireScript     = redis.NewScript(placeAcquireLua)
-	releaseScript     = redis.NewScript(placeReleaseLua)
+	acquireScript     = redis.NewScript(placeLua + placeAcquireLua)
+	releaseScript     = redis.NewScript(placeLua + placeReleaseLua)
 )
 
 // partitionsKey holds how many partitions the store was ever used with.
