@@ -62,6 +62,9 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 			return nil, nil, need
 		}
 	}
+	if t.ch.Ended && x.Place != "" {
+		t.sendRelease(x.Place, flow.Holder{Execution: x.ID, Whole: true})
+	}
 	t.ch.Front = x.Front
 	return t.ch, errs, nil
 }
@@ -116,6 +119,9 @@ func (f stepEnded) apply(t *transition) error {
 		return errFenced
 	}
 	s.Ran, s.Trace, t.span = f.ran, f.span, f.span
+	if f.place != "" {
+		s.Place = f.place
+	}
 	if f.woke != "" {
 		t.wake(s, waitEnded{by: f.woke}, false)
 	}
@@ -160,6 +166,9 @@ func (f waitEnded) apply(t *transition) error {
 	s := t.x.Steps[f.wait.Step]
 	if s == nil || s.Status != flow.StepSuspended || s.Turn != f.wait.Turn || t.x.Status.Terminal() {
 		return tooLate(t.x, s, f.wait)
+	}
+	if s.Wait.Type == flow.Concurrency && f.by != flow.ByPlace {
+		return onlyPlace(f.wait)
 	}
 	if f.event != "" {
 		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.by + ":" + f.event, Began: s.Wait.Began, Now: t.x.Seq})

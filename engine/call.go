@@ -12,14 +12,11 @@ import (
 // call prepares what the node is given.
 func (e *Engine) call(j *job) (*node.Call, error) {
 	n, x := j.node, j.x
-	sc := newScope(j.plan, x, nil)
-	sc.around = partsAround(x, j.step)
-	inputs, err := sc.inputs(j.step)
+	sc := j.scope()
+	env, inputs, err := e.env(j, sc)
 	if err != nil {
 		return nil, err
 	}
-	env := sc.stepEnv(j.step, inputs, j.attempt)
-	e.outside(env, n)
 	params, err := n.Params(env)
 	if err != nil {
 		return nil, err
@@ -47,6 +44,24 @@ func partOf(sc *scope, s *flow.Step) (*node.Part, error) {
 	}
 	item, err := sc.value(flow.ItemRef(s.Of.Owner, s.Of.Index))
 	return &node.Part{Index: s.Of.Index, Item: item}, err
+}
+
+// scope is where the values stand that the expressions of the step see.
+func (j *job) scope() *scope {
+	sc := newScope(j.plan, j.x, nil)
+	sc.around = partsAround(j.x, j.step)
+	return sc
+}
+
+// env is what the expressions of a step see.
+func (e *Engine) env(j *job, sc *scope) (eval.Env, map[string]any, error) {
+	inputs, err := sc.inputs(j.step)
+	if err != nil {
+		return nil, nil, err
+	}
+	env := sc.stepEnv(j.step, inputs, j.attempt)
+	e.outside(env, j.node)
+	return env, inputs, nil
 }
 
 // lazyText gives a node its lazy fields as they are written, to show them.

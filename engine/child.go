@@ -55,10 +55,14 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 			Message: "workflow " + c.Workflow + " is to be started with the input that an execution above this one has; it would go on for ever",
 		}
 	}
+	place, err := p.place(raw)
+	if err != nil {
+		return nil, cannotStart(c.Workflow, err)
+	}
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Line: append(slices.Clone(x.Line), self), Trace: childTrace(ctx, x),
-		Timeout: timeout(p, start{in: c.In}),
-		Parent:  &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
+		Timeout: timeout(p, start{in: c.In}), Place: place,
+		Parent: &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
 	ch := begin(p, flow.NewExecutionID(part), head, raw, start{in: c.In}, c.Mode == node.Sync)
 	e.owe(p, nil, ch)

@@ -28,7 +28,7 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 	case 1:
 		return open[0], nil
 	case 0:
-		return flow.SuspensionID{}, nothingWaits(x, r.Node)
+		return flow.SuspensionID{}, nothingWaits(p, x, r.Node)
 	}
 	return flow.SuspensionID{}, severalWait(p, x, open)
 }
@@ -37,7 +37,7 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {
 	var ids []flow.SuspensionID
 	for id, s := range x.Steps {
-		if s.Status != flow.StepSuspended || s.Wait == nil || node != "" && p.Nodes[id.Node].Key != node {
+		if s.Status != flow.StepSuspended || s.Wait == nil || s.Wait.Type == flow.Concurrency || node != "" && p.Nodes[id.Node].Key != node {
 			continue
 		}
 		ids = append(ids, flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
@@ -46,7 +46,12 @@ func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID 
 	return ids
 }
 
-func nothingWaits(x *flow.Execution, node string) error {
+func nothingWaits(c *compiled, x *flow.Execution, node string) error {
+	for id, s := range x.Steps {
+		if asleep(s) && (node == "" || c.Nodes[id.Node].Key == node) {
+			return onlyPlace(flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
+		}
+	}
 	p := flow.Problemf(flow.ErrConflict.Code, "execution %s is %s; nothing in it waits", x.ID, x.Status)
 	if node != "" {
 		p.Message = "node " + node + " of execution " + x.ID + " does not wait; the execution is " + string(x.Status)

@@ -24,8 +24,10 @@ type stepEnded struct {
 	token string
 	// woke is how its wait ended, when time alone ended it (flow.ByTimer, flow.ByTimeout); empty = it was pending.
 	woke string
-	out  outcome
-	err  *flow.Problem
+	// place is the concurrency key of which the step asked for a place in this attempt; empty = none.
+	place string
+	out   outcome
+	err   *flow.Problem
 	// retryable: the failure came from invoking the action on its first turn.
 	retryable bool
 	random    float64 // in [0,1), for jitter

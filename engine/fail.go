@@ -106,6 +106,7 @@ func (t *transition) goOn(s *flow.Step, port, how string, p *flow.Problem) error
 func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 	s.Status, s.Error = flow.StepFailed, p
 	t.shift(s, flow.Live{Pending: -1})
+	t.release(s)
 	t.write(s)
 	t.record(flow.NodeFailed, s)
 	if t.x.Status == flow.Cancelling {

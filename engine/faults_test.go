@@ -133,6 +133,27 @@ func (f *faulty) DropEvent(ctx context.Context, e flow.KeptEvent) error {
 	return just(f, "DropEvent", func() error { return f.Store.DropEvent(ctx, e) })
 }
 
+type asked struct {
+	position int
+	promoted []flow.Holder
+}
+
+func (f *faulty) Acquire(ctx context.Context, key string, h flow.Holder, limit int) (int, []flow.Holder, error) {
+	a, err := do(f, "Acquire", func() (asked, error) {
+		position, promoted, err := f.Store.Acquire(ctx, key, h, limit)
+		return asked{position, promoted}, err
+	})
+	return a.position, a.promoted, err
+}
+
+func (f *faulty) Release(ctx context.Context, key string, h flow.Holder) ([]flow.Holder, error) {
+	return do(f, "Release", func() ([]flow.Holder, error) { return f.Store.Release(ctx, key, h) })
+}
+
+func (f *faulty) Holders(ctx context.Context, key string, n int) ([]flow.Holder, error) {
+	return do(f, "Holders", func() ([]flow.Holder, error) { return f.Store.Holders(ctx, key, n) })
+}
+
 type dues struct {
 	due  []flow.DueEntry
 	next time.Duration
@@ -258,7 +279,42 @@ nodes:
 connections: [start -> c, c -> d]
 `
 
+const guarded = `
+id: guarded
+concurrency_key: pair
+concurrency_limit: 2
+nodes:
+  - {key: start, type: test.start}
+  - {key: a, type: test.echo, settings: {concurrency_key: one}}
+  - {key: s, type: test.sleep, params: {ms: 20000}, settings: {concurrency_key: one}}
+  - {key: end, type: test.echo}
+connections: [start -> a, a -> s, s -> end]
+`
+
 var stories = []story{
+	{"sections", []string{guarded}, func(t *testing.T, env *enginetest.Env) []string {
+		var ids []string
+		for i := range 4 {
+			ids = append(ids, begin(t, env, "guarded", fmt.Sprint(i)))
+			env.Run()
+		}
+		env.Advance(15 * time.Second)
+		insist(t, func() error {
+			return env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: ids[3], Reason: "enough", ID: "c1"})
+		})
+		env.Advance(10 * time.Minute)
+		return ids
+	}},
+	{"a holder that is cancelled", []string{guarded}, func(t *testing.T, env *enginetest.Env) []string {
+		first := begin(t, env, "guarded", `1`)
+		env.Advance(15 * time.Second)
+		second := begin(t, env, "guarded", `2`)
+		insist(t, func() error {
+			return env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: first, Reason: "enough", ID: "c1"})
+		})
+		env.Advance(3 * time.Minute)
+		return []string{first, second}
+	}},
 	{"a chain with a join", []string{chain}, func(t *testing.T, env *enginetest.Env) []string {
 		id := begin(t, env, "chain", `1`)
 		env.Advance(time.Minute)

@@ -179,6 +179,7 @@ func (t *transition) withdraw(s *flow.Step) {
 			t.send(flow.SendCancel, w.Child, []byte(`"parent"`))
 		}
 	}
+	t.release(s)
 	s.Status, s.Wait, s.Token = flow.StepCancelled, nil, flow.NewToken()
 	t.x.Ready = slices.DeleteFunc(t.x.Ready, func(id flow.StepID) bool { return id == s.ID })
 	t.write(s)

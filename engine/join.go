@@ -22,7 +22,7 @@ func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 		t.activate(e.To, []flow.Arrival{a}, part)
 		return nil
 	}
-	at := place{part, t.region(part)}
+	at := spot{part, t.region(part)}
 	if at.region.Joins == nil {
 		at.region.Joins = map[int]*flow.Open{}
 	}
@@ -54,7 +54,7 @@ func distinct(all []flow.Arrival) (round, rest []flow.Arrival) {
 }
 
 // fireEarly runs a join as soon as it has enough, without waiting for the others.
-func (t *transition) fireEarly(at place, n int, open *flow.Open) error {
+func (t *transition) fireEarly(at spot, n int, open *flow.Open) error {
 	if open.Fired {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (t *transition) needs(n int) int {
 // fire runs a join with the branches of its round. What came twice opens the next
 // round. A round of any or N that more can still come to stays, so that the rest is
 // dropped; one of all is over: what comes later has been round the loop.
-func (t *transition) fire(at place, n int, open *flow.Open) error {
+func (t *transition) fire(at spot, n int, open *flow.Open) error {
 	round, rest := distinct(open.Arrived)
 	open.Fired = true
 	t.activate(n, round, at.part)
@@ -96,7 +96,7 @@ func (t *transition) fire(at place, n int, open *flow.Open) error {
 
 // settleJoins fires every open join of a region that no live step can bring more to. When
 // joins wait only for one another, the first declared goes first.
-func (t *transition) settleJoins(at place) error {
+func (t *transition) settleJoins(at spot) error {
 	for {
 		more, err := t.settleOne(at)
 		if !more || err != nil {
@@ -105,7 +105,7 @@ func (t *transition) settleJoins(at place) error {
 	}
 }
 
-func (t *transition) settleOne(at place) (more bool, err error) {
+func (t *transition) settleOne(at spot) (more bool, err error) {
 	open := slices.Sorted(maps.Keys(at.region.Joins))
 	for _, n := range open {
 		if t.blocked(at.region, n, true) {
@@ -121,7 +121,7 @@ func (t *transition) settleOne(at place) (more bool, err error) {
 	return false, nil
 }
 
-func (t *transition) settleJoin(at place, n int) error {
+func (t *transition) settleJoin(at spot, n int) error {
 	o := at.region.Joins[n]
 	if o.Fired {
 		delete(at.region.Joins, n)

@@ -52,7 +52,7 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 // holdsBack tells whether the wait is the engine's own, before an attempt: the node
 // did not ask for it, and does not learn how it ended.
 func holdsBack(x *flow.Execution, w *flow.Wait) bool {
-	return w.Type == flow.Retry || x.Status == flow.Pending
+	return w.Type == flow.Retry || w.Type == flow.Concurrency || x.Status == flow.Pending
 }
 
 func (t *transition) alarm(s *flow.Step) *flow.Dispatch {
@@ -93,6 +93,7 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 		return t.failBeyond(s, p)
 	}
 	s.Status, s.Port = flow.StepCompleted, port
+	t.release(s)
 	ref := flow.OutputRef(s.ID)
 	t.ch.Values[ref] = v
 	if v.Same != "" {

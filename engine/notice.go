@@ -90,8 +90,12 @@ func (e *Engine) noticeStarting(ctx context.Context, j *job) {
 func (e *Engine) afterwards(ctx context.Context, ch *flow.Change) {
 	ctx = context.WithoutCancel(ctx)
 	for _, id := range ch.Opened {
-		if w := waitOf(ch, id); w != nil && w.Event != nil {
+		switch w := waitOf(ch, id); {
+		case w == nil:
+		case w.Event != nil:
 			e.background(func() { e.look(ctx, id, *w) })
+		case w.Type == flow.Concurrency:
+			e.background(func() { e.askAgain(ctx, id) })
 		}
 	}
 	if len(ch.Outbox) > 0 {

@@ -44,6 +44,8 @@ func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoi
 	switch o.Kind {
 	case flow.SendCancel:
 		err = e.cancelChild(ctx, o)
+	case flow.SendRelease:
+		err = e.sendRelease(ctx, o)
 	case flow.SendAlert:
 		err = e.sendAlert(ctx, o)
 	case flow.SendMiddleware:

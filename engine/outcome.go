@@ -155,6 +155,9 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 // wait turns what a node asks for into what is stored.
 func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {
 	sp := o.Suspend
+	if sp.Type == flow.Concurrency {
+		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the suspend type " + sp.Type + " is the engine's own; use another", Permanent: true}
+	}
 	data, err := flow.Encode(sp.Data)
 	if err != nil {
 		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the data of the suspension is not JSON: " + err.Error(), Permanent: true}

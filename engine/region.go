@@ -25,19 +25,19 @@ func (t *transition) part(id flow.StepID) (owner flow.StepID, p *flow.Part) {
 }
 
 // regions lists every region, the execution itself first.
-func (t *transition) regions() []place {
-	all := []place{{region: &t.x.Region}}
+func (t *transition) regions() []spot {
+	all := []spot{{region: &t.x.Region}}
 	for _, owner := range sortedSteps(t.x.Fans) {
 		parts := t.x.Fans[owner].Parts
 		for _, id := range sortedSteps(parts) {
-			all = append(all, place{part: &id, region: &parts[id].Region})
+			all = append(all, spot{part: &id, region: &parts[id].Region})
 		}
 	}
 	return all
 }
 
-// place is a region with the part it belongs to.
-type place struct {
+// spot is a region with the part it belongs to.
+type spot struct {
 	part   *flow.StepID
 	region *flow.Region
 }

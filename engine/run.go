@@ -51,6 +51,7 @@ type job struct {
 	node    *plan.Node
 	woke    string // how its wait ended, when time alone ended it
 	attempt int
+	places  []place // that this run asked for, and that may stand in no record yet
 }
 
 // find loads the step of a dispatch; nil when nobody asks for it any more, or
@@ -150,6 +151,7 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 	f, children, err := e.try(ctx, j)
 	if err != nil {
 		endSpan(err)
+		e.abandon(ctx, j)
 		return e.giveBack(ctx, j, err)
 	}
 	err = e.apply(ctx, j.x.ID, j.plan, j.x, f, children...)
@@ -159,6 +161,7 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 		endSpan(nil)
 	}
 	if errors.Is(err, errFenced) {
+		e.abandon(ctx, j)
 		e.cfg.Counters.Fenced(ctx)
 		e.log.InfoContext(ctx, "a late result was refused", "execution", j.x.ID, "node", j.node.Key, "step", j.Step.String())
 		return nil
@@ -184,19 +187,22 @@ func (e *Engine) giveBack(ctx context.Context, j *job, cause error) error {
 func (e *Engine) try(ctx context.Context, j *job) (stepEnded, []*flow.Change, error) {
 	runCtx, r, stop := e.running.start(ctx, j.Dispatch, attemptTimeout(j.node))
 	defer stop()
-	f := stepEnded{step: j.Step, token: j.Token, woke: j.woke, random: rand.Float64()}
+	f := stepEnded{step: j.Step, token: j.Token, woke: j.woke, random: rand.Float64(), span: j.step.Trace}
 	if j.step.Deaths >= suspectDeaths {
 		e.claim(ctx, []*run{r}) // so that its death is counted, and only its own
 		if cause := context.Cause(runCtx); cause != nil {
 			return f, nil, j.stopped(cause)
 		}
 	}
+	if ok, err := e.enter(ctx, j, &f); !ok || err != nil {
+		return f, nil, wrap("finding a place for a step of", j.x.ID, err)
+	}
 	e.noticeStarting(ctx, j)
 	began := time.Now()
 	out, children, err := e.invoke(runCtx, j)
-	f.ran, f.span, f.out = time.Since(began), telemetry.Inject(ctx), out
-	if f.span == nil {
-		f.span = j.step.Trace
+	f.ran, f.out = time.Since(began), out
+	if span := telemetry.Inject(ctx); span != nil {
+		f.span = span
 	}
 	if err == nil {
 		return f, children, nil

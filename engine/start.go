@@ -23,6 +23,10 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 	if err := e.checkInput(p, r.Input); err != nil {
 		return flow.StartResult{}, err
 	}
+	place, err := p.place(r.Input)
+	if err != nil {
+		return flow.StartResult{}, fmt.Errorf("starting workflow %s: %w", r.Workflow, err)
+	}
 	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
 	if r.ID != "" {
 		same := r.Input
@@ -36,12 +40,12 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 		res.Replayed = holder != res.ExecutionID
 		res.ExecutionID = holder
 	}
-	return e.create(ctx, p, r, res)
+	return e.create(ctx, p, r, place, res)
 }
 
-// create stores the execution. When another start holds the id, it makes up for
+// create stores the execution, with the concurrency key that it has. When another start holds the id, it makes up for
 // what that one may not have lived to do.
-func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, res flow.StartResult) (flow.StartResult, error) {
+func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, place string, res flow.StartResult) (flow.StartResult, error) {
 	if res.Replayed {
 		x, err := e.store.Load(ctx, res.ExecutionID, flow.Want{})
 		if err == nil {
@@ -55,7 +59,7 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, r
 	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
-		Timeout: timeout(p, start{at: r.StartAt}), Trace: telemetry.Inject(ctx),
+		Timeout: timeout(p, start{at: r.StartAt}), Trace: telemetry.Inject(ctx), Place: place,
 	}
 	ch := begin(p, res.ExecutionID, head, orNull(r.Input), start{at: r.StartAt}, false)
 	e.owe(p, nil, ch)

@@ -21,7 +21,7 @@ type Store interface {
 	// they are zero: CreatedAt, StartedAt (now - Ran) when it ran, EndedAt when it is no longer live, Resumed.At,
 	// Wait.Since, Wait.Due (Until, or now + In, when it has a due), and EndedAt and StartedAt of its last Attempt.
 	// Its claim is removed. Its line in the due index becomes: now + FreshDue when the change dispatches it at once; never when
-	// it is among Front.Ready; now when it is pending and not dispatched; now + LookDue (or its own end, if that is sooner) when it waits for an event;
+	// it is among Front.Ready; now when it is pending and not dispatched; now + LookDue (or its own end, if that is sooner) when it waits for an event or a place;
 	// Wait.Due or never when it waits otherwise; gone when it is not live (never when quarantined). A new execution with
 	// a Timeout has a deadline line until it ended. Every Outgoing makes an outbox line at now + OutboxDue.
 	Commit(ctx context.Context, changes ...*flow.Change) error
@@ -74,6 +74,15 @@ type Rendezvous interface {
 	TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error)
 	// DropEvent ends the keeping of an event that was taken.
 	DropEvent(ctx context.Context, e flow.KeptEvent) error
+
+	// Acquire gives the holder one of limit places of a concurrency key, or a place in its queue, which it keeps when it
+	// asks again. position is 0 when it holds a place, else its number in the queue, from 1. Nobody overtakes; promoted
+	// are others who got a place by this call, such as after the limit was raised.
+	Acquire(ctx context.Context, key string, h flow.Holder, limit int) (position int, promoted []flow.Holder, err error)
+	// Release takes the holder out of the key, be it from a place or from the queue, and gives what is free to the first of the queue.
+	Release(ctx context.Context, key string, h flow.Holder) (promoted []flow.Holder, err error)
+	// Holders gives at most n of those that hold a place, at random.
+	Holders(ctx context.Context, key string, n int) ([]flow.Holder, error)
 }
 
 // Index finds executions that time, death or a debt must move.

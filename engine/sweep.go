@@ -182,6 +182,9 @@ func (e *Engine) sweepStep(ctx context.Context, entry flow.DueEntry, x *flow.Exe
 		return nil, err
 	}
 	if s.Status == flow.StepSuspended && (s.Wait.Due.IsZero() || s.Wait.Due.After(x.Now)) {
+		if s.Wait.Type == flow.Concurrency {
+			return nil, e.queued(ctx, entry, p, x, s)
+		}
 		if s.Wait.Event == nil {
 			return nil, e.store.Settle(ctx, entry, untilDue(x, s), "")
 		}

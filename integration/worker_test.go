@@ -51,7 +51,7 @@ func (s setup) options() app.Options {
 func registry(world string) *node.Registry {
 	client := nodes.NewClient(nodes.Egress{AllowPrivate: true})
 	r := node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: client})...)
-	return r.With(testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), spawnNode(world))
+	return r.With(testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), testNode("test.room", world+"/room/"), spawnNode(world))
 }
 
 // workerMain is a worker process: it says "ready" on stdout and runs until

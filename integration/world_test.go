@@ -31,6 +31,7 @@ type call struct {
 //
 //	/effect/NAME      answers at once
 //	/block/NAME       answers when the gate NAME is open; /block/nap after 300 ms
+//	/room/NAME        the same, 20 ms after that; who is inside is counted, by key and until it was answered
 //	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
 //	/job/NAME?after=N   says "running" N times, then "completed"
 type world struct {
@@ -39,12 +40,13 @@ type world struct {
 	all   []call
 	seen  map[string]int // by path and key
 	gates map[string]chan struct{}
+	rooms map[string]*room
 	news  *sync.Cond
 	left  chan string // names of gates at which a caller gave up
 }
 
 func newWorld() *world {
-	w := &world{seen: map[string]int{}, gates: map[string]chan struct{}{}, left: make(chan string, 1000)}
+	w := &world{seen: map[string]int{}, gates: map[string]chan struct{}{}, rooms: map[string]*room{}, left: make(chan string, 1000)}
 	w.news = sync.NewCond(&w.mu)
 	w.Server = httptest.NewServer(w)
 	return w
@@ -73,6 +75,17 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			w.left <- name
 			return
 		}
+	case "room":
+		key := r.Header.Get("Idempotency-Key")
+		w.step(name, key, true)
+		select {
+		case <-w.gate(name):
+		case <-r.Context().Done(): // its worker died; its step is inside still
+			w.left <- name
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+		w.step(name, key, false)
 	case "flaky":
 		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); n <= fail {
 			rw.WriteHeader(http.StatusServiceUnavailable)
@@ -86,6 +99,38 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(rw, `{"ok":true,"call":%d}`, n)
+}
+
+// room counts who is inside.
+type room struct {
+	inside map[string]bool
+	most   int
+}
+
+// step goes into a room, or out of it.
+func (w *world) step(name, key string, in bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rooms[name] == nil {
+		w.rooms[name] = &room{inside: map[string]bool{}}
+	}
+	r := w.rooms[name]
+	if !in {
+		delete(r.inside, key)
+		return
+	}
+	r.inside[key] = true
+	r.most = max(r.most, len(r.inside))
+}
+
+// crowd tells how many were in a room at once, at most.
+func (w *world) crowd(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rooms[name] == nil {
+		return 0
+	}
+	return w.rooms[name].most
 }
 
 // napping ends by itself for the gate "nap", and never for others.

@@ -25,6 +25,7 @@ type storedHead struct {
 	Trace    map[string]string `json:"t,omitempty"`
 	Tags     map[string]string `json:"g,omitempty"`
 	Timeout  int64             `json:"o,omitempty"` // ms
+	Place    string            `json:"k,omitempty"`
 }
 
 type storedParent struct {
@@ -111,6 +112,7 @@ type storedStep struct {
 	Started  int64             `json:"b,omitempty"`
 	Ended    int64             `json:"z,omitempty"`
 	Ran      *int64            `json:"m,omitempty"` // ms before the stamp that the attempt began
+	Place    string            `json:"k,omitempty"`
 }
 
 type storedWait struct {
@@ -173,7 +175,7 @@ func orTime(ms int64, other time.Time) time.Time {
 }
 
 func encodeHead(h *flow.Head) ([]byte, error) {
-	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout)}
+	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place}
 	if p := h.Parent; p != nil {
 		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
 	}
@@ -191,7 +193,7 @@ func decodeHead(s string) (flow.Head, error) {
 	}
 	h := flow.Head{
 		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Line: st.Line, Trace: st.Trace, Tags: st.Tags,
-		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at,
+		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at, Place: st.Place,
 	}
 	if p := st.Parent; p != nil {
 		step, err := flow.ParseStepID(p.Step)
@@ -293,7 +295,7 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 func encodeStep(s *flow.Step, op string) ([]byte, error) {
 	st := storedStep{
 		Status: s.Status, Op: op, Attempt: s.Attempt, Turn: s.Turn, Deaths: s.Deaths, Inputs: encodeArrivals(s.Inputs), Port: s.Port,
-		Error: s.Error, Children: s.Children, Trace: s.Trace,
+		Error: s.Error, Children: s.Children, Trace: s.Trace, Place: s.Place,
 		Created: millis(s.CreatedAt), Started: millis(s.StartedAt), Ended: millis(s.EndedAt),
 	}
 	if s.Ran > 0 {
@@ -368,7 +370,7 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
 	s := &flow.Step{
 		ID: id, Status: st.Status, Token: token, Op: st.Op, At: at, Attempt: st.Attempt, Turn: st.Turn, Deaths: st.Deaths,
-		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace,
+		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place,
 		CreatedAt: orTime(st.Created, at), StartedAt: timeOf(st.Started), EndedAt: timeOf(st.Ended),
 	}
 	began := at

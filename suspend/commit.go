@@ -285,7 +285,7 @@ func dispatched(ch *flow.Change, st *flow.Step) bool {
 }
 
 func (b *script) waitLine(w *flow.Wait, due, entry string) {
-	if w != nil && w.Event != nil && !(w.In > 0 && w.In < flow.LookDue) {
+	if w != nil && w.Looks() && !(w.In > 0 && w.In < flow.LookDue) {
 		b.op("+", due, flow.LookDue.Milliseconds(), entry)
 		return
 	}

@@ -82,6 +82,10 @@ func (z *zoo) everything() {
 	nightly := flow.Node{Key: "tick", Type: flow.CronTrigger, Params: map[string]any{"cron_pattern": "@daily"}}
 	_, err = s.PutWorkflow(ctx, &flow.Workflow{ID: "nightly", Nodes: []flow.Node{nightly}}, "v1")
 	z.must(err)
+	for _, name := range []string{"one", "two"} {
+		_, _, err = s.Acquire(ctx, "region/eu", flow.Holder{Execution: animal(name), Whole: true}, 1)
+		z.must(err)
+	}
 	for _, name := range []string{"one", "two", "three"} {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}

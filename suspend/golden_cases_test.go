@@ -92,6 +92,7 @@ var goldens = []golden{
 	{"poison", "in quarantine", writePoison, readPoison()},
 	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
 	{"undoing", "failed, and a step that undoes another runs", writeUndoing, readUndoing()},
+	{"section", "holds a place of its workflow's concurrency key; one step holds a place, another waits for one, a third gives its place up", writeSection, readSection()},
 }
 
 func valued(ref flow.Ref, v string, x *flow.Execution) *flow.Execution {
@@ -244,6 +245,25 @@ func readCompleted() *flow.Execution {
 	x.Result, x.EndedAt = raw(`{"paid":true}`), after(2*time.Second)
 	x.Reply = raw(`{"status":200,"body":"paid"}`)
 	valued("d1.000", `{"paid":true}`, valued("o1.000", `{"paid":true}`, valued("o2.000", `null`, x)))
+	return x
+}
+
+func writeSection(z *zoo, _ func(time.Duration)) {
+	holds, awaits := stepOf(1, flow.StepPending), waits(2, flow.Wait{Type: flow.Concurrency, Data: raw(`{"key":"b"}`)})
+	holds.Place, awaits.Place = "a", "b"
+	ch := z.birth("section", holds, awaits)
+	ch.Head.Place = "region/eu"
+	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendRelease, To: "c", Data: raw(`"` + animal("section") + `:3.001"`)}}
+	z.commit(ch)
+}
+
+func readSection() *flow.Execution {
+	x := holding(alive("section", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}, 2: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
+		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Place: "a"},
+		&flow.Step{ID: step2, Status: flow.StepSuspended, Token: "token000002", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Place: "b", Wait: &flow.Wait{
+			Type: flow.Concurrency, Data: raw(`{"key":"b"}`), Since: began,
+		}})
+	x.Place = "region/eu"
 	return x
 }
 

@@ -64,6 +64,9 @@ func keptUntilKey(eventType string) string {
 }
 func keptKey(eventType string) string { return rendezvous(eventType) + "kept:" + hashed(eventType) }
 
+func holdersKey(key string) string { return rendezvous(key) + "sem:" + hashed(key) }
+func queueKey(key string) string   { return rendezvous(key) + "semq:" + hashed(key) }
+
 // Fields of an execution's hash.
 const (
 	fieldRev     = "r" // operation id of the last commit

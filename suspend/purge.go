@@ -108,10 +108,10 @@ func (b *script) remove(x *flow.Execution) {
 	b.op("u", stateKey(x.ID))
 }
 
-// releaseScript forgets a start id, if the execution holds it.
+// forgetStartScript forgets a start id, if the execution holds it.
 //
 // KEYS[1] the start id; ARGV[1] the execution.
-var releaseScript = redis.NewScript(`
+var forgetStartScript = redis.NewScript(`
 local held = redis.call('GET', KEYS[1])
 if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. '|' then
   return redis.call('DEL', KEYS[1])
@@ -119,7 +119,7 @@ end
 return 0`)
 
 func (s *Store) releaseStart(ctx context.Context, x *flow.Execution) error {
-	err := releaseScript.Run(ctx, s.redis, []string{startKey(x.Workflow, x.StartID)}, x.ID).Err()
+	err := forgetStartScript.Run(ctx, s.redis, []string{startKey(x.Workflow, x.StartID)}, x.ID).Err()
 	if err != nil {
 		return fmt.Errorf("releasing the start id of execution %s: %w", x.ID, trouble("purging", err))
 	}

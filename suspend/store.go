@@ -68,6 +68,15 @@ var eventFinishLua string
 //go:embed lua/event_take.lua
 var eventTakeLua string
 
+//go:embed lua/place.lua
+var placeLua string
+
+//go:embed lua/place_acquire.lua
+var placeAcquireLua string
+
+//go:embed lua/place_release.lua
+var placeReleaseLua string
+
 // The scripts. Each is sent whole once for each server and by its digest afterwards.
 var (
 	commitScript      = redis.NewScript(commitLua)
@@ -78,6 +87,8 @@ var (
 	eventRecordScript = redis.NewScript(eventRecordLua)
 	eventFinishScript = redis.NewScript(eventFinishLua)
 	eventTakeScript   = redis.NewScript(eventTakeLua)
+	acquireScript     = redis.NewScript(placeLua + placeAcquireLua)
+	releaseScript     = redis.NewScript(placeLua + placeReleaseLua)
 )
 
 // partitionsKey holds how many partitions the store was ever used with.

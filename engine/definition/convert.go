@@ -92,6 +92,7 @@ func keyFrom(name string) string {
 var guideSettings = []string{
 	"retry_on_failed", "max_retries", "retry_delay_ms", "backoff", "max_delay_ms", "jitter",
 	"retry_on", "no_retry_on", "retry_after", "on_error", "join", "max_iterations", "cancels", "on_cancel",
+	"concurrency_key", "concurrency_limit",
 }
 
 // splitSettings moves the parameters out of settings.

@@ -91,6 +91,8 @@ func (r *reader) workflow(root *tree) *flow.Workflow {
 		"variables":          r.free(&w.Variables),
 		"mode":               func(t *tree) { r.text((*string)(&w.Mode))(t) },
 		"timeout_ms":         r.integer(&w.TimeoutMS, plan.CodeWrongType),
+		"concurrency_key":    r.text(&w.ConcurrencyKey),
+		"concurrency_limit":  r.limit(&w.ConcurrencyLimit, plan.CodeWrongType),
 		"output":             func(t *tree) { w.Output = t.value() },
 		"input_schema":       func(t *tree) { w.InputSchema = r.raw(t) },
 		"on_retry_exhausted": func(t *tree) { w.OnRetryExhausted = r.alert(t) },
@@ -222,6 +224,9 @@ func (r *reader) settings(t *tree) flow.Settings {
 		},
 		"cancels":   func(t *tree) { s.Cancels = list(r, t, r.item) },
 		"on_cancel": r.text(&s.OnCancel),
+
+		"concurrency_key":   r.text(&s.ConcurrencyKey),
+		"concurrency_limit": r.limit(&s.ConcurrencyLimit, plan.CodeBadSetting),
 	})
 	return s
 }
@@ -234,6 +239,18 @@ func (r *reader) retries(t *tree) int {
 		r.bad(t.place, plan.CodeBadSetting, "write retry_on_failed: false", "max_retries is 0; it must be 1 to %d", plan.MaxRetries)
 	}
 	return int(n)
+}
+
+// limit tells an explicit 0 apart from nothing said.
+func (r *reader) limit(into *int, code string) func(*tree) {
+	return func(t *tree) {
+		var n int64
+		r.integer(&n, code)(t)
+		if t.scalar == 0 {
+			r.bad(t.place, code, "", "concurrency_limit is 0; it must be 1 to %d", flow.MaxConcurrency)
+		}
+		*into = int(n)
+	}
 }
 
 func (r *reader) item(t *tree) string {

@@ -49,13 +49,14 @@ func write(n *yaml.Node) ([]byte, error) {
 // The order of fields. Names that are not here follow, sorted.
 var (
 	workflowOrder = []string{
-		"id", "name", "description", "variables", "mode", "timeout_ms", "output", "input_schema", "on_retry_exhausted",
+		"id", "name", "description", "variables", "mode", "timeout_ms", "concurrency_key", "concurrency_limit", "output", "input_schema", "on_retry_exhausted",
 		"nodes", "connections",
 	}
 	nodeOrder     = []string{"key", "name", "type", "params", "settings", "metadata"}
 	settingsOrder = []string{
 		"retry_on_failed", "max_retries", "retry_delay_ms", "backoff", "max_delay_ms", "jitter", "retry_on", "no_retry_on",
 		"retry_after", "timeout_ms", "on_error", "join", "queue", "max_iterations", "cancels", "on_cancel",
+		"concurrency_key", "concurrency_limit",
 	}
 	connectionOrder = []string{"from", "from_port", "to", "to_port"}
 )

@@ -49,6 +49,8 @@ description: |
   lines
 mode: sequential
 timeout_ms: 5
+concurrency_key: $input.region
+concurrency_limit: 3
 output: $input
 input_schema:
   type: object
@@ -74,6 +76,8 @@ nodes:
       on_error: continue
       join: 2
       queue: slow
+      concurrency_key: account/{{ $input.account }}
+      concurrency_limit: 10000
     metadata:
       x: 1
 connections:

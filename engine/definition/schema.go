@@ -68,6 +68,8 @@ func (s schemas) workflow() object {
 		"variables":          described("Constants that expressions read as $vars.", orNull("object")),
 		"mode":               described("Whether independent branches run at the same time.", object{"enum": []any{"parallel", "sequential", "", nil}, "default": "parallel"}),
 		"timeout_ms":         described("Time for the whole execution; 0 is no limit.", atLeast("integer", 0)),
+		"concurrency_key":    described("Executions whose keys are equal, of whatever workflow, run only so many at a time; an expression over $input and $vars.", orNull("string")),
+		"concurrency_limit":  described("How many executions of that key run at a time; default 1.", limitSchema()),
 		"output":             described("The result of an execution, with expressions; else what its last node left.", object{}),
 		"input_schema":       described("JSON Schema of the input; a start with another input is refused.", object{"type": []any{"object", "boolean", "null"}}),
 		"on_retry_exhausted": alertSchema(),
@@ -234,7 +236,16 @@ func settingsSchema() object {
 		"max_iterations":  described("How often the loop may go round that is entered by this node; 0 is the engine's limit.", iterations),
 		"cancels":         described("Keys of nodes that are withdrawn when this node is done, or what it waited for came.", codes()),
 		"on_cancel":       described("Key of the node that undoes this one when the execution is cancelled, fails or times out.", orNull("string")),
+
+		"concurrency_key":   described("Steps whose keys are equal, of whatever workflow, run only so many at a time; a template.", orNull("string")),
+		"concurrency_limit": described("How many steps of that key run at a time; default 1.", limitSchema()),
 	}))
+}
+
+func limitSchema() object {
+	o := atLeast("integer", 1)
+	o["maximum"] = flow.MaxConcurrency
+	return o
 }
 
 // anyCase is a pattern of words in either case, since enums are read so.

@@ -100,6 +100,7 @@ const (
 	SendAlert      = "alert"      // tell somebody that retries are used up
 	SendCancel     = "cancel"     // cancel another execution
 	SendMiddleware = "middleware" // call a durable middleware
+	SendRelease    = "release"    // give up a place of a concurrency key, named by To; Data is the holder
 )
 
 // Outgoing is something still to be told to somebody else; it stands in the

@@ -94,6 +94,7 @@ type Head struct {
 	Trace     map[string]string // carrier of the span that started it
 	Tags      map[string]string
 	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
+	Place     string        // concurrency key of which it holds a place from its first step to its end; empty = none
 }
 
 // Parent names the step that waits for, or merely started, this execution.
@@ -234,6 +235,9 @@ type Step struct {
 	Children []string    // executions it started, in order
 	Below    *StepID     // the step that is undone after this one
 	Trace    map[string]string
+	// Place is the concurrency key of which a live step holds a place, or waits for one. It is noted with the first
+	// commit after the place was asked for; empty = none.
+	Place string
 
 	CreatedAt time.Time
 	StartedAt time.Time // of the last attempt; zero while it never ran
@@ -261,7 +265,8 @@ const (
 	ByManual  = "manual"  // resume through the API, CLI or a task
 	ByChild   = "child"
 	ByCancel  = "cancel"
-	ByParts   = "parts" // enough of its own parts are over
+	ByParts   = "parts"       // enough of its own parts are over
+	ByPlace   = "concurrency" // a place of its concurrency key became free
 	ByError   = "suspension_error"
 )
 
@@ -287,6 +292,7 @@ const (
 	Retry         = "retry"
 	Webhook       = "webhook"
 	TimedWait     = "wait"
+	Concurrency   = "concurrency" // the engine's own: the step begins once it has a place of its key
 	CustomWait    = "custom"
 )
 
@@ -311,6 +317,9 @@ type Wait struct {
 	// Held: the child runs on, so the execution does not count as suspended.
 	Held bool
 }
+
+// Looks tells whether what it waits for may have come before it stood: somebody looks at once, and again at LookDue.
+func (w *Wait) Looks() bool { return w.Event != nil || w.Type == Concurrency }
 
 // HasDue tells whether time alone ends the wait.
 func (w *Wait) HasDue() bool { return w.In > 0 || !w.Until.IsZero() || !w.Due.IsZero() || w.Timer }

@@ -35,7 +35,7 @@ type Want struct {
 const (
 	// FreshDue is when a step that was just dispatched is looked at again.
 	FreshDue = 10 * time.Second
-	// LookDue is when a new wait for an event is looked at again, unless its look for kept events is done before.
+	// LookDue is when a new wait for an event or for a place is looked at again, unless it was settled before.
 	LookDue = 5 * time.Second
 	// OutboxDue is when an entry of the outbox is delivered by somebody else than its writer.
 	OutboxDue = 3 * time.Second

@@ -22,14 +22,18 @@ const (
 // Workflow is a definition: a graph of nodes. Published, it never changes; its
 // version is the digest of its content.
 type Workflow struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"name,omitempty"`
-	Description string          `json:"description,omitempty"`
-	Variables   map[string]any  `json:"variables,omitempty"`
-	Mode        Mode            `json:"mode,omitempty"`
-	TimeoutMS   int64           `json:"timeout_ms,omitempty"` // of the whole execution; 0 = none
-	Output      any             `json:"output,omitempty"`     // a template; nil = the output of what ended the execution
-	InputSchema json.RawMessage `json:"input_schema,omitempty"`
+	ID          string         `json:"id"`
+	Name        string         `json:"name,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Variables   map[string]any `json:"variables,omitempty"`
+	Mode        Mode           `json:"mode,omitempty"`
+	TimeoutMS   int64          `json:"timeout_ms,omitempty"` // of the whole execution; 0 = none
+	// ConcurrencyKey is a template over the start input; executions of any workflow whose keys are equal run at most
+	// ConcurrencyLimit at a time. Empty = no such bound.
+	ConcurrencyKey   string          `json:"concurrency_key,omitempty"`
+	ConcurrencyLimit int             `json:"concurrency_limit,omitempty"` // 1..MaxConcurrency; 0 = 1
+	Output           any             `json:"output,omitempty"`            // a template; nil = the output of what ended the execution
+	InputSchema      json.RawMessage `json:"input_schema,omitempty"`
 	// OnRetryExhausted tells somebody, once, that a node's retries are used up; nil = the configured default.
 	OnRetryExhausted *Alert       `json:"on_retry_exhausted,omitempty"`
 	Nodes            []Node       `json:"nodes"`
@@ -75,6 +79,9 @@ type Settings struct {
 	Cancels []string `json:"cancels,omitempty"`
 	// OnCancel names the node that undoes this one when the execution is cancelled, fails or times out afterwards.
 	OnCancel string `json:"on_cancel,omitempty"`
+	// ConcurrencyKey is a template; steps of any node whose keys are equal run at most ConcurrencyLimit at a time. Empty = no such bound.
+	ConcurrencyKey   string `json:"concurrency_key,omitempty"`
+	ConcurrencyLimit int    `json:"concurrency_limit,omitempty"` // 1..MaxConcurrency; 0 = 1
 }
 
 // What on_error accepts.

@@ -94,7 +94,7 @@ func dueWait(w *flow.Wait, now time.Time) time.Time {
 	switch {
 	case w == nil:
 		return never
-	case w.Event != nil && (w.In <= 0 || w.In >= flow.LookDue):
+	case w.Looks() && (w.In <= 0 || w.In >= flow.LookDue):
 		return now.Add(flow.LookDue)
 	}
 	return w.Due

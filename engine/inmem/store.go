@@ -36,7 +36,8 @@ type Store struct {
 	workflows  map[string]*workflow
 	starts     map[startKey]start
 	events     map[string]*event
-	counter    uint64 // orders what happens within one millisecond
+	places     map[string]*places // by concurrency key
+	counter    uint64             // orders what happens within one millisecond
 }
 
 // partition is what one hash tag owns besides the executions themselves.
@@ -79,6 +80,7 @@ func New(o Options) *Store {
 		workflows:  map[string]*workflow{},
 		starts:     map[startKey]start{},
 		events:     map[string]*event{},
+		places:     map[string]*places{},
 	}
 	for range max(1, o.Partitions) {
 		s.partitions = append(s.partitions, &partition{

@@ -235,6 +235,7 @@ func (c *compiler) behaviour(n *Node) {
 	c.bounded(at, n)
 	c.deadTimeout(at, n)
 	c.unsafeRetry(at, n)
+	c.waitsForItself(at, n)
 	if n.Settings.Queue != "" {
 		c.warn(at+".settings.queue", CodeQueueNotServed, "remove the setting", "queues of nodes are not served yet: the step runs in the partition's own queue")
 	}

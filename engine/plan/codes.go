@@ -90,6 +90,9 @@ const (
 	CodeNoTimeout = "NO_TIMEOUT"
 	// CodeQueueNotServed (warning): a node names a queue; its steps run in the partition's own queue all the same.
 	CodeQueueNotServed = "QUEUE_NOT_SERVED"
+	// CodeWaitsForItself (warning): an execution holds a place of its workflow's concurrency_key while a node asks for
+	// another of the same key, or waits for a child of the same workflow: with no place left, it waits for itself until a timeout.
+	CodeWaitsForItself = "WAITS_FOR_ITSELF"
 	// CodeUnsafeRetry (warning): an HTTP request that is not idempotent is retried.
 	CodeUnsafeRetry = "UNSAFE_RETRY"
 	// CodeDeadTimeoutPort (warning): on_timeout names a port that leads nowhere, so a timeout is a node error.

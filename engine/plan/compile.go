@@ -190,6 +190,7 @@ func (c *compiler) workflow() {
 	for _, n := range w.Nodes {
 		c.known[n.Key] = true
 	}
+	c.plan.Section = c.workflowSection()
 	c.output()
 	c.schema()
 }
@@ -280,6 +281,9 @@ func (c *compiler) node(i int) {
 	} else {
 		c.unknownType(at, w.Type)
 		p.leaf(node.Field{Roots: []string{"$response", "$http", "$event"}}, w.Params, "params", nil)
+	}
+	if n.Section = c.section(at+".settings", CodeBadSetting, w.Settings.ConcurrencyKey, w.Settings.ConcurrencyLimit); n.Section != nil {
+		p.refs = p.refs.Union(n.Section.key.Refs())
 	}
 	n.Needs = c.needs(p.refs)
 	n.Timeout = effectiveTimeout(w.Settings, t)

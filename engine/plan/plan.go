@@ -20,6 +20,8 @@ type Plan struct {
 	// Output computes the result of an execution; nil = what its last node left.
 	Output      *eval.Program
 	OutputNeeds Needs
+	// Section bounds how many executions run at a time; nil = nothing does.
+	Section *Section
 
 	keys    map[string]int
 	loops   [][]int     // members of the outermost loops
@@ -68,6 +70,8 @@ type Node struct {
 	Undo    *int
 	// Within are the nodes that emit items into a body that this node is part of, itself excluded.
 	Within []int
+	// Section bounds how many steps run at a time; nil = nothing does.
+	Section *Section
 
 	fields []field
 }

@@ -30,6 +30,7 @@ func lineRules() []promise {
 		{"look: a wait for an event with a timeout", waiting(1, flow.Wait{
 			Type: flow.ExternalEvent, In: minute, Event: &flow.Subscription{Type: "paid"},
 		}), suspend, flow.LookDue},
+		{"look: a wait for a place", waiting(1, flow.Wait{Type: flow.Concurrency}), suspend, flow.LookDue},
 		{"wait: a timer", waiting(1, flow.Wait{Type: flow.Delay, Timer: true, In: 2 * minute}), suspend, 2 * minute},
 		{"wait: a timer with its alarm", waiting(1, flow.Wait{Type: flow.Delay, Timer: true, In: 2 * minute}), sleep(2 * minute), 2 * minute},
 		{"wait: a timer of no time", waiting(1, flow.Wait{Type: flow.Delay, Timer: true}), suspend, atOnce},

@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"starts", startPromises},
 		{"waits", waitPromises},
 		{"events", eventPromises},
+		{"places", placePromises},
 		{"outbox", outboxPromises},
 		{"purge", purgePromises},
 		{"lists", listPromises},

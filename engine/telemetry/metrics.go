@@ -105,7 +105,7 @@ func endsAttempt(n *flow.Notice) bool {
 
 // suspendTypes are the ones with a label of their own.
 var suspendTypes = []string{
-	flow.ExternalEvent, flow.SubWorkflow, flow.Polling, flow.Delay, flow.Retry, flow.Webhook, flow.TimedWait,
+	flow.ExternalEvent, flow.SubWorkflow, flow.Polling, flow.Delay, flow.Retry, flow.Webhook, flow.TimedWait, flow.Concurrency,
 }
 
 // suspendType gives the type as a label. Nodes of users may name their own,

@@ -20,7 +20,7 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 			return sh.suspended(ctx, c, f)
 		})),
 	}
-	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry …")
+	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, concurrency …")
 	cmd.Flags().StringVar(&f.EventType, "event-type", "", "only those that wait for this event")
 	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
 	pageFlags(cmd, &f.Limit, &f.Cursor)

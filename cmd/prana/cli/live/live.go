@@ -113,6 +113,8 @@ type details struct {
 	AttemptNumber int            `json:"attempt_number"`
 	MaxAttempts   int            `json:"max_attempts"`
 	OriginalError *flow.Problem  `json:"original_error"`
+	Key           string         `json:"key"`
+	Position      int            `json:"position"`
 }
 
 // Waiting says in a few words what a suspension waits for.
@@ -130,6 +132,8 @@ func Waiting(s flow.Suspension) string {
 		return "sleeps" + strings.Replace(after(s), " in ", " ", 1)
 	case flow.Retry:
 		return fmt.Sprintf("failed%s; retry %d of %d%s", cause(d.OriginalError), d.AttemptNumber, d.MaxAttempts, after(s))
+	case flow.Concurrency:
+		return fmt.Sprintf("waits for a place of %q; was number %d in the queue", d.Key, d.Position)
 	}
 	return "waits (" + s.Type + ")" + until(s)
 }

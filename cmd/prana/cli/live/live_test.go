@@ -31,6 +31,7 @@ func TestWaiting(t *testing.T) {
 		{flow.Polling, `{"attempts":2}`, "poll 2 found no answer yet; asks again in 2.0s"},
 		{flow.Delay, `{"duration_ms":2000}`, "sleeps 2.0s"},
 		{flow.Retry, `{"attempt_number":1,"max_attempts":3,"original_error":{"code":"x","message":"503"}}`, "failed (503); retry 1 of 3 in 2.0s"},
+		{flow.Concurrency, `{"key":"account/7","limit":2,"position":3}`, `waits for a place of "account/7"; was number 3 in the queue`},
 		{"human", `"anything"`, "waits (human)"},
 	} {
 		s := flow.Suspension{Type: c.kind, Data: json.RawMessage(c.data), SuspendedAt: begin}
