@@ -52,7 +52,7 @@ func merge(groups ...map[string]function) map[string]function {
 var table = func() conf.FunctionsTable {
 	t := conf.FunctionsTable{}
 	for name, f := range functions {
-		t[name] = &builtin.Function{Name: name, Func: func(args ...any) (any, error) {
+		t[name] = &builtin.Function{Name: name, Validate: checks[name], Func: func(args ...any) (any, error) {
 			r := args[0].(*run)
 			if err := r.step(1); err != nil {
 				return nil, err

@@ -2,10 +2,10 @@ package eval
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"unicode"
+
+	"prana/engine/flow"
 )
 
 // textFunctions work on strings; nil counts as "".
@@ -189,13 +189,9 @@ func toNumber(name string, v any) (any, error) {
 		}
 		return nil, wrong(name, "a number or its text", v)
 	}
-	s = strings.TrimSpace(s)
-	if i, err := strconv.Atoi(s); err == nil {
-		return i, nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+	n, err := flow.Number(strings.TrimPrefix(strings.TrimSpace(s), "+"))
+	if err != nil {
 		return nil, fmt.Errorf("%s: the string is not a number", name)
 	}
-	return f, nil
+	return n, nil
 }

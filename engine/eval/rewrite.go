@@ -241,12 +241,16 @@ func (w *rewriter) unary(n *ast.UnaryNode) ast.Node {
 	case "!":
 		return call(n, "@bang", w.node(n.Node))
 	}
+	if n.Operator == "-" {
+		return call(n, "@neg", w.node(n.Node))
+	}
 	return &ast.UnaryNode{Operator: n.Operator, Node: w.node(n.Node)}
 }
 
 // operators with a meaning of ours, as functions.
 var operators = map[string]string{
 	"==": "@eq", "!=": "@ne", "+": "@add", "/": "@div", "%": "@mod", "in": "@in", "..": "@range",
+	"-": "@sub", "*": "@mul", "**": "@pow", "^": "@pow", "<": "@lt", "<=": "@le", ">": "@gt", ">=": "@ge",
 	"contains": fnContains, "startsWith": "@starts", "endsWith": "@ends",
 }
 
