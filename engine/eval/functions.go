@@ -29,10 +29,11 @@ func (f function) arity() string {
 	return fmt.Sprintf("%d arguments", f.min)
 }
 
-// Names that scan writes for functions whose own name means something else to
-// the parser.
+// Names that scan writes: for functions whose own name means something else to
+// the parser, and for numbers that it cannot read.
 const (
 	fnContains = "_contains"
+	fnNumber   = "_number"
 	fnFilterBy = "_filter_by_value"
 )
 

@@ -10,18 +10,19 @@ import (
 )
 
 var mathFunctions = map[string]function{
-	"abs":   {1, 1, absolute},
-	"ceil":  rounding("ceil", math.Ceil),
-	"floor": rounding("floor", math.Floor),
-	"round": {1, 2, round},
-	"max":   {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("max", a, 1) }},
-	"min":   {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("min", a, -1) }},
-	"power": {2, 2, power},
-	"sqrt":  {1, 1, squareRoot},
-	"mod":   {2, 2, func(_ *run, a []any) (any, error) { return modulo(a[0], a[1]) }},
-	"clamp": {3, 3, clamp},
-	"int":   {1, 1, toInteger},
-	"float": {1, 1, toDecimal},
+	"abs":    {1, 1, absolute},
+	"ceil":   rounding("ceil", math.Ceil),
+	"floor":  rounding("floor", math.Floor),
+	"round":  {1, 2, round},
+	"max":    {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("max", a, 1) }},
+	"min":    {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("min", a, -1) }},
+	"power":  {2, 2, power},
+	"sqrt":   {1, 1, squareRoot},
+	"mod":    {2, 2, func(_ *run, a []any) (any, error) { return modulo(a[0], a[1]) }},
+	"clamp":  {3, 3, clamp},
+	fnNumber: {1, 1, func(_ *run, a []any) (any, error) { return toNumber("a literal", a[0]) }},
+	"int":    {1, 1, toInteger},
+	"float":  {1, 1, toDecimal},
 }
 
 // otherFunctions are for any value, and for time.

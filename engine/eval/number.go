@@ -17,7 +17,7 @@ import (
 // of integers are exact as well, up to flow.MaxNumber digits; beyond that they
 // are an error, and never wrap. As soon as a fraction or an exponent takes part,
 // and always in division, powers and roots, the machine computes with float64,
-// that is with some 16 digits. Literals in expressions are ints and float64s.
+// that is with some 16 digits.
 
 var errInfinite = errors.New("the result is not a finite number")
 

@@ -82,6 +82,10 @@ func TestNumbers(t *testing.T) {
 		{`$input.big | round`, large},
 		{`$input.big | floor`, large},
 		{`int("12345678901234567890")`, large},
+		{`12345678901234567890`, large},
+		{`$input.big == 12345678901234567890`, true},
+		{`[-9223372036854775808, 0.1234567890123456789 | abs][0]`, -9223372036854775808},
+		{`0.1234567890123456789`, precise},
 		{`$input.long + 1`, nil},
 		{`$input.long * 10`, nil},
 		// Computed with float64.

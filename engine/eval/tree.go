@@ -17,12 +17,20 @@ type constant struct {
 	differs bool // from what is written: "$$input" gives "$input"
 }
 
-func (c constant) eval(*run) (any, error) { return c.value, nil }
+func (c constant) eval(r *run) (any, error) {
+	if r == nil || r.turns == 0 {
+		return c.value, nil
+	}
+	return r.result(c.value) // each turn that shares it writes it once more
+}
 
 // list and object hold at least one expression somewhere below.
 type list []evaluator
 
 func (l list) eval(r *run) (any, error) {
+	if err := r.made(0); err != nil {
+		return nil, err
+	}
 	out := make([]any, len(l))
 	for i, item := range l {
 		v, err := item.eval(r)
@@ -46,6 +54,9 @@ type object []field
 func (o object) eval(r *run) (any, error) {
 	out := make(map[string]any, len(o))
 	for _, f := range o {
+		if err := r.made(len(f.key)); err != nil {
+			return nil, err
+		}
 		v, err := f.value.eval(r)
 		if err != nil {
 			return nil, err
@@ -104,7 +115,7 @@ func (c *compiler) value(path string, v any) evaluator {
 func (c *compiler) list(path string, items []any) evaluator {
 	out := make(list, len(items))
 	for i, item := range items {
-		out[i] = c.value(fmt.Sprintf("%s[%d]", path, i), item)
+		out[i] = c.value(at(path, i), item)
 	}
 	constants, differs := settled(out)
 	if !constants {
@@ -118,6 +129,9 @@ func (c *compiler) list(path string, items []any) evaluator {
 }
 
 func (c *compiler) object(path string, m map[string]any) evaluator {
+	if d := c.directive(path, m); d != nil {
+		return d
+	}
 	out := make(object, 0, len(m))
 	values := make([]evaluator, 0, len(m))
 	for _, key := range sortedKeys(m) {
@@ -147,6 +161,9 @@ func settled(values []evaluator) (constants, differs bool) {
 	}
 	return true, differs
 }
+
+// at makes the path of an element.
+func at(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 // join makes the path of a key; keys that would read like a path are quoted.
 func join(path, key string) string {

@@ -166,7 +166,7 @@ func index(items []any, key any) any {
 
 // path reads a path known at compile time.
 func (r *run) path(p *rootPath) (any, error) {
-	v := r.env[p.root]
+	v := r.root(p.root)
 	for _, key := range p.keys {
 		if v == nil {
 			return nil, nil
