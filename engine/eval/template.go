@@ -209,7 +209,7 @@ func (c *compiler) template(path, s string, skip int) evaluator {
 	if len(parts) == 1 && parts[0].expr {
 		return c.expression(path, s, parts[0].at+skip, parts[0].text, "")
 	}
-	t := &text{path: path}
+	t := &text{path: path, source: s}
 	for _, p := range parts {
 		if p.expr {
 			t.parts = append(t.parts, c.expression(path, s, p.at+skip, p.text, ""))

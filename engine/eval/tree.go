@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,8 +69,8 @@ func (o object) eval(r *run) (any, error) {
 
 // text is a template with something around its blocks.
 type text struct {
-	path  string
-	parts []evaluator
+	path, source string
+	parts        []evaluator
 }
 
 func (t *text) eval(r *run) (any, error) {
@@ -77,7 +78,7 @@ func (t *text) eval(r *run) (any, error) {
 	for _, p := range t.parts {
 		v, err := p.eval(r)
 		if err != nil {
-			return nil, err
+			return nil, t.failed(p, err)
 		}
 		s, err := r.render(v)
 		if err == nil && b.Len()+len(s) > maxTemplate+maxString {
@@ -92,10 +93,13 @@ func (t *text) eval(r *run) (any, error) {
 }
 
 func (t *text) failed(p evaluator, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
 	if x, ok := p.(*expression); ok {
 		return x.errorAt(0, err.Error())
 	}
-	return &Error{Path: t.path, Message: err.Error()}
+	return &Error{Path: t.path, Source: t.source, Line: 1, Column: 1, Message: err.Error()}
 }
 
 // value compiles any part of a parameter tree. What is not JSON-like is a
