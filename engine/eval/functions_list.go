@@ -70,7 +70,7 @@ func length(r *run, a []any) (any, error) {
 
 func (r *run) edge(name string, v any, at int) (any, error) {
 	if s, ok := v.(string); ok {
-		if err := r.scan(len(s), 1); err != nil || s == "" {
+		if err := r.scan(len(s), weightRunes); err != nil || s == "" {
 			return nil, err
 		}
 		runes := []rune(s)
@@ -157,6 +157,9 @@ func argument(a []any, i int) any {
 
 func reverse(r *run, a []any) (any, error) {
 	if s, ok := a[0].(string); ok {
+		if err := r.scan(len(s), weightRunes); err != nil {
+			return nil, err
+		}
 		runes := []rune(s)
 		slices.Reverse(runes)
 		return r.checkBuilt(string(runes))

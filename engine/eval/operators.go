@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -275,6 +274,9 @@ func (r *run) slice(v, from, to any) (any, error) {
 		return nil, nil
 	}
 	if s, ok := v.(string); ok {
+		if err := r.scan(len(s), weightRunes); err != nil {
+			return nil, err
+		}
 		runes := []rune(s)
 		a, b, err := bounds(len(runes), from, to)
 		if err != nil {
@@ -314,25 +316,8 @@ func bounds(n int, from, to any) (a, b int, err error) {
 	return min(a, b), b, nil
 }
 
-func matches(r *run, a []any) (any, error) {
-	if a[0] == nil {
-		return false, nil
-	}
-	s, ok := a[0].(string)
-	if !ok {
-		return nil, wrong("matches", "a string", a[0])
-	}
-	if len(s) > maxString {
-		return nil, errors.New("matches cannot search a string longer than 65536 bytes")
-	}
-	if err := r.scan(len(s), 16); err != nil {
-		return nil, err
-	}
-	return a[1].(*regexp.Regexp).MatchString(s), nil
-}
-
 func affix(name string, has func(s, part string) bool) func(*run, []any) (any, error) {
-	return func(_ *run, a []any) (any, error) {
+	return func(r *run, a []any) (any, error) {
 		if a[0] == nil || a[1] == nil {
 			return false, nil
 		}
@@ -341,7 +326,10 @@ func affix(name string, has func(s, part string) bool) func(*run, []any) (any, e
 			return nil, err
 		}
 		part, err := stringArg(name, a, 1)
-		return has(s, part), err
+		if err != nil {
+			return nil, err
+		}
+		return has(s, part), r.scan(len(part), 1)
 	}
 }
 
@@ -383,6 +371,9 @@ func method(r *run, a []any) (any, error) {
 		if _, isDuration := reflect.TypeAssert[time.Duration](out); !isDuration {
 			return int(out.Int()), nil
 		}
+	}
+	if s, ok := out.Interface().(string); ok {
+		return r.checkBuilt(s)
 	}
 	return out.Interface(), r.step(1)
 }

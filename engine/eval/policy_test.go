@@ -35,7 +35,7 @@ var around = []struct {
 	{"p.#map[1][0]", func(s string) any { return obj{"p": obj{"#map": items(items(1), items(s))}} }},
 	{"p.#if[1]", func(s string) any { return obj{"p": obj{"#if": items(true, "x"+s, 1)}} }},
 	{"p.#pipe[1][0].#merge[0]", func(s string) any {
-		return obj{"p": obj{"#pipe": items(1, items(obj{"#merge": items("{{ $self }}"+s)}))}}
+		return obj{"p": obj{"#pipe": items(1, items(obj{"#merge": items("{{ $self }}" + s)}))}}
 	}},
 }
 

@@ -372,7 +372,7 @@ func (r *run) fromJSON(s string) (any, error) {
 	if len(s) > maxString {
 		return nil, errLongString
 	}
-	if err := r.scan(len(s), 4); err != nil {
+	if err := r.scan(len(s), weightJSON); err != nil {
 		return nil, err
 	}
 	v, err := flow.Decode([]byte(s))
