@@ -24,15 +24,21 @@ func TestDirectives(t *testing.T) {
 		in   any
 		want any
 	}{
-		{"map", obj{"#map": items("{{ $input.us }}", obj{"n": "{{ $loop.item.name }}", "i": "{{ $loop.index }}"})},
-			items(obj{"n": "A", "i": 0}, obj{"n": "B", "i": 1})},
+		{
+			"map",
+			obj{"#map": items("{{ $input.us }}", obj{"n": "{{ $loop.item.name }}", "i": "{{ $loop.index }}"})},
+			items(obj{"n": "A", "i": 0}, obj{"n": "B", "i": 1}),
+		},
 		{"map to text", obj{"#map": items("$input.us", "{{ $loop.index }}:{{ $loop.item.name }}")}, items("0:A", "1:B")},
 		{"map to a constant", obj{"#map": items("$input.us", obj{"k": 1})}, items(obj{"k": 1}, obj{"k": 1})},
 		{"map over a written list", obj{"#map": items(items(1, "$input.n"), "{{ $loop.item * 2 }}")}, items(2, 14)},
 		{"map over nothing", obj{"#map": items("{{ $input.none }}", "x")}, items()},
 		{"map over no list", obj{"#map": items("{{ $input.s }}", "x")}, items()},
-		{"map in map", obj{"#map": items("$input.us", obj{"#map": items("$loop.item.tags", "{{ $loop.parentloop.item.name + $loop.item + $loop.parentloop.index }}")})},
-			items(items("Ax0", "Ay0"), items("Bz1"))},
+		{
+			"map in map",
+			obj{"#map": items("$input.us", obj{"#map": items("$loop.item.tags", "{{ $loop.parentloop.item.name + $loop.item + $loop.parentloop.index }}")})},
+			items(items("Ax0", "Ay0"), items("Bz1")),
+		},
 		{"the loop around all", obj{"#map": items("$input.us", "{{ $loop.parentloop.item + $loop.item.name }}")}, items("outerA", "outerB")},
 		{"after a map", items(obj{"#map": items(items(1), "$loop.index")}, "$loop.item"), items(items(0), "outer")},
 		{"the list sees the outer loop", obj{"#map": items("{{ [$loop.index] }}", "$loop.item")}, items(3)},
@@ -50,8 +56,11 @@ func TestDirectives(t *testing.T) {
 		{"case default", obj{"#case": items("$input.n", items(items("7", 1)), "{{ $input.s }}")}, "text"},
 		{"case number", obj{"#case": items("$input.n", items(items(7.0, "seven")))}, "seven"},
 		{"case without default", obj{"#case": items("$input.n", items())}, nil},
-		{"merge", obj{"#merge": items("{{ $input.us[0] }}", obj{"x": 1, "name": "C"}, nil, "$input.s")},
-			obj{"name": "C", "on": true, "tags": items("x", "y"), "x": 1}},
+		{
+			"merge",
+			obj{"#merge": items("{{ $input.us[0] }}", obj{"x": 1, "name": "C"}, nil, "$input.s")},
+			obj{"name": "C", "on": true, "tags": items("x", "y"), "x": 1},
+		},
 		{"merge nothing", obj{"#merge": items()}, obj{}},
 		{"pick", obj{"#pick": items("{{ $input.us[0] }}", items("name", "none"))}, obj{"name": "A"}},
 		{"pick from no object", obj{"#pick": items("$input.s", items("name"))}, obj{}},
@@ -153,10 +162,16 @@ func TestRefsInsideDirectives(t *testing.T) {
 		in   any
 		want Refs
 	}{
-		{"roots", obj{"#map": items("$nodes.start.output", obj{"a": "{{ $vars.x }}", "b": "$secrets.K"})},
-			Refs{Nodes: map[string]NodeRef{"start": {Output: true}}, Vars: true, Secrets: []string{"K"}}},
-		{"conditions", obj{"#if": items("$trigger.x", "$execution.state.y")},
-			Refs{Trigger: true, Execution: true, State: true, ExecutionFields: []string{"state"}}},
+		{
+			"roots",
+			obj{"#map": items("$nodes.start.output", obj{"a": "{{ $vars.x }}", "b": "$secrets.K"})},
+			Refs{Nodes: map[string]NodeRef{"start": {Output: true}}, Vars: true, Secrets: []string{"K"}},
+		},
+		{
+			"conditions",
+			obj{"#if": items("$trigger.x", "$execution.state.y")},
+			Refs{Trigger: true, Execution: true, State: true, ExecutionFields: []string{"state"}},
+		},
 		{"own loop", obj{"#map": items(list, "{{ $loop.item.x + $loop.index }}")}, Refs{}},
 		{"loop around", obj{"#map": items(list, "$loop.parentloop.item")}, Refs{Loop: true}},
 		{"loop as a whole", obj{"#map": items(list, "$loop")}, Refs{Loop: true}},

@@ -372,7 +372,7 @@ func method(r *run, a []any) (any, error) {
 			return int(out.Int()), nil
 		}
 	}
-	if s, ok := out.Interface().(string); ok {
+	if s, ok := reflect.TypeAssert[string](out); ok {
 		return r.checkBuilt(s)
 	}
 	return out.Interface(), r.step(1)
