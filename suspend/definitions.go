@@ -106,20 +106,23 @@ func (s *Store) definition(ctx context.Context, id, version string) (string, str
 	return version, raw, trouble("reading workflow "+id, err)
 }
 
-// decodeWorkflow reads the canonical JSON, keeping integers as such.
+// decodeWorkflow reads the canonical JSON, keeping numbers as they are written.
 func decodeWorkflow(raw string, w *flow.Workflow) error {
 	dec := json.NewDecoder(strings.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(w); err != nil {
 		return err
 	}
-	flow.Plain(w.Variables)
-	w.Output = flow.Plain(w.Output)
+	_, err := flow.Plain(w.Variables)
+	output, err2 := flow.Plain(w.Output)
+	w.Output = output
+	err = errors.Join(err, err2)
 	for i := range w.Nodes {
-		flow.Plain(w.Nodes[i].Params)
-		flow.Plain(w.Nodes[i].Metadata)
+		_, err1 := flow.Plain(w.Nodes[i].Params)
+		_, err2 := flow.Plain(w.Nodes[i].Metadata)
+		err = errors.Join(err, err1, err2)
 	}
-	return nil
+	return err
 }
 
 // Workflows lists the newest versions of all workflows, by id.

@@ -11,7 +11,7 @@ type raw = json.RawMessage
 
 var trace = map[string]string{"traceparent": "00-11111111111111111111111111111111-2222222222222222-01"}
 
-var boom = &flow.Problem{Code: "http_error", Message: "503 <Service Unavailable>", Node: "a", Details: map[string]any{"status": 503.0}}
+var boom = &flow.Problem{Code: "http_error", Message: "503 <Service Unavailable>", Node: "a", Details: map[string]any{"status": 503}}
 
 var (
 	step0 = flow.StepID{Node: 0}

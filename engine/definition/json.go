@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"prana/engine/flow"
 	"prana/engine/plan"
 )
 
@@ -80,7 +79,7 @@ func (r *jsonReader) tree(depth int) (*tree, error) {
 	case json.Delim:
 		return t, r.inside(t, v, depth)
 	case json.Number:
-		t.scalar = flow.Plain(v)
+		t.scalar = number(v.String())
 	case string:
 		t.scalar, t.style = v, double
 	default:

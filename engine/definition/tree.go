@@ -1,6 +1,8 @@
 package definition
 
 import (
+	"encoding/json"
+	"errors"
 	"math"
 	"regexp"
 	"strconv"
@@ -18,7 +20,7 @@ import (
 type tree struct {
 	place
 	kind   kind
-	scalar any // of a scalar: nil, bool, int, float64, string
+	scalar any // of a scalar: nil, bool, int, float64, json.Number, string
 	style  style
 	fields []field // of a mapping, in order
 	items  []*tree // of a list
@@ -161,16 +163,37 @@ func resolveNumber(s string) any {
 	case hexal.MatchString(s):
 		n, err = strconv.ParseInt(s[2:], 16, 64)
 	case float.MatchString(s):
-		f, _ := strconv.ParseFloat(s, 64) // out of range is infinity, which is then told
-		return f
+		return number(jsonNumber(s))
 	default:
 		return s
 	}
 	if err != nil {
-		f, _ := strconv.ParseFloat(s, 64)
-		return f
+		return number(jsonNumber(s))
 	}
 	return int(n)
+}
+
+// number reads the text of a number; what is beyond the limits stays a
+// json.Number, which is then told.
+func number(text string) any {
+	if v, err := flow.Number(text); err == nil {
+		return v
+	}
+	return json.Number(text)
+}
+
+// jsonNumber writes a number of YAML, such as +01, .5 or 1., as JSON does.
+func jsonNumber(s string) string {
+	s, negative := strings.CutPrefix(strings.TrimPrefix(s, "+"), "-")
+	s = strings.TrimLeft(s, "0")
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		s = "0" + s
+	}
+	s = strings.NewReplacer(".e", "e", ".E", "E").Replace(strings.TrimSuffix(s, "."))
+	if negative {
+		return "-" + s
+	}
+	return s
 }
 
 // checker looks through a tree for what no definition may contain.
@@ -196,10 +219,22 @@ func (c *checker) check(t *tree) {
 	for _, e := range t.items {
 		c.check(e)
 	}
-	if f, ok := t.scalar.(float64); ok {
-		if _, err := flow.Encode(f); err != nil {
-			c.report(t.place, plan.CodeNotJSON, "put it in quotes if it is text", "this number cannot be written as JSON")
-			t.scalar = nil
+	if err := writable(t.scalar); err != nil {
+		c.report(t.place, plan.CodeNotJSON, "put it in quotes if it is text", err.Error())
+		t.scalar = nil
+	}
+}
+
+// writable tells why a scalar is no number of JSON.
+func writable(v any) error {
+	switch v := v.(type) {
+	case json.Number:
+		_, err := flow.Number(v.String())
+		return err
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return errors.New("this number cannot be written as JSON")
 		}
 	}
+	return nil
 }

@@ -10,6 +10,7 @@ package eval
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,7 @@ type Issue struct {
 	Code    string // one of the Code constants
 	Message string // what is wrong
 	Hint    string // what to do about it; may be empty
+	Warning bool   // the program is made all the same
 }
 
 // The codes of issues.
@@ -45,6 +47,7 @@ const (
 	CodeDynamicReference = "dynamic_reference" // $nodes, $env or $secrets without a constant name
 	CodeNotAllowed       = "not_allowed"       // refused for safety: reduce, repeat, deep predicates, ...
 	CodeTooLarge         = "too_large"         // longer or deeper than the limits
+	CodeBadDirective     = "bad_directive"     // a warning: a name such as #map that is no directive as it is used
 )
 
 // String gives the issue on one line, for logs and tests.
@@ -77,7 +80,9 @@ type Program struct {
 }
 
 // CompileValue compiles a parameter tree. Strings anywhere inside it may hold
-// templates; map keys never do. With issues the program is nil.
+// templates, and objects may be directives such as {"#map": [list, template]};
+// map keys never hold templates. With issues that are no warnings the program
+// is nil.
 func CompileValue(v any, s Scope) (*Program, []Issue) {
 	c := newCompiler(s)
 	root := c.value("", v)
@@ -89,7 +94,7 @@ func CompileValue(v any, s Scope) (*Program, []Issue) {
 // program is nil.
 func CompileCondition(src string, s Scope) (*Program, []Issue) {
 	c := newCompiler(s)
-	root := c.condition(src)
+	root := c.condition("", src)
 	return c.finish(root)
 }
 
@@ -123,6 +128,11 @@ func (p *Program) EvalBool(env Env) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return boolean(p.root, v)
+}
+
+// boolean takes what a condition gave.
+func boolean(condition evaluator, v any) (bool, error) {
 	switch v {
 	case true, "true":
 		return true, nil
@@ -130,7 +140,7 @@ func (p *Program) EvalBool(env Env) (bool, error) {
 		return false, nil
 	}
 	e := &Error{Message: "the condition must give true or false, not " + kindOf(v)}
-	if x, ok := p.root.(*expression); ok {
+	if x, ok := condition.(*expression); ok {
 		e = x.errorAt(0, e.Message)
 	}
 	return false, e
@@ -142,6 +152,7 @@ type compiler struct {
 	roots  map[string]bool
 	refs   Refs
 	issues []Issue
+	loops  int // directives with a $loop of their own around
 }
 
 func newCompiler(s Scope) *compiler {
@@ -156,10 +167,10 @@ func newCompiler(s Scope) *compiler {
 }
 
 func (c *compiler) finish(root evaluator) (*Program, []Issue) {
-	if len(c.issues) > 0 {
+	if slices.ContainsFunc(c.issues, func(i Issue) bool { return !i.Warning }) {
 		return nil, c.issues
 	}
-	return &Program{root: root, refs: c.refs.sorted()}, nil
+	return &Program{root: root, refs: c.refs.sorted()}, c.issues
 }
 
 func (c *compiler) report(i Issue) { c.issues = append(c.issues, i) }

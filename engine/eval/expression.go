@@ -49,6 +49,11 @@ func (x *expression) compute(r *run) (any, error) {
 	if x.direct != nil {
 		return r.path(x.direct)
 	}
+	if r.turns > 0 {
+		if err := r.step(stepsPerRun); err != nil {
+			return nil, err
+		}
+	}
 	machine := vm.VM{MemoryBudget: maxVMMemory}
 	return machine.Run(x.program, r.machineEnv())
 }

@@ -29,10 +29,11 @@ func (f function) arity() string {
 	return fmt.Sprintf("%d arguments", f.min)
 }
 
-// Names that scan writes for functions whose own name means something else to
-// the parser.
+// Names that scan writes: for functions whose own name means something else to
+// the parser, and for numbers that it cannot read.
 const (
 	fnContains = "_contains"
+	fnNumber   = "_number"
 	fnFilterBy = "_filter_by_value"
 )
 
@@ -52,7 +53,7 @@ func merge(groups ...map[string]function) map[string]function {
 var table = func() conf.FunctionsTable {
 	t := conf.FunctionsTable{}
 	for name, f := range functions {
-		t[name] = &builtin.Function{Name: name, Func: func(args ...any) (any, error) {
+		t[name] = &builtin.Function{Name: name, Validate: checks[name], Func: func(args ...any) (any, error) {
 			r := args[0].(*run)
 			if err := r.step(1); err != nil {
 				return nil, err

@@ -2,11 +2,15 @@ package eval
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"prana/engine/flow"
 )
 
 // listFunctions work on lists and objects, some on text as well. nil counts as
@@ -35,6 +39,7 @@ var listFunctions = map[string]function{
 	"@map_by":      {2, 2, mapBy},
 	"@sum_by":      {2, 2, sumBy},
 	"@sort_by":     {2, 3, sortBy},
+	"@sort_keys":   {3, 3, sortKeys},
 	"@group_by":    {2, 2, groupBy},
 	"@groups":      {1, 1, groups},
 	"@filter_some": {3, 3, filterSome},
@@ -65,7 +70,7 @@ func length(r *run, a []any) (any, error) {
 
 func (r *run) edge(name string, v any, at int) (any, error) {
 	if s, ok := v.(string); ok {
-		if err := r.scan(len(s), 1); err != nil || s == "" {
+		if err := r.scan(len(s), weightRunes); err != nil || s == "" {
 			return nil, err
 		}
 		runes := []rune(s)
@@ -80,9 +85,8 @@ func (r *run) edge(name string, v any, at int) (any, error) {
 
 // compare orders numbers, strings, booleans and times; ok is false for others.
 func compare(a, b any) (order int, ok bool) {
-	if x, ok := toFloat(a); ok {
-		y, ok := toFloat(b)
-		return cmp.Compare(x, y), ok
+	if order, ok := flow.CompareNumbers(a, b); ok {
+		return order, true
 	}
 	switch x := a.(type) {
 	case string:
@@ -153,6 +157,9 @@ func argument(a []any, i int) any {
 
 func reverse(r *run, a []any) (any, error) {
 	if s, ok := a[0].(string); ok {
+		if err := r.scan(len(s), weightRunes); err != nil {
+			return nil, err
+		}
 		runes := []rune(s)
 		slices.Reverse(runes)
 		return r.checkBuilt(string(runes))
@@ -194,13 +201,12 @@ func scalarKey(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil, bool, string, int:
 		return v, true
-	case float64:
-		if n, ok := toInt(v); ok {
-			return n, true
-		}
-		return v, true
 	}
-	return nil, false
+	text, ok := flow.NumberText(v)
+	if n, err := strconv.Atoi(text); err == nil {
+		return n, ok
+	}
+	return json.Number(text), ok
 }
 
 func sliceFrom(r *run, a []any) (any, error) {
@@ -371,6 +377,15 @@ func sortBy(r *run, a []any) (any, error) {
 		by[i] = get(v, a[1])
 	}
 	return r.sorted("sortBy", list, by, argument(a, 2))
+}
+
+// sortKeys sorts by keys that a predicate gave.
+func sortKeys(r *run, a []any) (any, error) {
+	list, err := r.items("sortBy", a[0])
+	if err != nil {
+		return nil, err
+	}
+	return r.sorted("sortBy", list, a[1].([]any), a[2])
 }
 
 func groupBy(r *run, a []any) (any, error) {

@@ -1,24 +1,28 @@
 package eval
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"time"
+
+	"prana/engine/flow"
 )
 
 var mathFunctions = map[string]function{
-	"abs":   {1, 1, absolute},
-	"ceil":  rounding("ceil", math.Ceil),
-	"floor": rounding("floor", math.Floor),
-	"round": {1, 2, round},
-	"max":   {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("max", a, 1) }},
-	"min":   {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("min", a, -1) }},
-	"power": {2, 2, power},
-	"sqrt":  {1, 1, squareRoot},
-	"mod":   {2, 2, func(_ *run, a []any) (any, error) { return modulo(a[0], a[1]) }},
-	"clamp": {3, 3, clamp},
-	"int":   {1, 1, toInteger},
-	"float": {1, 1, toDecimal},
+	"abs":    {1, 1, absolute},
+	"ceil":   rounding("ceil", math.Ceil),
+	"floor":  rounding("floor", math.Floor),
+	"round":  {1, 2, round},
+	"max":    {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("max", a, 1) }},
+	"min":    {1, math.MaxInt, func(r *run, a []any) (any, error) { return r.extreme("min", a, -1) }},
+	"power":  {2, 2, power},
+	"sqrt":   {1, 1, squareRoot},
+	"mod":    {2, 2, func(_ *run, a []any) (any, error) { return modulo(a[0], a[1]) }},
+	"clamp":  {3, 3, clamp},
+	fnNumber: {1, 1, func(_ *run, a []any) (any, error) { return toNumber("a literal", a[0]) }},
+	"int":    {1, 1, toInteger},
+	"float":  {1, 1, toDecimal},
 }
 
 // otherFunctions are for any value, and for time.
@@ -39,8 +43,10 @@ func floatArg(name string, args []any, i int) (float64, error) {
 }
 
 func absolute(_ *run, a []any) (any, error) {
-	if n, ok := a[0].(int); ok {
-		return max(n, -n), nil
+	if order, ok := flow.CompareNumbers(a[0], 0); ok && order < 0 {
+		return negate(nil, a)
+	} else if ok {
+		return a[0], nil
 	}
 	f, err := floatArg("abs", a, 0)
 	return math.Abs(f), err
@@ -56,8 +62,8 @@ func whole(f float64) any {
 
 func rounding(name string, do func(float64) float64) function {
 	return function{1, 1, func(_ *run, a []any) (any, error) {
-		if n, ok := a[0].(int); ok {
-			return n, nil
+		if _, ok := integer(a[0]); ok {
+			return a[0], nil
 		}
 		f, err := floatArg(name, a, 0)
 		return whole(do(f)), err
@@ -69,8 +75,8 @@ func round(_ *run, a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n, ok := a[0].(int); ok {
-		return n, nil
+	if _, ok := integer(a[0]); ok {
+		return a[0], nil
 	}
 	if len(a) == 1 {
 		return whole(math.Round(f)), nil
@@ -154,12 +160,12 @@ func toInteger(_ *run, a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := integer(v); ok {
+		return v, nil
+	}
 	f, _ := toFloat(v)
 	if math.Abs(f) >= 1<<63 {
 		return nil, errors.New("int: the number is too large")
-	}
-	if n, ok := v.(int); ok {
-		return n, nil
 	}
 	return int(f), nil
 }
@@ -178,13 +184,18 @@ func orDefault(_ *run, a []any) (any, error) {
 }
 
 func typeName(_ *run, a []any) (any, error) {
-	switch a[0].(type) {
+	switch v := a[0].(type) {
 	case nil:
 		return "nil", nil
 	case bool:
 		return "bool", nil
 	case int, int64:
 		return "int", nil
+	case json.Number:
+		if flow.IsInteger(v.String()) {
+			return "int", nil
+		}
+		return "float", nil
 	case float64:
 		return "float", nil
 	case string:

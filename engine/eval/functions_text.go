@@ -2,10 +2,10 @@ package eval
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"unicode"
+
+	"prana/engine/flow"
 )
 
 // textFunctions work on strings; nil counts as "".
@@ -63,13 +63,16 @@ func onText(name string, do func(string) string) function {
 }
 
 func cutting(name string, do func(s, part string) string) function {
-	return function{2, 2, func(_ *run, a []any) (any, error) {
+	return function{2, 2, func(r *run, a []any) (any, error) {
 		s, err := textOf(name, a, 0)
 		if err != nil {
 			return nil, err
 		}
 		part, err := textOf(name, a, 1)
-		return do(s, part), err
+		if err != nil {
+			return nil, err
+		}
+		return do(s, part), r.scan(len(part), 1)
 	}}
 }
 
@@ -97,7 +100,7 @@ func truncate(r *run, a []any) (any, error) {
 			return nil, err
 		}
 	}
-	if err := r.scan(len(s)+len(suffix), 1); err != nil {
+	if err := r.scan(len(s)+len(suffix), weightRunes); err != nil {
 		return nil, err
 	}
 	runes, tail := []rune(s), []rune(suffix)
@@ -136,7 +139,11 @@ func replace(r *run, a []any) (any, error) {
 			return nil, err
 		}
 	}
-	grown := strings.Count(s[0], s[1]) * max(0, len(s[2])-len(s[1]))
+	found := strings.Count(s[0], s[1])
+	if err := r.step(found / 4); err != nil {
+		return nil, err
+	}
+	grown := found * max(0, len(s[2])-len(s[1]))
 	if err := r.build(len(s[0]) + grown); err != nil {
 		return nil, err
 	}
@@ -189,13 +196,9 @@ func toNumber(name string, v any) (any, error) {
 		}
 		return nil, wrong(name, "a number or its text", v)
 	}
-	s = strings.TrimSpace(s)
-	if i, err := strconv.Atoi(s); err == nil {
-		return i, nil
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+	n, err := flow.Number(strings.TrimPrefix(strings.TrimSpace(s), "+"))
+	if err != nil {
 		return nil, fmt.Errorf("%s: the string is not a number", name)
 	}
-	return f, nil
+	return n, nil
 }

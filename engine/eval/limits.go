@@ -17,12 +17,17 @@ const (
 	maxExpanded  = 2_000   // the same after a<b<c, which parses b twice, is written out
 	maxPredicate = 2       // predicates inside predicates
 	maxPattern   = 256     // bytes of a regular expression
+	maxProgram   = 1_000   // instructions that it compiles to
 
 	maxSteps       = 100_000                // calls, loop turns and elements touched by one Eval
 	maxString      = 64 << 10               // bytes of one string that an expression builds
 	maxBuilt       = 4 << 20                // bytes of all strings that one Eval builds
 	maxTime        = 250 * time.Millisecond // looked at every stepsPerLook steps only
 	stepsPerLook   = 1_024                  // so an expression of ordinary size never depends on a clock
+	stepsPerTurn   = 4                      // of a directive
+	stepsPerRun    = 8                      // to set up the machine in a directive, which may do so in every turn
+	weightRunes    = 8                      // of scan: taking a text apart into characters
+	weightJSON     = 64                     // of scan: reading a text as JSON
 	maxVMMemory    = 200_000                // elements of lists and objects that the machine builds
 	maxResultNodes = 100_000                // values in one result, shared parts counted each time
 	maxResultBytes = 4 << 20                // bytes of the strings in it
@@ -42,11 +47,13 @@ var (
 type run struct {
 	env   Env
 	vmEnv map[string]any
-	steps int // still to spend
-	look  int // steps until the clock is read again
-	built int // bytes of strings built so far
-	nodes int // values of the result seen so far
-	bytes int // bytes of the result's strings seen so far
+	steps int            // still to spend
+	look  int            // steps until the clock is read again
+	local map[string]any // roots that directives shadow
+	turns int            // directives around that may evaluate more than once
+	built int            // bytes of strings built so far
+	nodes int            // values of the result seen so far
+	bytes int            // bytes of the result's strings seen so far
 	until time.Time
 }
 

@@ -209,8 +209,7 @@ func FuzzCompile(f *testing.F) {
 			}
 			start := time.Now()
 			_, err := p.Eval(testEnv())
-			error := &Error{}
-			if errors.As(err, &error) {
+			if _, ok := errors.AsType[*Error](err); err != nil && !ok {
 				t.Fatalf("error is %T", err)
 			}
 			if took := time.Since(start); took > 5*time.Second {

@@ -1,12 +1,14 @@
 package eval
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
+
+	"prana/engine/flow"
 )
 
 // operatorFunctions are what rewrite makes of paths, operators and loops. The
@@ -19,6 +21,14 @@ var operatorFunctions = map[string]function{
 	"@ne":      {call: func(r *run, a []any) (any, error) { eq, err := r.equal(a[0], a[1]); return !eq, err }},
 	"@add":     {call: func(r *run, a []any) (any, error) { return r.add(a[0], a[1]) }},
 	"@div":     {call: func(_ *run, a []any) (any, error) { return divide(a[0], a[1]) }},
+	"@sub":     {call: subtract},
+	"@mul":     {call: multiply},
+	"@neg":     {call: negate},
+	"@pow":     {call: raise},
+	"@lt":      {call: comparison("<", func(order int) bool { return order < 0 })},
+	"@le":      {call: comparison("<=", func(order int) bool { return order <= 0 })},
+	"@gt":      {call: comparison(">", func(order int) bool { return order > 0 })},
+	"@ge":      {call: comparison(">=", func(order int) bool { return order >= 0 })},
 	"@mod":     {call: func(_ *run, a []any) (any, error) { return modulo(a[0], a[1]) }},
 	"@in":      {call: func(r *run, a []any) (any, error) { return r.in(a[0], a[1]) }},
 	"@range":   {call: func(r *run, a []any) (any, error) { return r.sequence(a[0], a[1]) }},
@@ -47,6 +57,9 @@ func truth(v any) bool {
 		return v != 0
 	case float64:
 		return v != 0
+	case json.Number:
+		text, _ := flow.NumberText(v)
+		return text != "0"
 	case string:
 		return v != ""
 	case []any:
@@ -81,21 +94,15 @@ func loopList(_ *run, a []any) (any, error) {
 	return items, nil
 }
 
-// equal compares deeply; 1 equals 1.0.
+// equal compares deeply, numbers by value: 1 equals 1.0.
 func (r *run) equal(a, b any) (bool, error) {
-	if x, ok := a.(int); ok {
-		if y, ok := b.(int); ok {
-			return x == y, nil // beyond 2^53 a float64 cannot tell
-		}
-	}
-	if x, ok := toFloat(a); ok {
-		y, ok := toFloat(b)
-		return ok && x == y, nil
+	if order, ok := flow.CompareNumbers(a, b); ok {
+		return order == 0, nil
 	}
 	switch x := a.(type) {
 	case nil:
 		return b == nil, nil
-	case bool:
+	case bool, int, int64, float64, json.Number:
 		return b == a, nil
 	case string:
 		return b == a, r.scan(len(x), 1)
@@ -155,11 +162,10 @@ func (r *run) equalStep(a, b any) (bool, error) {
 // add adds numbers, times and durations, and joins text when either side is
 // text; nil is then "".
 func (r *run) add(a, b any) (any, error) {
+	if v, ok, err := sum.of(a, b); ok {
+		return v, err
+	}
 	switch x := a.(type) {
-	case int:
-		if y, ok := b.(int); ok {
-			return x + y, nil
-		}
 	case time.Time:
 		if y, ok := b.(time.Duration); ok {
 			return x.Add(y), nil
@@ -170,11 +176,6 @@ func (r *run) add(a, b any) (any, error) {
 			return x + y, nil
 		case time.Time:
 			return y.Add(x), nil
-		}
-	}
-	if x, ok := toFloat(a); ok {
-		if y, ok := toFloat(b); ok {
-			return x + y, nil
 		}
 	}
 	return r.concat(a, b)
@@ -210,18 +211,6 @@ func divide(a, b any) (any, error) {
 		return nil, errors.New("division by zero")
 	}
 	return x / y, nil
-}
-
-func modulo(a, b any) (any, error) {
-	x, ok := toInt(a)
-	y, also := toInt(b)
-	if !ok || !also {
-		return nil, fmt.Errorf("%% needs whole numbers, not %s and %s", kindOf(a), kindOf(b))
-	}
-	if y == 0 {
-		return nil, errors.New("division by zero")
-	}
-	return x % y, nil
 }
 
 // in looks into lists, the keys of objects, and text.
@@ -285,6 +274,9 @@ func (r *run) slice(v, from, to any) (any, error) {
 		return nil, nil
 	}
 	if s, ok := v.(string); ok {
+		if err := r.scan(len(s), weightRunes); err != nil {
+			return nil, err
+		}
 		runes := []rune(s)
 		a, b, err := bounds(len(runes), from, to)
 		if err != nil {
@@ -324,25 +316,8 @@ func bounds(n int, from, to any) (a, b int, err error) {
 	return min(a, b), b, nil
 }
 
-func matches(r *run, a []any) (any, error) {
-	if a[0] == nil {
-		return false, nil
-	}
-	s, ok := a[0].(string)
-	if !ok {
-		return nil, wrong("matches", "a string", a[0])
-	}
-	if len(s) > maxString {
-		return nil, errors.New("matches cannot search a string longer than 65536 bytes")
-	}
-	if err := r.scan(len(s), 16); err != nil {
-		return nil, err
-	}
-	return a[1].(*regexp.Regexp).MatchString(s), nil
-}
-
 func affix(name string, has func(s, part string) bool) func(*run, []any) (any, error) {
-	return func(_ *run, a []any) (any, error) {
+	return func(r *run, a []any) (any, error) {
 		if a[0] == nil || a[1] == nil {
 			return false, nil
 		}
@@ -351,7 +326,10 @@ func affix(name string, has func(s, part string) bool) func(*run, []any) (any, e
 			return nil, err
 		}
 		part, err := stringArg(name, a, 1)
-		return has(s, part), err
+		if err != nil {
+			return nil, err
+		}
+		return has(s, part), r.scan(len(part), 1)
 	}
 }
 
@@ -393,6 +371,9 @@ func method(r *run, a []any) (any, error) {
 		if _, isDuration := reflect.TypeAssert[time.Duration](out); !isDuration {
 			return int(out.Int()), nil
 		}
+	}
+	if s, ok := reflect.TypeAssert[string](out); ok {
+		return r.checkBuilt(s)
 	}
 	return out.Interface(), r.step(1)
 }

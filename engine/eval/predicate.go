@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"strconv"
+
 	"github.com/expr-lang/expr/ast"
 )
 
@@ -87,8 +89,29 @@ func (w *rewriter) loop(n *ast.BuiltinNode, items, body ast.Node) ast.Node {
 	}
 	out.Arguments = append(out.Arguments, w.nodes(n.Arguments[2:])...)
 	out.SetLocation(n.Location())
-	if n.Name == "groupBy" {
+	switch n.Name {
+	case "groupBy":
 		return call(n, "@groups", out)
+	case "sum": // expr's own sum and order would lose digits
+		out.Name = "map"
+		return call(n, "@sum", out)
+	case "sortBy":
+		return w.sortBy(n, out, p)
 	}
 	return out
+}
+
+// sortBy maps the list to its keys and sorts by those. The list is kept in a
+// variable, so it is computed once.
+func (w *rewriter) sortBy(n, loop *ast.BuiltinNode, key *ast.PredicateNode) ast.Node {
+	w.temps++
+	name := "@" + strconv.Itoa(w.temps)
+	list := func() ast.Node { return &ast.IdentifierNode{Value: name} }
+	keys := &ast.BuiltinNode{Name: "map", Arguments: []ast.Node{list(), key}}
+	keys.SetLocation(n.Location())
+	var order ast.Node = &ast.NilNode{}
+	if len(loop.Arguments) > 2 {
+		order = loop.Arguments[2]
+	}
+	return &ast.VariableDeclaratorNode{Name: name, Value: loop.Arguments[0], Expr: call(n, "@sort_keys", list(), keys, order)}
 }

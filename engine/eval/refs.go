@@ -99,6 +99,7 @@ var where = map[string]string{
 	"$response": "$response exists only in the condition of a poll",
 	"$http":     "$http exists only in the condition of a poll",
 	"$event":    "$event exists only in the match of a wait for an event",
+	selfRoot:    "$self exists only inside #pipe",
 }
 
 // reference checks a path from a root and records what it reads. keys are the
@@ -129,6 +130,8 @@ func (w *rewriter) reference(pos int, root string, keys []any) {
 		}
 	case "$execution":
 		w.executionReference(first, named)
+	case "$loop":
+		r.Loop = r.Loop || w.c.leavesLoops(keys)
 	default:
 		r.plain(root)
 	}
@@ -140,8 +143,6 @@ func (r *Refs) plain(root string) {
 		r.Workflow = true
 	case "$trigger":
 		r.Trigger = true
-	case "$loop":
-		r.Loop = true
 	case "$now":
 		r.Now = true
 	case "$response":

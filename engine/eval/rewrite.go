@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -241,12 +240,16 @@ func (w *rewriter) unary(n *ast.UnaryNode) ast.Node {
 	case "!":
 		return call(n, "@bang", w.node(n.Node))
 	}
+	if n.Operator == "-" {
+		return call(n, "@neg", w.node(n.Node))
+	}
 	return &ast.UnaryNode{Operator: n.Operator, Node: w.node(n.Node)}
 }
 
 // operators with a meaning of ours, as functions.
 var operators = map[string]string{
 	"==": "@eq", "!=": "@ne", "+": "@add", "/": "@div", "%": "@mod", "in": "@in", "..": "@range",
+	"-": "@sub", "*": "@mul", "**": "@pow", "^": "@pow", "<": "@lt", "<=": "@le", ">": "@gt", ">=": "@ge",
 	"contains": fnContains, "startsWith": "@starts", "endsWith": "@ends",
 }
 
@@ -297,11 +300,14 @@ func (w *rewriter) matches(n *ast.BinaryNode) ast.Node {
 	if len(s.Value) > maxPattern {
 		return w.refuse(s, CodeTooLarge, "the pattern is longer than 256 bytes", "")
 	}
-	re, err := regexp.Compile(s.Value)
+	p, err := newPattern(s.Value)
 	if err != nil {
 		return w.refuse(s, CodeBadExpression, err.Error(), "")
 	}
-	return call(n, "@matches", w.node(n.Left), &ast.ConstantNode{Value: re})
+	if p.size > maxProgram {
+		return w.refuse(s, CodeTooLarge, "the pattern repeats too much", "")
+	}
+	return call(n, "@matches", w.node(n.Left), &ast.ConstantNode{Value: p})
 }
 
 func (w *rewriter) call(n *ast.CallNode) ast.Node {

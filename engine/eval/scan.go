@@ -1,12 +1,15 @@
 package eval
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
+
+	"prana/engine/flow"
 )
 
 // scanned is an expression ready for the parser.
@@ -99,9 +102,13 @@ func (d *dialect) at(i int) lexer.Token {
 	return d.tokens[i]
 }
 
-// token looks at one token that may be the name of a function.
+// token looks at one token that may be a number, or the name of a function.
 func (d *dialect) token(i int) {
 	t := d.at(i)
+	if t.Kind == lexer.Number {
+		d.number(t)
+		return
+	}
 	piped := d.at(i-1).Is(lexer.Operator, "|")
 	called := d.at(i+1).Is(lexer.Bracket, "(")
 	if !piped && !called || d.at(i-1).Is(lexer.Operator, ".", "?.") {
@@ -124,6 +131,15 @@ func (d *dialect) token(i int) {
 	}
 	if piped && !called {
 		d.edits = append(d.edits, edit{t.To, t.To, "()"})
+	}
+}
+
+// number keeps the digits of a literal that the parser would refuse or round.
+func (d *dialect) number(t lexer.Token) {
+	if n, err := flow.Number(t.Value); err == nil {
+		if n, ok := n.(json.Number); ok {
+			d.edits = append(d.edits, edit{t.From, t.To, fnNumber + "(" + quote(n.String()) + ")"})
+		}
 	}
 }
 

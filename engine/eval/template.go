@@ -177,7 +177,11 @@ func (c *compiler) text(path, s string) evaluator {
 // that exist only elsewhere are among them, so that they are reported and not
 // passed on as text.
 func (c *compiler) bareRoots() []string {
-	return slices.Concat(commonRoots, specialRoots, c.scope.Extra)
+	roots := slices.Concat(commonRoots, specialRoots, c.scope.Extra)
+	if c.roots[selfRoot] {
+		roots = append(roots, selfRoot)
+	}
+	return roots
 }
 
 // template compiles s from byte skip on.
@@ -205,7 +209,7 @@ func (c *compiler) template(path, s string, skip int) evaluator {
 	if len(parts) == 1 && parts[0].expr {
 		return c.expression(path, s, parts[0].at+skip, parts[0].text, "")
 	}
-	t := &text{path: path}
+	t := &text{path: path, source: s}
 	for _, p := range parts {
 		if p.expr {
 			t.parts = append(t.parts, c.expression(path, s, p.at+skip, p.text, ""))
@@ -217,24 +221,24 @@ func (c *compiler) template(path, s string, skip int) evaluator {
 }
 
 // condition compiles an expression that may stand in braces.
-func (c *compiler) condition(src string) evaluator {
+func (c *compiler) condition(path, src string) evaluator {
 	if !strings.HasPrefix(strings.TrimSpace(src), "{{") {
-		return c.expression("", src, 0, src, "")
+		return c.expression(path, src, 0, src, "")
 	}
 	shift := strings.Index(src, "{{")
 	if len(src) > maxTemplate {
-		return c.template("", src, 0)
+		return c.template(path, src, 0)
 	}
 	parts, unclosed := split(strings.TrimSpace(src))
 	if unclosed >= 0 {
-		return c.template("", src, 0)
+		return c.template(path, src, 0)
 	}
 	if len(parts) != 1 {
 		c.report(Issue{
-			Line: 1, Column: 1, Code: CodeBadExpression,
+			Path: path, Line: 1, Column: 1, Code: CodeBadExpression,
 			Message: "a condition is one expression", Hint: "write all of it inside one pair of braces, or without braces",
 		})
 		return nil
 	}
-	return c.expression("", src, parts[0].at+shift, parts[0].text, "")
+	return c.expression(path, src, parts[0].at+shift, parts[0].text, "")
 }

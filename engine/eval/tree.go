@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,12 +18,20 @@ type constant struct {
 	differs bool // from what is written: "$$input" gives "$input"
 }
 
-func (c constant) eval(*run) (any, error) { return c.value, nil }
+func (c constant) eval(r *run) (any, error) {
+	if r == nil || r.turns == 0 {
+		return c.value, nil
+	}
+	return r.result(c.value) // each turn that shares it writes it once more
+}
 
 // list and object hold at least one expression somewhere below.
 type list []evaluator
 
 func (l list) eval(r *run) (any, error) {
+	if err := r.made(0); err != nil {
+		return nil, err
+	}
 	out := make([]any, len(l))
 	for i, item := range l {
 		v, err := item.eval(r)
@@ -46,6 +55,9 @@ type object []field
 func (o object) eval(r *run) (any, error) {
 	out := make(map[string]any, len(o))
 	for _, f := range o {
+		if err := r.made(len(f.key)); err != nil {
+			return nil, err
+		}
 		v, err := f.value.eval(r)
 		if err != nil {
 			return nil, err
@@ -57,8 +69,8 @@ func (o object) eval(r *run) (any, error) {
 
 // text is a template with something around its blocks.
 type text struct {
-	path  string
-	parts []evaluator
+	path, source string
+	parts        []evaluator
 }
 
 func (t *text) eval(r *run) (any, error) {
@@ -66,7 +78,7 @@ func (t *text) eval(r *run) (any, error) {
 	for _, p := range t.parts {
 		v, err := p.eval(r)
 		if err != nil {
-			return nil, err
+			return nil, t.failed(p, err)
 		}
 		s, err := r.render(v)
 		if err == nil && b.Len()+len(s) > maxTemplate+maxString {
@@ -81,10 +93,13 @@ func (t *text) eval(r *run) (any, error) {
 }
 
 func (t *text) failed(p evaluator, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
 	if x, ok := p.(*expression); ok {
 		return x.errorAt(0, err.Error())
 	}
-	return &Error{Path: t.path, Message: err.Error()}
+	return &Error{Path: t.path, Source: t.source, Line: 1, Column: 1, Message: err.Error()}
 }
 
 // value compiles any part of a parameter tree. What is not JSON-like is a
@@ -104,7 +119,7 @@ func (c *compiler) value(path string, v any) evaluator {
 func (c *compiler) list(path string, items []any) evaluator {
 	out := make(list, len(items))
 	for i, item := range items {
-		out[i] = c.value(fmt.Sprintf("%s[%d]", path, i), item)
+		out[i] = c.value(at(path, i), item)
 	}
 	constants, differs := settled(out)
 	if !constants {
@@ -118,6 +133,9 @@ func (c *compiler) list(path string, items []any) evaluator {
 }
 
 func (c *compiler) object(path string, m map[string]any) evaluator {
+	if d := c.directive(path, m); d != nil {
+		return d
+	}
 	out := make(object, 0, len(m))
 	values := make([]evaluator, 0, len(m))
 	for _, key := range sortedKeys(m) {
@@ -147,6 +165,9 @@ func settled(values []evaluator) (constants, differs bool) {
 	}
 	return true, differs
 }
+
+// at makes the path of an element.
+func at(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 // join makes the path of a key; keys that would read like a path are quoted.
 func join(path, key string) string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"prana/engine/flow"
 )
 
 // kindOf names the kind of a value for messages, with its article.
@@ -21,6 +23,11 @@ func kindOf(v any) string {
 		return "a boolean"
 	case int, int64:
 		return "an integer"
+	case json.Number:
+		if flow.IsInteger(v.String()) {
+			return "an integer"
+		}
+		return "a number"
 	case float64:
 		return "a number"
 	case string:
@@ -59,17 +66,8 @@ func toInt(v any) (int, bool) {
 	return 0, false
 }
 
-func toFloat(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int:
-		return float64(v), true
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
-}
+// toFloat gives the float64 nearest to a number.
+func toFloat(v any) (float64, bool) { return flow.Float(v) }
 
 // toList gives the elements of a list, and nil for nil.
 func toList(v any) ([]any, bool) {
@@ -143,7 +141,7 @@ func get(v, key any) any {
 			}
 		}
 		return nil
-	case bool, string, int, float64, time.Time, time.Duration:
+	case bool, string, int, float64, json.Number, time.Time, time.Duration:
 		return nil
 	}
 	if items, ok := toList(v); ok {
@@ -168,7 +166,7 @@ func index(items []any, key any) any {
 
 // path reads a path known at compile time.
 func (r *run) path(p *rootPath) (any, error) {
-	v := r.env[p.root]
+	v := r.root(p.root)
 	for _, key := range p.keys {
 		if v == nil {
 			return nil, nil
@@ -190,7 +188,7 @@ func (r *run) clean(v any, depth int) (any, error) {
 		return v, r.count(len(v), depth)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, errors.New("the result is not a finite number")
+			return nil, errInfinite
 		}
 		return v, r.count(8, depth)
 	case []any:
@@ -259,6 +257,8 @@ func same(a, b any) bool {
 	switch b := b.(type) {
 	case nil, bool, int, string, float64:
 		return true
+	case json.Number:
+		return a == b
 	case []any:
 		a, ok := a.([]any)
 		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
@@ -276,7 +276,7 @@ func (r *run) cleanOther(v any, depth int) (any, error) {
 		s, _ := scalarText(v)
 		return s, r.count(len(s), depth)
 	case json.Number:
-		return number(v), r.count(8, depth)
+		return r.cleanNumber(v, depth)
 	}
 	rv := reflect.ValueOf(v)
 	switch {
@@ -298,6 +298,14 @@ func (r *run) cleanOther(v any, depth int) (any, error) {
 	return nil, errors.New("the result is " + kindOf(v) + ", which is not data")
 }
 
+func (r *run) cleanNumber(n json.Number, depth int) (any, error) {
+	v, err := flow.Number(n.String())
+	if err != nil {
+		return nil, errors.New("the result holds a number beyond the limits of JSON numbers")
+	}
+	return v, r.count(len(n), depth)
+}
+
 // scalarText renders a value inside a text; ok is false for lists and objects.
 func scalarText(v any) (s string, ok bool) {
 	switch v := v.(type) {
@@ -313,6 +321,8 @@ func scalarText(v any) (s string, ok bool) {
 		return strconv.FormatInt(v, 10), true
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case json.Number:
+		return v.String(), true
 	case time.Time:
 		return v.Format(time.RFC3339Nano), true
 	case time.Duration:
@@ -323,6 +333,9 @@ func scalarText(v any) (s string, ok bool) {
 
 // render gives the text of any value, objects and lists as JSON.
 func (r *run) render(v any) (string, error) {
+	if f, ok := v.(float64); ok && (math.IsInf(f, 0) || math.IsNaN(f)) {
+		return "", errInfinite
+	}
 	s, ok := scalarText(v)
 	if ok {
 		return s, r.build(len(s))
@@ -354,29 +367,19 @@ func (r *run) json(v any) (string, error) {
 	return s, r.build(len(s))
 }
 
-// fromJSON decodes text, keeping integers integers.
+// fromJSON decodes text, keeping numbers to their last digit.
 func (r *run) fromJSON(s string) (any, error) {
 	if len(s) > maxString {
 		return nil, errLongString
 	}
-	if err := r.scan(len(s), 4); err != nil {
+	if err := r.scan(len(s), weightJSON); err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(strings.NewReader(s))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil || d.More() {
+	v, err := flow.Decode([]byte(s))
+	if err != nil || strings.TrimSpace(s) == "" {
 		return nil, errors.New("from_json needs a text that is valid JSON")
 	}
 	return (&run{}).result(v)
-}
-
-func number(n json.Number) any {
-	if i, err := n.Int64(); err == nil {
-		return int(i)
-	}
-	f, _ := n.Float64()
-	return f
 }
 
 // redact removes the values of secrets from a message. Messages are made

@@ -116,10 +116,11 @@ func Lookup(data any, path string) (any, bool) {
 	return data, true
 }
 
-// canonical is one text for equal JSON values: object keys sorted, 1 and 1.0 the same.
+// canonical is one text for equal JSON values: object keys sorted, 1 and 1.0 the
+// same, numbers to their last digit.
 func canonical(v any) string {
-	if f, ok := v.(float64); ok && f == float64(int(f)) {
-		v = int(f)
+	if text, ok := NumberText(v); ok {
+		return text
 	}
 	switch t := v.(type) {
 	case []any:

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,18 @@ type Problem struct {
 	Permanent bool `json:"permanent,omitempty"`
 	// RetryAfter is the earliest sensible next attempt, as the failing side asked; 0 = it did not say.
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
+}
+
+// UnmarshalJSON keeps the numbers of the details as [Decode] does.
+func (p *Problem) UnmarshalJSON(raw []byte) error {
+	type fields Problem
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode((*fields)(p)); err != nil {
+		return err
+	}
+	_, err := Plain(p.Details)
+	return err
 }
 
 // Error gives "code: message", with the node when there is one.

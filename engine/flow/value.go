@@ -6,13 +6,14 @@ import (
 	"errors"
 	"io"
 	"math"
-	"strconv"
 	"time"
 )
 
 // Decode reads one JSON value the way expressions see it: objects are
-// map[string]any, arrays []any, integers int, other numbers float64.
-// Empty input is nil. Anything after the value is an error.
+// map[string]any, arrays []any, and numbers what [Number] makes of them, which
+// keeps them to their last digit. A lone surrogate in a string, such as \ud800,
+// becomes U+FFFD, because Go's strings cannot hold it. Empty input is nil.
+// Anything after the value is an error, and so is a number beyond the limits.
 func Decode(raw []byte) (any, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil
@@ -26,35 +27,28 @@ func Decode(raw []byte) (any, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("there is something after the JSON value")
 	}
-	return Plain(v), nil
+	return Plain(v)
 }
 
-// Plain turns json.Number inside a decoded tree into int or float64, in place.
-func Plain(v any) any {
+// Plain turns each json.Number inside a decoded tree into what [Number] gives, in place.
+func Plain(v any) (_ any, err error) {
 	switch t := v.(type) {
 	case json.Number:
-		return number(t)
+		return Number(t.String())
 	case map[string]any:
 		for k, e := range t {
-			t[k] = Plain(e)
+			if t[k], err = Plain(e); err != nil {
+				return nil, err
+			}
 		}
 	case []any:
 		for i, e := range t {
-			t[i] = Plain(e)
+			if t[i], err = Plain(e); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return v
-}
-
-func number(n json.Number) any {
-	if i, err := strconv.Atoi(n.String()); err == nil {
-		return i
-	}
-	f, err := n.Float64()
-	if err != nil {
-		return n.String()
-	}
-	return f
+	return v, nil
 }
 
 // Encode gives the compact JSON of v. Characters of HTML are left as they are.

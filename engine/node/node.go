@@ -48,7 +48,7 @@ const (
 	Any       Kind = "any"
 	String    Kind = "string"
 	Int       Kind = "int"
-	Number    Kind = "number"
+	Number    Kind = "number" // an int or a float64; of a number that neither holds, the nearest float64 (Any keeps it)
 	Bool      Kind = "bool"
 	Object    Kind = "object"
 	Array     Kind = "array"

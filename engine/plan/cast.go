@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"prana/engine/flow"
 	"prana/engine/node"
 )
 
@@ -140,34 +142,40 @@ func castString(v any) (any, string) {
 		return fmt.Sprint(t), ""
 	case float64:
 		return strconv.FormatFloat(t, 'f', -1, 64), ""
+	case json.Number:
+		return t.String(), ""
 	case time.Time:
 		return t.Format(time.RFC3339Nano), ""
 	}
 	return nil, "a string"
 }
 
+// castNumber gives an int or a float64, because nodes compute with it: digits
+// that a float64 cannot hold are lost here.
 func castNumber(v any) (any, string) {
-	switch t := v.(type) {
-	case int, float64:
-		return t, ""
-	case string:
-		s := strings.TrimSpace(t)
-		if n, err := strconv.Atoi(s); err == nil {
-			return n, ""
-		}
-		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
-			return f, ""
-		}
+	v = numberOf(v)
+	if n, ok := v.(int); ok {
+		return n, ""
+	}
+	if f, ok := flow.Float(v); ok && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		return f, ""
 	}
 	return nil, "a number"
+}
+
+// numberOf reads a number that is written as text.
+func numberOf(v any) any {
+	if s, ok := v.(string); ok {
+		v, _ = flow.Number(strings.TrimPrefix(strings.TrimSpace(s), "+"))
+	}
+	return v
 }
 
 // maxExact is the largest float64 below which every integer is exact.
 const maxExact = 1 << 53
 
 func castInt(v any) (any, string) {
-	n, _ := castNumber(v)
-	switch t := n.(type) {
+	switch t := numberOf(v).(type) {
 	case int:
 		return t, ""
 	case float64:
@@ -246,8 +254,9 @@ func measure(v any) (size float64, what string, ok bool) {
 	switch t := v.(type) {
 	case int:
 		return float64(t), "", true
-	case float64:
-		return t, "", true
+	case float64, json.Number:
+		f, ok := flow.Float(t)
+		return f, "", ok
 	case string:
 		return float64(utf8.RuneCountInString(t)), ": its length", true
 	case []any:
@@ -266,7 +275,7 @@ func kindOf(v any) string {
 		return "a boolean"
 	case int:
 		return "an integer"
-	case float64:
+	case float64, json.Number:
 		return "a number"
 	case []any:
 		return "a list"

@@ -82,6 +82,9 @@ const (
 	// CodeExpressionTooLarge: an expression is longer or deeper than the limits.
 	CodeExpressionTooLarge = "EXPRESSION_TOO_LARGE"
 
+	// CodeBadDirective (warning): a name such as #map stands beside other names or has wrong arguments, so it is an ordinary name.
+	CodeBadDirective = "BAD_DIRECTIVE"
+
 	// CodeUnknownSetting: there is no engine setting of that name.
 	CodeUnknownSetting = "UNKNOWN_SETTING"
 	// CodeBadSetting: an engine setting has a value that it does not accept.

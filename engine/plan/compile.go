@@ -71,6 +71,7 @@ var evalCodes = map[string]string{
 	eval.CodeUnknownFunction:  CodeUnknownFunction,
 	eval.CodeEnvNotAllowed:    CodeEnvNotAllowed,
 	eval.CodeDynamicReference: CodeDynamicReference,
+	eval.CodeBadDirective:     CodeBadDirective,
 	eval.CodeNotAllowed:       CodeNotAllowed,
 	eval.CodeTooLarge:         CodeExpressionTooLarge,
 }
@@ -78,10 +79,17 @@ var evalCodes = map[string]string{
 func (c *compiler) issues(path string, issues []eval.Issue) {
 	for _, i := range issues {
 		c.add(Diagnostic{
-			Severity: SeverityError, Code: cmp.Or(evalCodes[i.Code], CodeBadExpression),
+			Severity: severity(i), Code: cmp.Or(evalCodes[i.Code], CodeBadExpression),
 			Message: i.Message, Hint: i.Hint, Path: under(path, i.Path), Offset: i.Offset,
 		})
 	}
+}
+
+func severity(i eval.Issue) string {
+	if i.Warning {
+		return SeverityWarning
+	}
+	return SeverityError
 }
 
 func (c *compiler) scope(roots []string) eval.Scope {

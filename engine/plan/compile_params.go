@@ -90,6 +90,9 @@ func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []str
 	if spec.Kind == node.Condition || spec.Kind == node.Expression {
 		return p.expression(spec, raw, path, roots)
 	}
+	if eval.IsDirective(raw) {
+		return p.leaf(spec, raw, path, roots)
+	}
 	switch t := raw.(type) {
 	case map[string]any:
 		if spec.Items != nil && spec.Kind == node.Object {

@@ -89,9 +89,11 @@ func yamlNode(dec *json.Decoder) (*yaml.Node, error) {
 		return yamlMembers(dec, t)
 	case string:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: t}, nil
+	case json.Number: // as it is written, to the last digit
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: t.String()}, nil
 	}
 	n := new(yaml.Node)
-	return n, n.Encode(plainNumber(tok))
+	return n, n.Encode(tok)
 }
 
 func yamlMembers(dec *json.Decoder, begin json.Delim) (*yaml.Node, error) {
@@ -108,13 +110,6 @@ func yamlMembers(dec *json.Decoder, begin json.Delim) (*yaml.Node, error) {
 	}
 	_, err := dec.Token()
 	return n, err
-}
-
-func plainNumber(v any) any {
-	if n, ok := v.(json.Number); ok {
-		return flow.Plain(n)
-	}
-	return v
 }
 
 // printPage writes a list: in jsonl each item is a line. A table says on stderr how to get the rest.
