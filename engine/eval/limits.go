@@ -25,11 +25,12 @@ const (
 	maxTime        = 250 * time.Millisecond // looked at every stepsPerLook steps only
 	stepsPerLook   = 1_024                  // so an expression of ordinary size never depends on a clock
 	stepsPerTurn   = 4                      // of a directive
+	numbersPerStep = 4                      // of a range
 	stepsPerRun    = 8                      // to set up the machine in a directive, which may do so in every turn
 	weightRunes    = 8                      // of scan: taking a text apart into characters
 	weightJSON     = 64                     // of scan: reading a text as JSON
 	maxVMMemory    = 200_000                // elements of lists and objects that the machine builds
-	maxResultNodes = 100_000                // values in one result, shared parts counted each time
+	maxResultNodes = 250_000                // values in one result, shared parts counted each time
 	maxResultBytes = 4 << 20                // bytes of the strings in it
 	maxResultDepth = 128
 )

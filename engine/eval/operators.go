@@ -257,14 +257,14 @@ func (r *run) sequence(a, b any) (any, error) {
 		return []any{}, nil
 	}
 	// As unsigned numbers the difference cannot overflow.
-	if uint64(to)-uint64(from) >= maxSteps {
+	if uint64(to)-uint64(from) >= maxVMMemory {
 		return nil, errSteps
 	}
 	out := make([]any, to-from+1)
 	for i := range out {
 		out[i] = from + i
 	}
-	return out, r.step(len(out))
+	return out, r.step(len(out) / numbersPerStep)
 }
 
 // slice is x[from:to] on lists and on the characters of text; nil ends mean

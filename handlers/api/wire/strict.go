@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // Bounds of every JSON document that is read.
 const (
 	MaxDepth   = 64
-	MaxMembers = 10_000 // of one object or array
+	MaxMembers = 100_000 // of one object or array: as many as a core.for_each takes
 )
 
 // Check reads JSON from outside for what encoding/json lets pass: members that
@@ -130,7 +131,7 @@ func (c *checker) members(object bool) error {
 	c.path = append(c.path, "")
 	for n := 0; c.dec.More(); n++ {
 		if n == MaxMembers {
-			return c.fail("an object or array has more than 10000 members")
+			return c.fail(fmt.Sprintf("an object or array has more than %d members", MaxMembers))
 		}
 		if object {
 			if err := c.name(seen); err != nil {
