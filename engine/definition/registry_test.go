@@ -18,7 +18,7 @@ func types() *node.Registry {
 			{Name: "data", Kind: node.Any},
 		}},
 		node.Type{Name: "core.end", Run: nothing, Outputs: []string{"out"}},
-		node.Type{Name: "logic.if_condition", Run: nothing, Outputs: []string{"true", "false"}, Fields: []node.Field{
+		node.Type{Name: "logic.if_condition", Run: nothing, Output: []node.Output{{Pass: true}}, Outputs: []string{"true", "false"}, Fields: []node.Field{
 			{Name: "condition", Kind: node.Condition, Required: true},
 		}},
 		node.Type{Name: "logic.switch", Run: nothing, Outputs: []string{"*"}, Fields: []node.Field{
@@ -27,11 +27,13 @@ func types() *node.Registry {
 				{Name: "port", Kind: node.String, Required: true},
 			}},
 		}},
+		node.Type{Name: "test.each", Run: nothing, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Body: "loop"},
+		node.Type{Name: "test.two", Run: nothing, Inputs: []string{"left", "right"}},
 		node.Type{Name: "data.merge", Run: nothing, Inputs: []string{"input_a", "input_b"}},
 		node.Type{Name: "time.delay", Run: nothing, Fields: []node.Field{
 			{Name: "duration_ms", Kind: node.Int, Required: true, Min: new(0.0), Max: new(1000.0)},
 		}},
-		node.Type{Name: "http.request", Run: nothing, Fields: []node.Field{
+		node.Type{Name: "http.request", Run: nothing, Output: answers, Fields: []node.Field{
 			{Name: "url", Kind: node.String, Required: true, Summary: "where to send it"},
 			{Name: "method", Kind: node.String, Default: "GET", Enum: []string{"GET", "POST"}},
 			{Name: "headers", Kind: node.Object},
@@ -52,6 +54,13 @@ func types() *node.Registry {
 		}},
 	)
 }
+
+var answers = []node.Output{{Fields: []node.Field{
+	{Name: "status", Kind: node.Int},
+	{Name: "headers", Kind: node.Object},
+	{Name: "body", Kind: node.Any},
+	{Name: "ok", Kind: node.Bool},
+}}}
 
 func waitPorts(params map[string]any) []string {
 	if port, ok := params["on_timeout"].(string); ok && port != "fail" {

@@ -72,8 +72,9 @@ type Env map[string]any
 // Program is a compiled value or condition. It is immutable and safe for
 // concurrent use; the zero value evaluates to nil.
 type Program struct {
-	root evaluator
-	refs Refs
+	root  evaluator
+	refs  Refs
+	paths []Path
 }
 
 // CompileValue compiles a parameter tree. Strings anywhere inside it may hold
@@ -141,6 +142,7 @@ type compiler struct {
 	scope  Scope
 	roots  map[string]bool
 	refs   Refs
+	paths  []Path
 	issues []Issue
 }
 
@@ -159,7 +161,7 @@ func (c *compiler) finish(root evaluator) (*Program, []Issue) {
 	if len(c.issues) > 0 {
 		return nil, c.issues
 	}
-	return &Program{root: root, refs: c.refs.sorted()}, nil
+	return &Program{root: root, refs: c.refs.sorted(), paths: c.paths}, nil
 }
 
 func (c *compiler) report(i Issue) { c.issues = append(c.issues, i) }

@@ -27,6 +27,13 @@ type Type struct {
 	Outputs []string // nil = main; "*" = any name. "error" needs no declaring
 	// OutputsFor gives the ports of one node from its raw parameters; nil = Outputs.
 	OutputsFor func(params map[string]any) []string
+	// Output describes what the node leaves with; nil = it may be anything. OutputFor gives it for one node from its
+	// raw parameters; nil = Output.
+	Output    []Output
+	OutputFor func(params map[string]any) []Output
+	// Body is the output port by which the node leaves once for each item of a list; what comes back to its port main
+	// is the item's result. Empty = it does not iterate.
+	Body string
 	// Waits tells that the node suspends for something that may never come.
 	Waits bool
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
@@ -74,10 +81,31 @@ type Field struct {
 	Raw bool
 }
 
-// Example is a definition fragment that the documentation shows and the tests run.
+// Output describes what a node leaves with by one port.
+type Output struct {
+	Port    string // empty = every port that no other entry names
+	Summary string
+	// Pass: it is the node's input, as it came.
+	Pass bool
+	// Fields are all members that the object has; nil = it may be any value.
+	Fields []Field
+}
+
+// Example is one node at work: the documentation shows it, and the tests run it
+// and compare what it comes to.
 type Example struct {
 	Title  string
 	Params map[string]any
+	Vars   map[string]any // the variables of the workflow
+	// Input arrives on port main; of a trigger it is the input of the start. Inputs is port -> value instead.
+	Input  any
+	Inputs map[string]any
+	// Then is what happens while the node waits: "advance DURATION", "publish TYPE DATA", "resume NODE DATA".
+	Then []string
+	// Port is the one that it leaves by; empty = main. Output is what it leaves with; the text "…" in it stands for
+	// whatever is another each time.
+	Port   string
+	Output any
 }
 
 // Call is one attempt of one step.

@@ -135,8 +135,7 @@ func (c *compiler) graph() {
 
 // unreachable says nothing while a connection dangles: that one may lead there.
 func (c *compiler) unreachable() {
-	dangling := slices.ContainsFunc(c.found, func(d Diagnostic) bool { return d.Code == CodeDanglingConnection })
-	if c.plan.Start < 0 || dangling {
+	if c.plan.Start < 0 || c.dangles() {
 		return
 	}
 	seen := c.plan.reachable(c.plan.Start)
@@ -145,6 +144,11 @@ func (c *compiler) unreachable() {
 			c.warn(At("nodes", i), CodeUnreachableNode, "connect it, or remove it", "no path leads to %s, so it never runs", n.Key)
 		}
 	}
+}
+
+// dangles tells whether a connection has no end, so that more may be connected than is known.
+func (c *compiler) dangles() bool {
+	return slices.ContainsFunc(c.found, func(d Diagnostic) bool { return d.Code == CodeDanglingConnection })
 }
 
 func (c *compiler) names(nodes []int) string {
@@ -198,6 +202,10 @@ func (c *compiler) behaviour(n *Node) {
 	c.bounded(at, n)
 	c.deadTimeout(at, n)
 	c.unsafeRetry(at, n)
+	if !c.dangles() {
+		c.joins(n)
+		c.iteration(n)
+	}
 	if n.Settings.Queue != "" {
 		c.warn(at+".settings.queue", CodeQueueNotServed, "remove the setting", "queues of nodes are not served yet: the step runs in the partition's own queue")
 	}

@@ -38,6 +38,20 @@ const (
 	// for something outside, or has an unknown type.
 	CodeEndlessCycle = "ENDLESS_CYCLE"
 
+	// CodeIncompleteJoin (warning): join waits for more arrivals than can come together, because its branches exclude
+	// one another or only come after it; it always runs late, with what came.
+	CodeIncompleteJoin = "INCOMPLETE_JOIN"
+	// CodeUnfedPort (warning): nothing arrives at a port that an expression reads or that the node needs.
+	CodeUnfedPort = "UNFED_PORT"
+	// CodeNothingToMerge (warning): only one connection leads to a merge.
+	CodeNothingToMerge = "NOTHING_TO_MERGE"
+	// CodeMergeLoses (warning): several branches come to a merge by the same port, of which only the newest is kept.
+	CodeMergeLoses = "MERGE_LOSES"
+	// CodeEmptyBody (warning): a node iterates over items, and nothing is done for them.
+	CodeEmptyBody = "EMPTY_BODY"
+	// CodeNoResults (warning): what a node does for each item never comes back to it, so the results are null.
+	CodeNoResults = "NO_RESULTS"
+
 	// CodeUnknownParam: the node type has no parameter of that name.
 	CodeUnknownParam = "UNKNOWN_PARAM"
 	// CodeMissingParam: a required parameter is missing or null.
@@ -62,6 +76,13 @@ const (
 	CodeUnknownNode = "UNKNOWN_NODE"
 	// CodeUnknownNodeField: an expression asks a node for something other than output, error, port or context.
 	CodeUnknownNodeField = "UNKNOWN_NODE_FIELD"
+	// CodeUnknownOutput (warning): an expression reads something that the output of a node, or the input, never has.
+	CodeUnknownOutput = "UNKNOWN_OUTPUT"
+	// CodeBadComparison (warning): a comparison has always the same result, or always fails: the kinds of its sides
+	// differ, or the port that it names does not exist.
+	CodeBadComparison = "BAD_COMPARISON"
+	// CodeReadTooEarly (warning): an expression reads a node that runs only later.
+	CodeReadTooEarly = "READ_TOO_EARLY"
 	// CodeUnknownFunction: an expression calls a function or filter that does not exist.
 	CodeUnknownFunction = "UNKNOWN_FUNCTION"
 	// CodeEnvNotAllowed: an expression reads a name of $env that is not on the allow-list.

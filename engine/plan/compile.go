@@ -33,6 +33,7 @@ func Compile(w *flow.Workflow, reg *node.Registry, opts Options) (*Plan, []Diagn
 	for i := range w.Nodes {
 		c.behaviour(c.plan.Nodes[i])
 	}
+	c.expressions()
 	if HasErrors(c.found) {
 		return nil, c.found
 	}
@@ -48,6 +49,12 @@ type compiler struct {
 	known  map[string]bool // keys of all nodes, for expressions
 	ports  map[int][]string
 	found  []Diagnostic
+	paths  []read
+
+	// What looking at the graph found out already.
+	avoiding map[int]set
+	single   map[int]bool
+	closed   map[exit]set
 }
 
 func (c *compiler) add(d Diagnostic) { c.found = Append(c.found, d) }
@@ -216,6 +223,7 @@ func (c *compiler) output() {
 	c.issues("output", issues)
 	if program != nil {
 		c.plan.Output = program
+		c.reads(noNode, "output", program)
 	}
 }
 
@@ -271,7 +279,7 @@ func (c *compiler) node(i int) {
 	c.plan.Nodes = append(c.plan.Nodes, n)
 	at := At("nodes", i)
 	c.settings(at+".settings", w.Settings)
-	p := &paramCompiler{c: c, at: at}
+	p := &paramCompiler{c: c, node: i, at: at}
 	t, ok := c.reg.Lookup(w.Type)
 	if ok {
 		n.Type = t

@@ -13,6 +13,7 @@ import (
 // begin with "params"; diagnostics put at, the path of the node, before them.
 type paramCompiler struct {
 	c    *compiler
+	node int
 	at   string
 	refs eval.Refs
 }
@@ -173,6 +174,7 @@ func (p *paramCompiler) program(l leaf) value {
 		return literal{}
 	}
 	p.refs = p.refs.Union(l.program.Refs())
+	p.c.reads(p.node, under(p.at, l.path), l.program)
 	return l
 }
 
