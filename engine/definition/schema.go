@@ -105,7 +105,9 @@ func (s schemas) types() {
 		params := described(t.Summary, fieldsSchema(t.Fields))
 		for _, e := range t.Examples {
 			list, _ := params["examples"].([]any)
-			params["examples"] = append(list, e.Params)
+			if e.Params != nil {
+				params["examples"] = append(list, e.Params)
+			}
 		}
 		s.defs[paramsOf(name)] = params
 	}

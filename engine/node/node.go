@@ -62,50 +62,51 @@ const (
 	Expression Kind = "expression"
 )
 
-// Field describes one parameter.
+// Field describes one parameter, or one member of an output.
 type Field struct {
-	Name     string
-	Kind     Kind
-	Summary  string
-	Required bool
-	Default  any
-	Enum     []string
-	Min, Max *float64
+	Name     string   `json:"name"`
+	Kind     Kind     `json:"kind"`
+	Summary  string   `json:"summary"`
+	Required bool     `json:"required"`
+	Default  any      `json:"default,omitempty"`
+	Enum     []string `json:"enum,omitempty"`
+	Min      *float64 `json:"min,omitempty"`
+	Max      *float64 `json:"max,omitempty"`
 	// Lazy fields are not evaluated before Run: the node does it with Call.Eval, as often as it likes.
-	Lazy bool
+	Lazy bool `json:"lazy,omitempty"`
 	// Roots are extra roots that the field's expressions may name, such as "$response".
-	Roots []string
+	Roots []string `json:"roots,omitempty"`
 	// Items are the fields of an array's elements or an object's members; nil = free.
-	Items []Field
+	Items []Field `json:"items,omitempty"`
 	// Raw fields are taken as they stand: templates inside are not evaluated.
-	Raw bool
+	Raw bool `json:"raw,omitempty"`
 }
 
 // Output describes what a node leaves with by one port.
 type Output struct {
-	Port    string // empty = every port that no other entry names
-	Summary string
+	Port    string `json:"port,omitempty"` // empty = every port that no other entry names
+	Summary string `json:"summary,omitempty"`
 	// Pass: it is the node's input, as it came.
-	Pass bool
+	Pass bool `json:"pass,omitempty"`
 	// Fields are all members that the object has; nil = it may be any value.
-	Fields []Field
+	Fields []Field `json:"fields"`
 }
 
 // Example is one node at work: the documentation shows it, and the tests run it
 // and compare what it comes to.
 type Example struct {
-	Title  string
-	Params map[string]any
-	Vars   map[string]any // the variables of the workflow
+	Title  string         `json:"title"`
+	Params map[string]any `json:"params,omitempty"`
+	Vars   map[string]any `json:"variables,omitempty"` // of the workflow
 	// Input arrives on port main; of a trigger it is the input of the start. Inputs is port -> value instead.
-	Input  any
-	Inputs map[string]any
-	// Then is what happens while the node waits: "advance DURATION", "publish TYPE DATA", "resume NODE DATA".
-	Then []string
+	Input  any            `json:"input,omitempty"`
+	Inputs map[string]any `json:"inputs,omitempty"`
+	// Then is what happens while the node waits: "advance DURATION", "publish TYPE DATA", "resume NODE DATA" (NODE "-" = the only one).
+	Then []string `json:"then,omitempty"`
 	// Port is the one that it leaves by; empty = main. Output is what it leaves with; the text "…" in it stands for
 	// whatever is another each time.
-	Port   string
-	Output any
+	Port   string `json:"port,omitempty"`
+	Output any    `json:"output"`
 }
 
 // Call is one attempt of one step.

@@ -81,6 +81,8 @@ const (
 	// CodeBadComparison (warning): a comparison has always the same result, or always fails: the kinds of its sides
 	// differ, or the port that it names does not exist.
 	CodeBadComparison = "BAD_COMPARISON"
+	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu.
+	CodeLookalike = "LOOKALIKE"
 	// CodeReadTooEarly (warning): an expression reads a node that runs only later.
 	CodeReadTooEarly = "READ_TOO_EARLY"
 	// CodeUnknownFunction: an expression calls a function or filter that does not exist.

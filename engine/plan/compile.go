@@ -221,6 +221,7 @@ func (c *compiler) output() {
 	}
 	program, issues := eval.CompileValue(c.w.Output, c.scope(nil))
 	c.issues("output", issues)
+	c.lookalikes("output", c.w.Output)
 	if program != nil {
 		c.plan.Output = program
 		c.reads(noNode, "output", program)

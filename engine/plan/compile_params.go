@@ -158,6 +158,7 @@ func (p *paramCompiler) list(spec node.Field, list []any, path string, roots []s
 func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []string) value {
 	program, issues := eval.CompileValue(raw, p.c.scope(roots))
 	p.issues(path, issues)
+	p.c.lookalikes(under(p.at, path), raw)
 	if program == nil {
 		return literal{}
 	}

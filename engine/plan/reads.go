@@ -3,6 +3,8 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -29,14 +31,12 @@ func (c *compiler) reads(node int, at string, p *eval.Program) {
 // expressions holds what expressions read against what nodes leave. All of it is
 // a warning: a path that is missing is null, which an author may want.
 func (c *compiler) expressions() {
-	if c.dangles() { // a connection that is missing would be missed at many places
-		return
-	}
+	partial := c.dangles() // what a missing connection brings is not known
 	for _, r := range c.paths {
 		switch {
 		case r.Root == "$nodes":
 			c.readsNode(r)
-		case r.node == noNode || c.plan.Nodes[r.node].Type.Name == "":
+		case r.node == noNode || partial || c.plan.Nodes[r.node].Type.Name == "":
 		case r.Root == "$input":
 			c.readsInput(r)
 		case r.Root == "$inputs":
@@ -59,7 +59,7 @@ func (c *compiler) readsNode(r read) {
 		return
 	}
 	n := c.plan.Nodes[i]
-	if r.node != noNode && c.neverBefore(n, c.plan.Nodes[r.node]) {
+	if r.node != noNode && !c.dangles() && c.neverBefore(n, c.plan.Nodes[r.node]) {
 		c.doubt(r, CodeReadTooEarly, "read it in a node that runs after "+key, "%s has not run yet when %s does, so this is always null", key, c.plan.Nodes[r.node].Key)
 		return
 	}
@@ -137,4 +137,29 @@ func (c *compiler) against(r read, shape shapeOf, skip int, whole string) {
 		}
 	}
 	c.doubt(r, CodeBadComparison, hint, "%s is %s, and never %s", path, kind, kindOf(r.Beside))
+}
+
+// lookalike is how a text begins that may be meant as an expression.
+var lookalike = regexp.MustCompile(`^(\$[a-z_]+)(?:[.\[]|$)`)
+
+// lookalikes warns of texts that a typo keeps from being expressions: only a known root makes one.
+func (c *compiler) lookalikes(path string, v any) {
+	switch t := v.(type) {
+	case string:
+		m := lookalike.FindStringSubmatch(t)
+		if m == nil || slices.Contains(eval.Roots(), m[1]) {
+			return
+		}
+		if hint := DidYouMean(m[1], eval.Roots()); hint != "" {
+			c.warn(path, CodeLookalike, hint, "%s is not a root, so this is plain text", m[1])
+		}
+	case []any:
+		for i, e := range t {
+			c.lookalikes(At(path, i), e)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(t)) {
+			c.lookalikes(Join(path, name), t[name])
+		}
+	}
 }

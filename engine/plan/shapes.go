@@ -41,7 +41,7 @@ func (c *compiler) declared(n *Node, port string, steps int) shapeOf {
 		return nil
 	case !out.Pass:
 		return shaped(out)
-	case steps > 0 && len(n.In) == 1:
+	case steps > 0 && len(n.In) == 1 && !c.dangles():
 		e := c.plan.Edges[n.In[0]]
 		return c.followed(c.plan.Nodes[e.From], e.FromPort, steps-1)
 	}
