@@ -138,6 +138,8 @@ const (
 	CodeUnknownField = "UNKNOWN_FIELD"
 	// CodeIgnoredField (warning): a field is accepted for old files and has no effect.
 	CodeIgnoredField = "IGNORED_FIELD"
+	// CodeNotTaken (warning): a file of Prana uses something that means something else here.
+	CodeNotTaken = "NOT_TAKEN"
 	// CodeWrongType: a field has a value of another type, such as a list where a mapping belongs.
 	CodeWrongType = "WRONG_TYPE"
 	// CodeBadConnection: a connection cannot be read.

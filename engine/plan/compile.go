@@ -294,12 +294,18 @@ func (c *compiler) node(i int) {
 	n.Join = effectiveJoin(w.Settings, t)
 }
 
+// abroad are types of Prana that cannot be here.
+var abroad = map[string]string{"code.elixir": "Elixir is not run here: write the computation as an expression, in code.expr"}
+
 func (c *compiler) unknownType(at, name string) {
 	if name == "" {
 		c.fail(at, CodeUnknownType, "write type: <integration>.<action>", "the node has no type")
 		return
 	}
-	hint := DidYouMean(name, c.reg.Names())
+	hint := abroad[name]
+	if hint == "" {
+		hint = DidYouMean(name, c.reg.Names())
+	}
 	if hint == "" {
 		hint = c.sameAction(name)
 	}
