@@ -199,7 +199,7 @@ func outputOf(o node.Output) string {
 	text := o.Summary
 	switch {
 	case o.Pass:
-		text = strings.TrimSpace(text + " The input, as it came.")
+		text = strings.TrimSpace("The input, as it came. " + text)
 	case text == "" && o.Fields == nil:
 		text = "Any value."
 	case text == "":

@@ -11,7 +11,7 @@ func nothing(context.Context, *node.Call) (node.Outcome, error) { return node.Ou
 // types is a registry with one node type of each sort that checking tells apart.
 func types() *node.Registry {
 	return node.NewRegistry(
-		node.Type{Name: "manual.trigger", Trigger: true, Run: nothing},
+		node.Type{Name: "manual.trigger", Trigger: true, Output: []node.Output{{Pass: true}}, Run: nothing},
 		node.Type{Name: "core.log", Run: nothing, Fields: []node.Field{
 			{Name: "message", Kind: node.String, Default: "log"},
 			{Name: "level", Kind: node.String, Enum: []string{"info", "error"}},

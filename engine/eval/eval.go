@@ -161,6 +161,9 @@ func (c *compiler) finish(root evaluator) (*Program, []Issue) {
 	if len(c.issues) > 0 {
 		return nil, c.issues
 	}
+	if x, ok := root.(*expression); ok && x.direct != nil && len(c.paths) == 1 {
+		c.paths[0].Only = true
+	}
 	return &Program{root: root, refs: c.refs.sorted(), paths: c.paths}, nil
 }
 

@@ -14,6 +14,7 @@ type Path struct {
 	Keys   []any  // the steps after it: string or int
 	At     string // where in the parameter tree; "" is the value itself
 	Offset int    // of the root, in bytes from the start of the string
+	Only   bool   // the value of the program is what stands there
 	// Operator compares the path with the literal Beside, a string, number or boolean; empty = with none.
 	Operator string
 	Beside   any

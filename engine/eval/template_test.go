@@ -185,11 +185,13 @@ func TestPaths(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	for i := range want {
-		if len(got[i].Keys) == 0 {
-			got[i].Keys = nil
-		}
 		if !reflect.DeepEqual(got[i], want[i]) {
 			t.Errorf("path %d is %+v, want %+v", i, got[i], want[i])
+		}
+	}
+	for src, only := range map[string]bool{"$input.x": true, "{{ $input.x }}": true, "{{ $input.x }}!": false, "{{ $input.x | length }}": false} {
+		if p := compileOK(t, src).Paths(); p[0].Only != only {
+			t.Errorf("%s: %+v", src, p)
 		}
 	}
 }

@@ -50,6 +50,7 @@ type compiler struct {
 	ports  map[int][]string
 	found  []Diagnostic
 	paths  []read
+	given  shapeOf // what executions are started with
 
 	// What looking at the graph found out already.
 	avoiding map[int]set
@@ -224,7 +225,7 @@ func (c *compiler) output() {
 	c.lookalikes("output", c.w.Output)
 	if program != nil {
 		c.plan.Output = program
-		c.reads(noNode, "output", program)
+		c.reads(read{node: noNode, at: "output"}, program)
 	}
 }
 
@@ -239,6 +240,9 @@ func (c *compiler) schema() {
 		return
 	}
 	c.plan.input = schema
+	if doc, err := flow.Decode(c.w.InputSchema); err == nil {
+		c.given = shapeOfSchema(doc)
+	}
 }
 
 var nodeKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)

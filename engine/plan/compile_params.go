@@ -112,7 +112,7 @@ func (p *paramCompiler) expression(spec node.Field, raw any, path string, roots 
 	}
 	program, issues := eval.CompileCondition(source, p.c.scope(roots))
 	p.issues(path, issues)
-	return p.program(leaf{program: program, path: path, condition: spec.Kind == node.Condition})
+	return p.program(spec.Kind, leaf{program: program, path: path, condition: spec.Kind == node.Condition})
 }
 
 func (p *paramCompiler) object(specs []node.Field, object map[string]any, path string, roots []string) value {
@@ -167,15 +167,15 @@ func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []stri
 		_, faults := shape(spec, v, path)
 		p.report(faults...)
 	}
-	return p.program(leaf{program: program, path: path})
+	return p.program(spec.Kind, leaf{program: program, path: path})
 }
 
-func (p *paramCompiler) program(l leaf) value {
+func (p *paramCompiler) program(kind node.Kind, l leaf) value {
 	if l.program == nil {
 		return literal{}
 	}
 	p.refs = p.refs.Union(l.program.Refs())
-	p.c.reads(p.node, under(p.at, l.path), l.program)
+	p.c.reads(read{node: p.node, at: under(p.at, l.path), kind: kind}, l.program)
 	return l
 }
 

@@ -10,21 +10,25 @@ import (
 
 	"prana/engine/eval"
 	"prana/engine/flow"
+	"prana/engine/node"
 )
 
 // read is a path that an expression reads.
 type read struct {
-	node int    // whose parameter it is; -1 = the workflow's output
-	at   string // path of the parameter
+	node int       // whose parameter it is; noNode = the workflow's output
+	at   string    // path of the parameter
+	kind node.Kind // of the parameter
 	eval.Path
 }
 
 // noNode reads in the output of the workflow.
 const noNode = -1
 
-func (c *compiler) reads(node int, at string, p *eval.Program) {
+func (c *compiler) reads(where read, p *eval.Program) {
 	for _, path := range p.Paths() {
-		c.paths = append(c.paths, read{node, under(at, path.At), path})
+		r := where
+		r.at, r.Path = under(where.at, path.At), path
+		c.paths = append(c.paths, r)
 	}
 }
 
@@ -36,6 +40,10 @@ func (c *compiler) expressions() {
 		switch {
 		case r.Root == "$nodes":
 			c.readsNode(r)
+		case r.Root == "$vars" || r.Root == "$variables":
+			c.against(r, shapeOfValue(orEmpty(c.w.Variables)), 0, "variables")
+		case r.Root == "$trigger":
+			c.against(r, c.given, 0, "the input_schema")
 		case r.node == noNode || partial || c.plan.Nodes[r.node].Type.Name == "":
 		case r.Root == "$input":
 			c.readsInput(r)
@@ -126,10 +134,16 @@ func (c *compiler) against(r read, shape shapeOf, skip int, whole string) {
 		c.doubt(r, CodeUnknownOutput, hint, "%s has no %q, so this is always null", whole, unknown)
 		return
 	}
-	if found == nil || r.Operator == "" || comparable(found.Kind, r.Beside) {
+	if found == nil {
 		return
 	}
 	path, kind := spelled(r.Root, r.Keys), kindNames[found.Kind]
+	if r.Only && !castable(found.Kind, r.kind) {
+		c.doubt(r, CodeKindMismatch, "", "%s is %s, which is never %s", path, kind, expected[r.kind])
+	}
+	if r.Operator == "" || comparable(found.Kind, r.Beside) {
+		return
+	}
 	hint := "it is " + kind
 	if s, ok := r.Beside.(string); ok {
 		if _, err := strconv.ParseFloat(s, 64); err == nil || s == "true" || s == "false" {

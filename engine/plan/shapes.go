@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,6 +43,8 @@ func (c *compiler) declared(n *Node, port string, steps int) shapeOf {
 		return nil
 	case !out.Pass:
 		return shaped(out)
+	case n.Type.Trigger:
+		return c.given
 	case steps > 0 && len(n.In) == 1 && !c.dangles():
 		e := c.plan.Edges[n.In[0]]
 		return c.followed(c.plan.Nodes[e.From], e.FromPort, steps-1)
@@ -143,6 +147,101 @@ func comparable(kind node.Kind, literal any) bool {
 		return ok
 	}
 	return kind != node.Object && kind != node.Array
+}
+
+// expected names what parameters of a kind take, for those that do not take everything.
+var expected = map[node.Kind]string{
+	node.String: "a string", node.Int: "an integer", node.Number: "a number", node.Bool: "true or false", node.Condition: "true or false",
+	node.Object: "an object", node.Array: "a list",
+}
+
+// castable tells whether a value of one kind can ever be cast to that of a parameter.
+func castable(from, to node.Kind) bool {
+	if _, choosy := expected[to]; !choosy || from == to {
+		return true
+	}
+	switch from {
+	case node.String, node.Int, node.Number, node.Bool:
+	case node.Object, node.Array:
+		return false
+	default:
+		return true
+	}
+	switch to {
+	case node.String:
+		return true
+	case node.Int, node.Number:
+		return from != node.Bool
+	case node.Bool:
+		return from != node.Number
+	case node.Condition:
+		return from == node.Bool || from == node.String
+	}
+	return false
+}
+
+// shapeOfValue is the shape of a constant.
+func shapeOfValue(v any) shapeOf {
+	f := node.Field{Kind: node.Any}
+	switch t := v.(type) {
+	case string:
+		f.Kind = node.String
+	case bool:
+		f.Kind = node.Bool
+	case int:
+		f.Kind = node.Int
+	case float64:
+		f.Kind = node.Number
+	case []any:
+		f.Kind = node.Array
+	case map[string]any:
+		f.Kind, f.Items = node.Object, []node.Field{}
+		for _, name := range slices.Sorted(maps.Keys(t)) {
+			member := *shapeOfValue(t[name])
+			member.Name = name
+			f.Items = append(f.Items, member)
+		}
+	}
+	return &f
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// schemaKinds are the types of JSON Schema.
+var schemaKinds = map[any]node.Kind{
+	"string": node.String, "integer": node.Int, "number": node.Number, "boolean": node.Bool, "object": node.Object, "array": node.Array,
+}
+
+// shapeOfSchema reads what is plain in a JSON Schema; the rest may be anything.
+func shapeOfSchema(doc any) shapeOf {
+	schema, ok := doc.(map[string]any)
+	name, plain := schema["type"].(string)
+	if !ok || !plain || schema["$ref"] != nil {
+		return nil
+	}
+	f := &node.Field{Kind: cmp.Or(schemaKinds[name], node.Any)}
+	properties, _ := schema["properties"].(map[string]any)
+	if f.Kind != node.Object || properties == nil || schema["patternProperties"] != nil {
+		return f
+	}
+	f.Items = []node.Field{}
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		member := node.Field{Kind: node.Any}
+		if known := shapeOfSchema(properties[name]); known != nil {
+			member = *known
+		}
+		member.Name = name
+		f.Items = append(f.Items, member)
+	}
+	if schema["additionalProperties"] != false {
+		f.Items = append(f.Items, node.Field{Name: anyName})
+	}
+	return f
 }
 
 // kindNames are the kinds in words.

@@ -11,7 +11,7 @@ func manualTrigger() node.Type {
 		Name:    "manual.trigger",
 		Summary: "Begins an execution that somebody starts; leaves with the input of the start.",
 		Trigger: true,
-		Output:  []node.Output{{Summary: "The input of the start; {} when there was none."}},
+		Output:  []node.Output{{Pass: true, Summary: "{} when there was none."}},
 		Examples: []node.Example{
 			{Title: "Start by hand or by another service", Input: map[string]any{"order_id": 7}, Output: map[string]any{"order_id": 7}},
 			{Title: "Start with nothing", Output: map[string]any{}},
