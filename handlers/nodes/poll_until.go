@@ -29,13 +29,14 @@ func pollUntil(w *web) node.Type {
 		Outputs: []string{flow.PortMain, flow.PortTimeout},
 		Output:  pollOutput,
 		Timeout: maxTimeoutMS*time.Millisecond + 10*time.Second,
-		Examples: []node.Example{{Title: "Until a job is done", Params: map[string]any{
-			"endpoint":     "$variables.job_status_url",
-			"condition":    "$response.status == 'completed'",
-			"interval_ms":  30000,
-			"timeout_ms":   3600000,
-			"max_attempts": 120,
-		},
+		Examples: []node.Example{{
+			Title: "Until a job is done", Params: map[string]any{
+				"endpoint":     "$variables.job_status_url",
+				"condition":    "$response.status == 'completed'",
+				"interval_ms":  30000,
+				"timeout_ms":   3600000,
+				"max_attempts": 120,
+			},
 			Vars:   map[string]any{"job_status_url": "https://jobs.example.com/42"},
 			Then:   []string{"advance 30s"},
 			Output: map[string]any{"status": 200, "headers": jsonHeaders, "body": map[string]any{"status": "completed"}, "attempts": 2},

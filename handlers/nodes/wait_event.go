@@ -47,12 +47,13 @@ func waitForEvent(fallback *slog.Logger) node.Type {
 		Output:     eventOutput,
 		OutputsFor: waitPorts,
 		Waits:      true,
-		Examples: []node.Example{{Title: "An approval within a day", Params: map[string]any{
-			"event_type":   "approval_response",
-			"event_filter": map[string]any{"request_id": "$input.request_id"},
-			"timeout_ms":   86400000,
-			"on_timeout":   "escalate",
-		},
+		Examples: []node.Example{{
+			Title: "An approval within a day", Params: map[string]any{
+				"event_type":   "approval_response",
+				"event_filter": map[string]any{"request_id": "$input.request_id"},
+				"timeout_ms":   86400000,
+				"on_timeout":   "escalate",
+			},
 			Input:  map[string]any{"request_id": "r1"},
 			Then:   []string{`publish approval_response {"request_id": "r2", "approved": false}`, `publish approval_response {"request_id": "r1", "approved": true}`},
 			Output: map[string]any{"request_id": "r1", "approved": true},
