@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -62,12 +61,12 @@ func literalOf(n ast.Node) any {
 	return nil
 }
 
-// reads records a path, once: a<b<c brings b twice.
+// reads records a path, with each comparison once: a<b<c brings b twice.
 func (w *rewriter) reads(root ast.Node, name string, keys []any) {
 	offset, _, _ := w.at.at(root.Location().From)
 	c := w.compared[root]
-	p := Path{Root: name, Keys: keys, At: w.path, Offset: offset, Operator: c.operator, Beside: c.literal}
-	if !slices.ContainsFunc(w.c.paths, func(o Path) bool { return reflect.DeepEqual(o, p) }) {
-		w.c.paths = append(w.c.paths, p)
+	again := func(p Path) bool { return p.Offset == offset && p.Operator == c.operator && p.Beside == c.literal }
+	if !slices.ContainsFunc(w.c.paths[w.first:], again) {
+		w.c.paths = append(w.c.paths, Path{Root: name, Keys: keys, At: w.path, Offset: offset, Operator: c.operator, Beside: c.literal})
 	}
 }

@@ -24,6 +24,7 @@ type rewriter struct {
 	temps      int
 	stopped    bool                    // too large: the rest is not looked at
 	compared   map[ast.Node]comparison // root of a path -> what stands beside the path
+	first      int                     // of the compiler's paths that belongs to this expression
 }
 
 func (w *rewriter) issue(pos int, code, message, hint string) {

@@ -43,8 +43,7 @@ func (c *compiler) incomplete(n *Node) {
 // a node leaves by one port, so of the edges behind its ports only those of one
 // count. Each such node gives a bound; the smallest is taken.
 func (c *compiler) together(edges []int) int {
-	alive := c.plan.spread(func(Edge) bool { return true })
-	edges = slices.DeleteFunc(slices.Clone(edges), func(e int) bool { return !alive.has(c.plan.Edges[e].From) })
+	edges = slices.DeleteFunc(slices.Clone(edges), func(e int) bool { return !c.alive().has(c.plan.Edges[e].From) })
 	most := len(edges)
 	for _, d := range c.plan.Nodes {
 		if len(d.Out) < 2 || !c.once(d.Index) || d.Type.Body != "" {
@@ -69,15 +68,9 @@ type exit struct {
 
 // behind counts the edges that only this port of the node leads to.
 func (c *compiler) behind(d *Node, port string, edges []int) int {
-	at := exit{d.Index, port}
-	others, ok := c.closed[at]
-	if !ok {
-		if c.closed == nil {
-			c.closed = map[exit]set{}
-		}
-		others = c.plan.spread(func(e Edge) bool { return e.From != d.Index || e.FromPort != port })
-		c.closed[at] = others
-	}
+	others := remembered(&c.closed, exit{d.Index, port}, func() set {
+		return c.plan.spread(func(e Edge) bool { return e.From != d.Index || e.FromPort != port })
+	})
 	count := 0
 	for _, i := range edges {
 		e := c.plan.Edges[i]

@@ -56,6 +56,8 @@ type compiler struct {
 	avoiding map[int]set
 	single   map[int]bool
 	closed   map[exit]set
+	ofPort   map[exit]shapeOf
+	ofNode   map[int]shapeOf
 }
 
 func (c *compiler) add(d Diagnostic) { c.found = Append(c.found, d) }

@@ -3,7 +3,7 @@ package plan
 // neverBefore tells whether a node cannot have run yet when another one runs:
 // every path to it leads through that one, which runs once.
 func (c *compiler) neverBefore(n, reader *Node) bool {
-	if c.plan.Start < 0 || !c.plan.reachable(c.plan.Start).has(n.Index) || !c.once(reader.Index) {
+	if !c.alive().has(n.Index) || !c.once(reader.Index) {
 		return false
 	}
 	return n == reader || !c.without(reader.Index).has(n.Index)
@@ -12,16 +12,11 @@ func (c *compiler) neverBefore(n, reader *Node) bool {
 // without gives the nodes that a path from the start leads to without passing
 // through the node.
 func (c *compiler) without(n int) set {
-	if s, ok := c.avoiding[n]; ok {
-		return s
-	}
-	if c.avoiding == nil {
-		c.avoiding = map[int]set{}
-	}
-	s := c.plan.spread(func(e Edge) bool { return e.From != n })
-	c.avoiding[n] = s
-	return s
+	return remembered(&c.avoiding, n, func() set { return c.plan.spread(func(e Edge) bool { return e.From != n }) })
 }
+
+// alive gives the nodes that a path from the start leads to.
+func (c *compiler) alive() set { return c.without(noNode) }
 
 // spread gives the nodes that paths from the start lead to, over the edges that are open.
 func (p *Plan) spread(open func(Edge) bool) set {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -174,4 +176,39 @@ func tellsOfTurns(found []plan.Diagnostic, n int) bool {
 	return slices.ContainsFunc(found, func(d plan.Diagnostic) bool {
 		return d.Path == plan.At("nodes", n)+".settings.join" && strings.Contains(d.Message, "turn of its loop")
 	})
+}
+
+// The largest definitions there can be are looked at in a moment: they come from anywhere.
+func TestChecksAreQuick(t *testing.T) {
+	t.Parallel()
+	w := &flow.Workflow{ID: "w", Variables: map[string]any{}}
+	for i := range 2000 {
+		w.Variables[fmt.Sprintf("v%d", i)] = i
+	}
+	for i := range plan.MaxNodes {
+		n := flow.Node{Key: fmt.Sprintf("n%d", i), Type: "test.gate", Params: map[string]any{}}
+		if i == 0 {
+			n.Type = "test.start"
+		}
+		if i > 4 {
+			n.Settings.Join.N = 2
+		}
+		last := "n" + strconv.Itoa(max(0, i-1))
+		n.Params["a"] = "{{ [" + strings.Repeat("$vars.v1,$nodes."+last+".output.x,", 10) + "$vars.none] }}"
+		w.Nodes = append(w.Nodes, n)
+		for _, back := range []int{1, 2, 3, 4} {
+			port := []string{"a", "b"}[back%2]
+			if i-back == 0 {
+				port = ""
+			}
+			if i-back >= 0 && len(w.Connections) < plan.MaxConnections {
+				w.Connections = append(w.Connections, flow.Connection{From: fmt.Sprintf("n%d", i-back), FromPort: port, To: n.Key})
+			}
+		}
+	}
+	began := time.Now()
+	_, found := plan.Compile(w, gates, plan.Options{Limits: plan.Limits{Bytes: 1 << 20}})
+	if took := time.Since(began); took > 5*time.Second || len(found) == 0 {
+		t.Errorf("it took %s; %v", took, found[:min(3, len(found))])
+	}
 }

@@ -36,12 +36,16 @@ func (c *compiler) reads(where read, p *eval.Program) {
 // a warning: a path that is missing is null, which an author may want.
 func (c *compiler) expressions() {
 	partial := c.dangles() // what a missing connection brings is not known
+	variables := shapeOfValue(orEmpty(c.w.Variables))
 	for _, r := range c.paths {
+		if c.full() {
+			return
+		}
 		switch {
 		case r.Root == "$nodes":
 			c.readsNode(r)
 		case r.Root == "$vars" || r.Root == "$variables":
-			c.against(r, shapeOfValue(orEmpty(c.w.Variables)), 0, "variables")
+			c.against(r, variables, 0, "variables")
 		case r.Root == "$trigger":
 			c.against(r, c.given, 0, "the input_schema")
 		case r.node == noNode || partial || c.plan.Nodes[r.node].Type.Name == "":
@@ -51,6 +55,17 @@ func (c *compiler) expressions() {
 			c.readsPort(r)
 		}
 	}
+}
+
+// full tells whether there is no room for another warning; finding more would take time.
+func (c *compiler) full() bool {
+	count := 0
+	for _, d := range c.found {
+		if d.Severity == SeverityWarning {
+			count++
+		}
+	}
+	return count >= maxWarnings
 }
 
 func (c *compiler) doubt(r read, code, hint, format string, args ...any) {
@@ -141,7 +156,7 @@ func (c *compiler) against(r read, shape shapeOf, skip int, whole string) {
 	if r.Only && !castable(found.Kind, r.kind) {
 		c.doubt(r, CodeKindMismatch, "", "%s is %s, which is never %s", path, kind, expected[r.kind])
 	}
-	if r.Operator == "" || comparable(found.Kind, r.Beside) {
+	if r.Operator == "" || canEqual(found.Kind, r.Beside) {
 		return
 	}
 	hint := "it is " + kind

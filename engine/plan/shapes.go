@@ -22,7 +22,20 @@ var failure = node.Output{Fields: []node.Field{
 // leftBy gives the shape of what a node leaves with by a port. Nodes that pass
 // their input on are followed to where it comes from, as long as that is one place.
 func (c *compiler) leftBy(n *Node, port string) shapeOf {
-	return c.followed(n, port, len(c.plan.Nodes))
+	return remembered(&c.ofPort, exit{n.Index, port}, func() shapeOf { return c.followed(n, port, len(c.plan.Nodes)) })
+}
+
+// remembered gives what a table has for a key, and computes it the first time.
+func remembered[K comparable, V any](table *map[K]V, key K, compute func() V) V {
+	if v, ok := (*table)[key]; ok {
+		return v
+	}
+	if *table == nil {
+		*table = map[K]V{}
+	}
+	v := compute()
+	(*table)[key] = v
+	return v
 }
 
 func (c *compiler) followed(n *Node, port string, steps int) shapeOf {
@@ -70,6 +83,10 @@ func shaped(o node.Output) shapeOf {
 
 // left gives the shape of $nodes.KEY.output, by whatever port it left.
 func (c *compiler) left(n *Node) shapeOf {
+	return remembered(&c.ofNode, n.Index, func() shapeOf { return c.byAnyPort(n) })
+}
+
+func (c *compiler) byAnyPort(n *Node) shapeOf {
 	ports := slices.Clone(c.outputs(n))
 	if n.Settings.OnError == flow.ContinueErrorOutput {
 		ports = append(ports, flow.PortError)
@@ -130,8 +147,8 @@ func fieldNames(fields []node.Field) []string {
 	return names
 }
 
-// comparable tells whether a value of the kind can ever equal the literal.
-func comparable(kind node.Kind, literal any) bool {
+// canEqual tells whether a value of the kind can ever equal the literal.
+func canEqual(kind node.Kind, literal any) bool {
 	switch kind {
 	case node.String:
 		_, ok := literal.(string)
