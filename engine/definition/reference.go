@@ -13,10 +13,17 @@ import (
 	"prana/engine/node"
 )
 
+const preface = `# Node types
+
+Generated from the types themselves. Every example is run by the tests, as the only node between a start and an end. While it
+waits, ` + "`advance`" + ` lets time pass, ` + "`publish`" + ` offers an event, and ` + "`resume`" + ` ends the wait by hand; … stands for what is another each time.
+
+`
+
 // Reference documents every type of a registry, as Markdown.
 func Reference(reg *node.Registry) (string, error) {
 	var b strings.Builder
-	b.WriteString("# Node types\n\nGenerated from the types themselves; every example is run by the tests.\n\n")
+	b.WriteString(preface)
 	names := reg.Names()
 	for _, name := range names {
 		fmt.Fprintf(&b, "- [%s](#%s)\n", name, strings.ReplaceAll(name, ".", ""))

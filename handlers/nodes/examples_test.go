@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,37 @@ func showExample(t *testing.T, typ node.Type, e node.Example) {
 		t.Fatal(err)
 	}
 	same(t, "the output", got, filled(e.Output, got))
+	for _, o := range typ.OutputShapes(e.Params) {
+		if o.Port == run.Port || o.Port == "" && !declares(typ.OutputShapes(e.Params), run.Port) {
+			assertShape(t, o, got)
+		}
+	}
+}
+
+func declares(all []node.Output, port string) bool {
+	return slices.ContainsFunc(all, func(o node.Output) bool { return o.Port == port })
+}
+
+// assertShape holds an output against what the type says of it: expressions are checked by that.
+func assertShape(t *testing.T, o node.Output, got any) {
+	t.Helper()
+	members, ok := got.(map[string]any)
+	if o.Fields == nil {
+		return
+	}
+	if !ok {
+		t.Errorf("it left with %v, not with an object", got)
+	}
+	for name, v := range members {
+		i := slices.IndexFunc(o.Fields, func(f node.Field) bool { return f.Name == name })
+		if i < 0 {
+			t.Errorf("the type does not tell of member %s", name)
+			continue
+		}
+		if _, err := readField(name, o.Fields[i], v); err != nil {
+			t.Errorf("member %s is not what the type says: %v", name, err)
+		}
+	}
 }
 
 func orMain(port string) string {
