@@ -103,26 +103,15 @@ func TestGuideFilesRoundTrip(t *testing.T) {
 	}
 }
 
-// prana has every field that Prana writes.
-const prana = `{
-  "id": "orders", "name": "Orders", "version": 3,
-  "variables": {"limit": 5, "none": null, "deep": {"list": [1, 2.5, null, {"x": "é"}]}},
-  "nodes": [
-    {"key": "start", "name": "Start", "type": "manual.trigger", "params": {}, "metadata": {},
-     "settings": {"retry_on_failed": false, "max_retries": 1, "retry_delay_ms": 1000, "on_error": "stop_workflow"}},
-    {"key": "check", "name": "Check", "type": "logic.if_condition", "params": {"condition": "{{ $input.main.total > $vars.limit }}"}, "settings": null,
-     "metadata": {"loop_level": 1, "loop_ids": ["loop_1"], "loop_role": "start_loop"}},
-    {"key": "join", "name": "Join", "type": "data.merge", "params": {"input_a": "{{ $input.input_a }}", "input_b": "{{ $input[\"input_b\"].x | default($input.input_a) }}", "strategy": "merge"}},
-    {"key": "log", "type": "prana_core.log", "params": {"message": "got {{ $input.main }} of {{ \"$input.main\" }}", "data": {"keep": null, "list": [null, "{{$input.main.a}}"]}},
-     "settings": {"retry_on_failed": "true", "max_retries": 10, "retry_delay_ms": 0, "on_error": "continue_error_output"}}
-  ],
-  "connections": {
-    "start": {"main": [{"from": "start", "from_port": "main", "to": "check", "to_port": "main"}, {"from": "start", "to": "log"}]},
-    "check": {"true": [{"from": "check", "from_port": "true", "to": "join", "to_port": "input_a"}],
-              "false": [{"from": "check", "from_port": "false", "to": "join", "to_port": "input_b"}]},
-    "log": {}
-  }
-}`
+// pranas is a file with every field that Prana writes.
+func pranas(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/prana.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
 
 func TestPranaImports(t *testing.T) {
 	t.Parallel()
@@ -151,10 +140,10 @@ func TestPranaImports(t *testing.T) {
 			{From: "check", FromPort: "false", To: "join", ToPort: "input_b"},
 		},
 	}
-	if got := imports(t, prana); !reflect.DeepEqual(got, want) {
+	if got := imports(t, pranas(t)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	_, _, found := definition.Read("orders.json", []byte(prana))
+	_, _, found := definition.Read("orders.json", []byte(pranas(t)))
 	if len(found) != 1 || found[0].Code != plan.CodeIgnoredField || found[0].Path != "version" {
 		t.Errorf("told:\n%s", text(found))
 	}
@@ -165,7 +154,7 @@ func TestPranaImports(t *testing.T) {
 func TestNothingOfPranaIsDroppedSilently(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{`"id": "orders"`, `"key": "check"`, `"retry_delay_ms": 0`, `"from": "start", "to": "log"`} {
-		src := strings.Replace(prana, at, at+`, "unheard_of": {"a": null}`, 1)
+		src := strings.Replace(pranas(t), at, at+`, "unheard_of": {"a": null}`, 1)
 		if _, _, found := definition.Read("orders.json", []byte(src)); !strings.Contains(text(found), `"unheard_of"`) {
 			t.Errorf("after %s:\n%s", at, text(found))
 		}

@@ -208,7 +208,7 @@ func TestChecksAreQuick(t *testing.T) {
 	}
 	began := time.Now()
 	_, found := plan.Compile(w, gates, plan.Options{Limits: plan.Limits{Bytes: 1 << 20}})
-	if took := time.Since(began); took > 5*time.Second || len(found) == 0 {
+	if took := time.Since(began); took > 10*time.Second || len(found) == 0 {
 		t.Errorf("it took %s; %v", took, found[:min(3, len(found))])
 	}
 }
