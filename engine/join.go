@@ -13,7 +13,7 @@ func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 	e := t.plan.Edges[edge]
 	a := flow.Arrival{Edge: edge, Port: e.ToPort, Ref: ref}
 	n := t.plan.Nodes[e.To]
-	if n.Type.Loop != "" {
+	if n.Type.Body != "" {
 		if f, p := t.emitter(e.To, part); p != nil {
 			return t.comeBack(a, f, p)
 		}

@@ -31,7 +31,7 @@ func types() []node.Type {
 		{Name: "test.panic", Run: func(context.Context, *node.Call) (node.Outcome, error) { panic("boom") }},
 		{Name: "test.port", Run: func(context.Context, *node.Call) (node.Outcome, error) { return node.Outcome{Port: "nowhere"}, nil }},
 		{Name: "test.state", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: setState},
-		{Name: "test.each", Fields: eachFields, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Loop: "loop", Run: each},
+		{Name: "test.each", Fields: eachFields, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Body: "loop", Run: each},
 		{Name: "test.parts", Fields: partsFields, Waits: true, Run: parts},
 		{Name: "test.note", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: note},
 		{Name: "test.reply", Fields: []node.Field{{Name: "value", Kind: node.Any}}, Run: answer},

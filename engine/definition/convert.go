@@ -12,44 +12,46 @@ import (
 // integration guide, and Prana's map of connections.
 func (r *reader) convert(root *tree) {
 	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listKind {
-		for _, n := range nodes.items {
+		for i, n := range nodes.items {
 			if n.kind == mappingKind {
-				r.convertNode(n)
+				r.below(plan.At("nodes", i), func() { r.convertNode(n) })
 			}
 		}
 	}
+	ofPrana := false
 	for i, f := range root.fields {
 		if f.name == "connections" {
+			ofPrana = f.value.kind == mappingKind
 			root.fields[i].value = r.convertConnections(f.value)
 		}
+	}
+	if ofPrana {
+		r.fromPrana(root)
 	}
 	r.drop(root, "version", "the version of a definition is the digest of its content")
 }
 
-// drop removes a field that old files have.
+// drop removes a field that old files have, and says so.
 func (r *reader) drop(t *tree, name, why string) {
 	i := slices.IndexFunc(t.fields, func(f field) bool { return f.name == name })
 	if i < 0 {
 		return
 	}
-	at := t.fields[i].place
-	r.found = append(r.found, plan.Diagnostic{
-		Severity: plan.SeverityWarning, Code: plan.CodeIgnoredField, Path: name, Line: at.line, Column: at.column,
-		Message: name + " has no effect: " + why,
+	r.below(plan.Join(r.path, name), func() {
+		r.warn(t.fields[i].place, plan.CodeIgnoredField, "", "%s has no effect: %s", name, why)
 	})
 	t.fields = slices.Delete(t.fields, i, i+1)
 }
 
+// The integration that is called core here has another name in Prana.
+const (
+	core      = "core."
+	pranaCore = "prana_core."
+)
+
 // convertNode rewrites a node in place.
 func (r *reader) convertNode(n *tree) {
-	integration, ok1 := n.get("integration_name").text()
-	action, ok2 := n.get("action_name").text()
-	if ok1 && ok2 {
-		kind := n.get("integration_name")
-		n.remove("integration_name", "action_name", "type")
-		n.set("type", newText(integration+"."+action, kind.place).from(kind))
-		n.splitSettings()
-	}
+	r.guideNode(n)
 	if n.get("key") == nil {
 		n.rename("id", "key")
 	}
@@ -58,9 +60,29 @@ func (r *reader) convertNode(n *tree) {
 			n.set("key", newText(key, n.get("name").place))
 		}
 	}
+	if kind, _ := n.get("type").text(); strings.HasPrefix(kind, pranaCore) {
+		n.get("type").scalar = core + strings.TrimPrefix(kind, pranaCore)
+	}
 	if kind, _ := n.get("type").text(); kind == "workflow.execute_workflow" {
 		n.get("params").childMode()
 	}
+}
+
+// guideNode gives a node of the guide's form its type, parameters and settings.
+func (r *reader) guideNode(n *tree) {
+	integration, ok1 := n.get("integration_name").text()
+	action, ok2 := n.get("action_name").text()
+	if !ok1 || !ok2 {
+		return
+	}
+	kind := n.get("integration_name")
+	full := integration + "." + action
+	if said, _ := n.get("type").text(); n.get("type") != nil && !slices.Contains([]string{"action", "trigger", full}, said) {
+		r.drop(n, "type", "integration_name and action_name say "+full)
+	}
+	n.remove("integration_name", "action_name", "type")
+	n.set("type", newText(full, kind.place).from(kind))
+	r.splitSettings(n)
 }
 
 func (t *tree) remove(names ...string) {
@@ -95,30 +117,31 @@ var guideSettings = []string{
 	"concurrency_key", "concurrency_limit",
 }
 
-// splitSettings moves the parameters out of settings.
-func (t *tree) splitSettings() {
-	settings := t.get("settings")
-	if settings == nil || settings.kind != mappingKind {
+// splitSettings moves the parameters of a node out of its settings.
+func (r *reader) splitSettings(n *tree) {
+	settings, params := n.get("settings"), n.get("params")
+	if settings == nil || settings.kind != mappingKind || params != nil && params.kind != mappingKind && !params.isNull() {
 		return
 	}
-	t.remove("settings")
-	params, rest := t.get("params"), &tree{place: settings.place, kind: mappingKind}
 	if params == nil || params.kind != mappingKind {
-		t.remove("params")
 		params = &tree{place: settings.place, kind: mappingKind}
-	} else {
-		t.remove("params")
 	}
+	rest := &tree{place: settings.place, kind: mappingKind}
 	for _, f := range settings.fields {
+		into := params
 		if slices.Contains(guideSettings, f.name) {
-			rest.fields = append(rest.fields, f)
-		} else {
-			params.fields = append(params.fields, f)
+			into = rest
 		}
+		if first := into.get(f.name); first != nil {
+			r.bad(f.place, plan.CodeDuplicateField, "", "%s stands in params in line %d already", f.name, first.line)
+			continue
+		}
+		into.fields = append(into.fields, f)
 	}
-	for name, part := range map[string]*tree{"params": params, "settings": rest} {
-		if len(part.fields) > 0 {
-			t.set(name, part)
+	n.remove("settings", "params")
+	for _, part := range []field{{name: "params", value: params}, {name: "settings", value: rest}} {
+		if len(part.value.fields) > 0 {
+			n.set(part.name, part.value)
 		}
 	}
 }
@@ -160,11 +183,17 @@ func (r *reader) convertConnections(t *tree) *tree {
 }
 
 func (r *reader) sourcePorts(out *tree, source field) {
+	if source.value.isNull() {
+		return
+	}
 	if source.value.kind != mappingKind {
 		r.bad(source.value.place, plan.CodeBadConnection, "write source: { port: [ { to: target } ] }", "%s: a mapping of ports belongs here, not %s", source.name, source.value.what())
 		return
 	}
 	for _, port := range source.value.fields {
+		if port.value.isNull() {
+			continue
+		}
 		targets := port.value.items
 		if port.value.kind != listKind {
 			targets = []*tree{port.value}

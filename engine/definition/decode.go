@@ -24,6 +24,13 @@ func (r *reader) bad(at place, code, hint, format string, args ...any) {
 	})
 }
 
+func (r *reader) warn(at place, code, hint, format string, args ...any) {
+	r.found = plan.Append(r.found, plan.Diagnostic{
+		Severity: plan.SeverityWarning, Code: code, Hint: hint, Path: r.path,
+		Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...),
+	})
+}
+
 // below reads a value that belongs to path.
 func (r *reader) below(path string, read func()) {
 	outer := r.path
@@ -37,7 +44,7 @@ type known map[string]func(*tree)
 
 // object reads a mapping whose names are known; null is an empty one.
 func (r *reader) object(t *tree, code string, names known) {
-	if t.kind == scalarKind && t.scalar == nil {
+	if t.isNull() {
 		return
 	}
 	if !r.expect(t, mappingKind) {
@@ -104,7 +111,7 @@ func (r *reader) workflow(root *tree) *flow.Workflow {
 
 // list reads each element; a null list is empty.
 func list[T any](r *reader, t *tree, read func(*tree) T) []T {
-	if t.kind == scalarKind && t.scalar == nil || !r.expect(t, listKind) {
+	if t.isNull() || !r.expect(t, listKind) {
 		return nil
 	}
 	out := make([]T, len(t.items))
@@ -158,7 +165,7 @@ func (r *reader) boolean(into *bool) func(*tree) {
 // free reads a mapping of any content. An empty one is the same as none.
 func (r *reader) free(into *map[string]any) func(*tree) {
 	return func(t *tree) {
-		if t.kind == scalarKind && t.scalar == nil || !r.expect(t, mappingKind) || len(t.fields) == 0 {
+		if t.isNull() || !r.expect(t, mappingKind) || len(t.fields) == 0 {
 			return
 		}
 		*into, _ = t.value().(map[string]any)
@@ -166,7 +173,7 @@ func (r *reader) free(into *map[string]any) func(*tree) {
 }
 
 func (r *reader) raw(t *tree) json.RawMessage {
-	if t.kind == scalarKind && t.scalar == nil {
+	if t.isNull() {
 		return nil
 	}
 	raw, err := flow.Encode(t.value())

@@ -14,7 +14,7 @@ func nothing(context.Context, *node.Call) (node.Outcome, error) { return node.Ou
 // types is a registry with one node type of each sort that checking tells apart.
 func types() *node.Registry {
 	return node.NewRegistry(
-		node.Type{Name: "manual.trigger", Trigger: true, Run: nothing},
+		node.Type{Name: "manual.trigger", Trigger: true, Output: []node.Output{{Pass: true}}, Run: nothing},
 		node.Type{Name: "http.webhook_trigger", Trigger: true, Run: nothing, Fields: []node.Field{
 			{Name: "path", Kind: node.String, Check: rooted},
 			{Name: "auth", Kind: node.Object, Items: []node.Field{
@@ -33,7 +33,7 @@ func types() *node.Registry {
 			{Name: "misfire", Kind: node.String, Literal: true, Enum: []string{"skip", "once"}},
 		}},
 		node.Type{Name: "core.end", Run: nothing, Outputs: []string{"out"}},
-		node.Type{Name: "logic.if_condition", Run: nothing, Outputs: []string{"true", "false"}, Fields: []node.Field{
+		node.Type{Name: "logic.if_condition", Run: nothing, Output: []node.Output{{Pass: true}}, Outputs: []string{"true", "false"}, Fields: []node.Field{
 			{Name: "condition", Kind: node.Condition, Required: true},
 		}},
 		node.Type{Name: "logic.switch", Run: nothing, Outputs: []string{"*"}, Fields: []node.Field{
@@ -42,11 +42,13 @@ func types() *node.Registry {
 				{Name: "port", Kind: node.String, Required: true},
 			}},
 		}},
+		node.Type{Name: "test.each", Run: nothing, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Body: "loop"},
+		node.Type{Name: "test.two", Run: nothing, Inputs: []string{"left", "right"}},
 		node.Type{Name: "data.merge", Run: nothing, Inputs: []string{"input_a", "input_b"}},
 		node.Type{Name: "time.delay", Run: nothing, Fields: []node.Field{
 			{Name: "duration_ms", Kind: node.Int, Required: true, Min: new(0.0), Max: new(1000.0)},
 		}},
-		node.Type{Name: "http.request", Run: nothing, Fields: []node.Field{
+		node.Type{Name: "http.request", Run: nothing, Output: answers, Fields: []node.Field{
 			{Name: "url", Kind: node.String, Required: true, Summary: "where to send it"},
 			{Name: "method", Kind: node.String, Default: "GET", Enum: []string{"GET", "POST"}},
 			{Name: "headers", Kind: node.Object},
@@ -81,6 +83,13 @@ func rooted(v any) error {
 	}
 	return nil
 }
+
+var answers = []node.Output{{Fields: []node.Field{
+	{Name: "status", Kind: node.Int},
+	{Name: "headers", Kind: node.Object},
+	{Name: "body", Kind: node.Any},
+	{Name: "ok", Kind: node.Bool},
+}}}
 
 func waitPorts(params map[string]any) []string {
 	if port, ok := params["on_timeout"].(string); ok && port != "fail" {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,18 +80,75 @@ func (w *writer) places(n, again *yaml.Node, before map[int]bool) {
 	}
 }
 
-// keptComments looks for every comment of a source in the result: those that the
-// YAML parser knows, and, since it can overlook some, those with a line of their own.
+// keptComments looks for every comment of a source in the result, as often as it
+// is there: those that the YAML parser knows, and, since it can overlook some,
+// those with a line of their own.
 func (s *Source) keptComments(out string) error {
 	if s.document == nil {
 		return nil
 	}
-	for _, line := range append(commentsOf(s.document), s.lines...) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") && !strings.Contains(out, line) {
-			return fmt.Errorf("the comment %q would be lost; put it elsewhere", line)
+	known, alone := counted(commentsOf(s.document)), counted(append(s.overlooked(), s.lines...))
+	for line := range counted(s.root.portedLines()) { // a line of a text, which now reads otherwise
+		delete(alone, line)
+	}
+	for comment, n := range known {
+		alone[comment] = max(alone[comment], n)
+	}
+	for _, comment := range slices.Sorted(maps.Keys(alone)) {
+		if strings.Count(out, comment) < alone[comment] {
+			return fmt.Errorf("the comment %q would be lost; put it elsewhere", comment)
 		}
 	}
 	return nil
+}
+
+// opening is a line that ends with a comment which the YAML parser overlooks:
+// behind an opening bracket, or behind the mark that ends a document.
+var opening = regexp.MustCompile(`^(.*[\[{]|\.\.\.)[ \t]+(#.*?)\s*$`)
+
+// overlooked lists the comments that the YAML parser does not tell of.
+func (s *Source) overlooked() []string {
+	var all []string
+	for _, line := range s.lines {
+		if m := opening.FindStringSubmatch(line); m != nil && !s.root.says(m[2]) {
+			all = append(all, m[2])
+		}
+	}
+	return all
+}
+
+// says tells whether a text of the tree contains a piece.
+func (t *tree) says(piece string) bool {
+	text, _ := t.text()
+	return strings.Contains(text, piece) || t.ported != nil && strings.Contains(t.ported.written, piece) ||
+		slices.ContainsFunc(t.fields, func(f field) bool { return f.value.says(piece) }) ||
+		slices.ContainsFunc(t.items, func(e *tree) bool { return e.says(piece) })
+}
+
+// portedLines lists the lines of all texts that were rewritten.
+func (t *tree) portedLines() []string {
+	var lines []string
+	if t.ported != nil {
+		lines = strings.Split(t.ported.written, "\n")
+	}
+	for _, f := range t.fields {
+		lines = append(lines, f.value.portedLines()...)
+	}
+	for _, e := range t.items {
+		lines = append(lines, e.portedLines()...)
+	}
+	return lines
+}
+
+// counted counts the lines that are comments.
+func counted(lines []string) map[string]int {
+	count := map[string]int{}
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			count[line]++
+		}
+	}
+	return count
 }
 
 // commentsOf lists the lines of all comments.
@@ -106,11 +165,15 @@ func commentsOf(n *yaml.Node) []string {
 
 // gathered moves each comment that has lines of its own directly above what
 // follows it. The YAML parser loses some comments that stand between two values
-// with another indentation, or an empty line, between them.
+// with another indentation, or an empty line, between them, and those behind an
+// opening bracket.
 func gathered(src []byte) []byte {
 	var kept []string
 	inside := false // a comment began: empty lines would part it from what it belongs to
 	for line := range strings.Lines(string(src)) {
+		if m := opening.FindStringSubmatch(line); m != nil {
+			kept, line = append(kept, m[2]+"\n"), m[1]+"\n"
+		}
 		text := strings.TrimSpace(line)
 		if inside = strings.HasPrefix(text, "#") || inside && text == ""; !inside || text != "" {
 			kept = append(kept, line)

@@ -107,7 +107,9 @@ func (s schemas) types() {
 		params := described(t.Summary, fieldsSchema(t.Fields))
 		for _, e := range t.Examples {
 			list, _ := params["examples"].([]any)
-			params["examples"] = append(list, e.Params)
+			if e.Params != nil {
+				params["examples"] = append(list, e.Params)
+			}
 		}
 		s.defs[paramsOf(name)] = params
 	}
@@ -137,12 +139,12 @@ func (s schemas) node() object {
 	var types, rules []any
 	for _, name := range s.reg.Names() {
 		t, _ := s.reg.Lookup(name)
-		types = append(types, object{"const": name, "description": t.Summary})
+		types = append(types, object{"enum": texts(spellings(name)), "description": t.Summary})
 		then := object{"properties": object{"params": ref(paramsOf(name))}}
 		if len(required(t.Fields)) > 0 {
 			then["required"] = []any{"params"}
 		}
-		rules = append(rules, object{"if": object{"properties": object{"type": object{"const": name}}, "required": []any{"type"}}, "then": then})
+		rules = append(rules, object{"if": object{"properties": object{"type": object{"enum": texts(spellings(name))}}, "required": []any{"type"}}, "then": then})
 	}
 	properties["type"] = object{"oneOf": types}
 	properties["params"] = orNull("object")
@@ -150,6 +152,14 @@ func (s schemas) node() object {
 	o := closed(properties, "type")
 	o["type"], o["anyOf"], o["allOf"] = "object", keyed(), rules
 	return o
+}
+
+// spellings are the names under which a type is accepted.
+func spellings(name string) []string {
+	if action, ok := strings.CutPrefix(name, core); ok {
+		return []string{name, pranaCore + action}
+	}
+	return []string{name}
 }
 
 // guideNode mixes parameters and settings, as older files do.
@@ -162,8 +172,12 @@ func (s schemas) guideNode() object {
 	var names, rules []any
 	for _, name := range s.reg.Names() {
 		t, _ := s.reg.Lookup(name)
-		integration, action, _ := strings.Cut(name, ".")
-		named := object{"integration_name": object{"const": integration}, "action_name": object{"const": action}}
+		_, action, _ := strings.Cut(name, ".")
+		var integrations []string
+		for _, full := range spellings(name) {
+			integrations = append(integrations, strings.TrimSuffix(full, "."+action))
+		}
+		named := object{"integration_name": object{"enum": texts(integrations)}, "action_name": object{"const": action}}
 		names = append(names, object{"properties": named})
 		rules = append(rules, object{"if": object{"properties": named}, "then": object{"properties": object{"settings": mixed(t)}}})
 	}
@@ -194,13 +208,13 @@ func mixed(t node.Type) object {
 
 func connectionsSchema() object {
 	target := object{"anyOf": []any{object{"type": "string"}, ref("connection")}}
-	targets := object{"anyOf": []any{target, object{"type": "array", "items": target}}}
+	targets := object{"anyOf": []any{target, object{"type": []any{"array", "null"}, "items": target}}}
 	return described(`Where the output of a node goes: "source -> target", or "source.port -> target.port".`, object{"anyOf": []any{
 		object{"type": []any{"array", "null"}, "items": object{"anyOf": []any{
 			object{"type": "string", "pattern": `^\s*[^\s].*->\s*[^\s].*$`},
 			object{"allOf": []any{ref("connection"), object{"required": []any{"from", "to"}}}},
 		}}},
-		object{"type": "object", "additionalProperties": object{"type": "object", "additionalProperties": targets}},
+		object{"type": "object", "additionalProperties": object{"type": []any{"object", "null"}, "additionalProperties": targets}},
 	}})
 }
 

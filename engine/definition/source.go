@@ -102,6 +102,9 @@ func (s *Source) inside(t *tree, offset int) place {
 	if !ok || offset > len(text) {
 		return t.place
 	}
+	if t.ported != nil {
+		text, offset = t.ported.written, t.ported.offsets[offset]
+	}
 	before := []rune(text[:offset])
 	c := &cursor{lines: s.lines, style: t.style}
 	if t.style == literal || t.style == folded {

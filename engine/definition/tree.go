@@ -26,6 +26,8 @@ type tree struct {
 	items  []*tree // of a list
 	// origin is the node of YAML that this was read from; nil in JSON, and for what a conversion made.
 	origin *yaml.Node
+	// ported is set when scalar is not what is written.
+	ported *ported
 	// document is the whole that the root of a source in YAML was read from.
 	document *yaml.Node
 }
@@ -77,6 +79,8 @@ func (t *tree) text() (string, bool) {
 	s, ok := t.scalar.(string)
 	return s, ok
 }
+
+func (t *tree) isNull() bool { return t.kind == scalarKind && t.scalar == nil }
 
 // what names the kind of value for messages.
 func (t *tree) what() string {

@@ -46,7 +46,8 @@ type Options struct {
 	Types      []node.Type // the node types that workflows may use
 	Partitions int         // default 1
 	Limits     engine.Limits
-	Alert      *flow.Alert // whom to tell of used-up retries when a workflow does not say
+	Alert      *flow.Alert       // whom to tell of used-up retries when a workflow does not say
+	Secrets    map[string]string // what $secrets reads
 	Post       func(ctx context.Context, url, id string, body []byte) error
 	// Middleware is told everything that happens, after the Env's own.
 	Middleware []telemetry.Named
@@ -110,13 +111,18 @@ func (e *Env) Process() *engine.Engine {
 	log := slog.New(slog.NewTextHandler(e.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	x, err := engine.New(engine.Config{
 		Store: e.wrapped, Registry: e.registry, Partitions: e.opts.Partitions, Limits: e.opts.Limits, Logger: log,
-		Alert: e.opts.Alert, Post: e.opts.Post, Durable: e.opts.Durable,
+		Alert: e.opts.Alert, Post: e.opts.Post, Durable: e.opts.Durable, Secrets: e.secret,
 		Notify: telemetry.Chain(log, append([]telemetry.Named{{Name: "recorder", Call: e.record}}, e.opts.Middleware...)...),
 	})
 	if err != nil {
 		e.t.Fatalf("making an engine: %v", err)
 	}
 	return x
+}
+
+func (e *Env) secret(name string) (string, bool) {
+	v, ok := e.opts.Secrets[name]
+	return v, ok
 }
 
 // stubbable lets Stub replace what a type does after the engine was made.

@@ -75,8 +75,9 @@ type Env map[string]any
 // Program is a compiled value or condition. It is immutable and safe for
 // concurrent use; the zero value evaluates to nil.
 type Program struct {
-	root evaluator
-	refs Refs
+	root  evaluator
+	refs  Refs
+	paths []Path
 }
 
 // CompileValue compiles a parameter tree. Strings anywhere inside it may hold
@@ -151,6 +152,7 @@ type compiler struct {
 	scope  Scope
 	roots  map[string]bool
 	refs   Refs
+	paths  []Path
 	issues []Issue
 	loops  int // directives with a $loop of their own around
 }
@@ -170,7 +172,10 @@ func (c *compiler) finish(root evaluator) (*Program, []Issue) {
 	if slices.ContainsFunc(c.issues, func(i Issue) bool { return !i.Warning }) {
 		return nil, c.issues
 	}
-	return &Program{root: root, refs: c.refs.sorted()}, c.issues
+	if x, ok := root.(*expression); ok && x.direct != nil && len(c.paths) == 1 {
+		c.paths[0].Only = true
+	}
+	return &Program{root: root, refs: c.refs.sorted(), paths: c.paths}, c.issues
 }
 
 func (c *compiler) report(i Issue) { c.issues = append(c.issues, i) }

@@ -69,7 +69,7 @@ func (c *compiler) expression(path, text string, offset int, src, hint string) e
 	trimmed := strings.TrimLeft(src, " \t\r\n")
 	offset, src = offset+len(src)-len(trimmed), trimmed
 	x := &expression{path: path, at: location{text: text, base: utf8.RuneCountInString(text[:offset])}}
-	w := &rewriter{c: c, path: path, at: x.at}
+	w := &rewriter{c: c, path: path, at: x.at, first: len(c.paths)}
 	s, bad := scan(src)
 	if bad != nil {
 		w.issue(bad.pos, bad.code, bad.message, cmp.Or(bad.hint, hint))

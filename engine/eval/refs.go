@@ -94,6 +94,9 @@ var (
 	nodeFields   = []string{"output", "error", "port", "context"}
 )
 
+// Roots lists every root that an expression may begin with, wherever it exists.
+func Roots() []string { return slices.Concat(commonRoots, specialRoots) }
+
 // where says when a root exists that the scope does not have.
 var where = map[string]string{
 	"$response": "$response exists only in the condition of a poll",

@@ -21,7 +21,9 @@ type rewriter struct {
 	predicates int      // predicates around the node
 	count      int
 	temps      int
-	stopped    bool // too large: the rest is not looked at
+	stopped    bool                  // too large: the rest is not looked at
+	compared   map[ast.Node]matching // root of a path -> what stands beside the path
+	first      int                   // of the compiler's paths that belongs to this expression
 }
 
 func (w *rewriter) issue(pos int, code, message, hint string) {
@@ -160,6 +162,7 @@ func (w *rewriter) root(n ast.Node, name string, keys []any) ast.Node {
 		return w.unknownRoot(n, name)
 	}
 	w.reference(n.Location().From, name, keys)
+	w.reads(n, name, keys)
 	key := strings.TrimPrefix(name, "$")
 	if key == "variables" {
 		key = "vars"
@@ -254,6 +257,7 @@ var operators = map[string]string{
 }
 
 func (w *rewriter) binary(n *ast.BinaryNode) ast.Node {
+	w.compares(n)
 	if name, ok := operators[n.Operator]; ok {
 		return call(n, name, w.node(n.Left), w.node(n.Right))
 	}

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -177,7 +176,7 @@ func (c *compiler) text(path, s string) evaluator {
 // that exist only elsewhere are among them, so that they are reported and not
 // passed on as text.
 func (c *compiler) bareRoots() []string {
-	roots := slices.Concat(commonRoots, specialRoots, c.scope.Extra)
+	roots := append(Roots(), c.scope.Extra...)
 	if c.roots[selfRoot] {
 		roots = append(roots, selfRoot)
 	}

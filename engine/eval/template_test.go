@@ -159,3 +159,39 @@ func TestRefs(t *testing.T) {
 		t.Fatalf("Union = %+v", got)
 	}
 }
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	p := compileOK(t, obj{
+		"a": "é {{ $input.x == 'y' and 1 < $nodes[\"a-b\"]?.output.n[0] }}",
+		"b": items("$vars", "{{ $input[$vars.f] | upper_case == 'x' }}", "{{ $input.a != $input.b or $input.c == null or $input.d == -1 }}"),
+		"c": "{{ 1 < $input.n < 3 }}",
+	})
+	want := []Path{
+		{Root: "$input", Keys: items("x"), At: "a", Offset: 6, Operator: "==", Beside: "y"},
+		{Root: "$nodes", Keys: items("a-b", "output", "n", 0), At: "a", Offset: 30, Operator: "<", Beside: 1},
+		{Root: "$vars", At: "b[0]"},
+		{Root: "$input", At: "b[1]", Offset: 3},
+		{Root: "$vars", Keys: items("f"), At: "b[1]", Offset: 10},
+		{Root: "$input", Keys: items("a"), At: "b[2]", Offset: 3},
+		{Root: "$input", Keys: items("b"), At: "b[2]", Offset: 15},
+		{Root: "$input", Keys: items("c"), At: "b[2]", Offset: 27},
+		{Root: "$input", Keys: items("d"), At: "b[2]", Offset: 47},
+		{Root: "$input", Keys: items("n"), At: "c", Offset: 7, Operator: "<", Beside: 1}, // one for each of its comparisons
+		{Root: "$input", Keys: items("n"), At: "c", Offset: 7, Operator: "<", Beside: 3},
+	}
+	got := p.Paths()
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i := range want {
+		if !reflect.DeepEqual(got[i], want[i]) {
+			t.Errorf("path %d is %+v, want %+v", i, got[i], want[i])
+		}
+	}
+	for src, only := range map[string]bool{"$input.x": true, "{{ $input.x }}": true, "{{ $input.x }}!": false, "{{ $input.x | length }}": false} {
+		if p := compileOK(t, src).Paths(); p[0].Only != only {
+			t.Errorf("%s: %+v", src, p)
+		}
+	}
+}

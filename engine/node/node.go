@@ -27,8 +27,13 @@ type Type struct {
 	Outputs []string // nil = main; "*" = any name. "error" needs no declaring
 	// OutputsFor gives the ports of one node from its raw parameters; nil = Outputs.
 	OutputsFor func(params map[string]any) []string
-	// Loop is the port by which items leave (Fan.Emit), each into a body of its own that leads back to port main; empty = none.
-	Loop string
+	// Output describes what the node leaves with; nil = it may be anything. OutputFor gives it for one node from its
+	// raw parameters; nil = Output.
+	Output    []Output
+	OutputFor func(params map[string]any) []Output
+	// Body is the port by which items leave (Fan.Emit), each into a body of its own; what comes back to port main is the
+	// item's result. Empty = the node does not iterate.
+	Body string
 	// Waits tells that the node suspends for something that may never come.
 	Waits bool
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
@@ -57,36 +62,58 @@ const (
 	Expression Kind = "expression"
 )
 
-// Field describes one parameter.
+// Field describes one parameter, or one member of an output.
 type Field struct {
-	Name     string
-	Kind     Kind
-	Summary  string
-	Required bool
-	Default  any
-	Enum     []string
-	Min, Max *float64
+	Name     string   `json:"name"`
+	Kind     Kind     `json:"kind"`
+	Summary  string   `json:"summary"`
+	Required bool     `json:"required"`
+	Default  any      `json:"default,omitempty"`
+	Enum     []string `json:"enum,omitempty"`
+	Min      *float64 `json:"min,omitempty"`
+	Max      *float64 `json:"max,omitempty"`
 	// Lazy fields are not evaluated before Run: the node does it with Call.Eval, as often as it likes.
-	Lazy bool
+	Lazy bool `json:"lazy,omitempty"`
 	// Roots are extra roots that the field's expressions may name, such as "$response".
-	Roots []string
+	Roots []string `json:"roots,omitempty"`
 	// Items are the fields of an array's elements or an object's members; nil = free.
-	Items []Field
+	Items []Field `json:"items,omitempty"`
 	// Raw fields are taken as they stand: templates inside are not evaluated.
-	Raw bool
+	Raw bool `json:"raw,omitempty"`
 	// Literal fields are read while nothing runs: a template in them is an error of the definition.
-	Literal bool
+	Literal bool `json:"literal,omitempty"`
 	// Secret fields hold credentials: one that is written out in a definition is warned of.
-	Secret bool
+	Secret bool `json:"secret,omitempty"`
 	// Check says what is wrong with a value that fits all of the above, in words that follow the name of the field, such as
 	// "must begin with a slash"; nil = no check. Members of an object that is written out come as they are written at first, and evaluated later.
-	Check func(v any) error
+	Check func(v any) error `json:"-"`
 }
 
-// Example is a definition fragment that the documentation shows and the tests run.
+// Output describes what a node leaves with by one port.
+type Output struct {
+	Port    string `json:"port,omitempty"` // empty = every port that no other entry names
+	Summary string `json:"summary,omitempty"`
+	// Pass: it is the node's input, as it came.
+	Pass bool `json:"pass,omitempty"`
+	// Fields are all members that the object has; nil = it may be any value.
+	Fields []Field `json:"fields"`
+}
+
+// Example is one node at work: the documentation shows it, and the tests run it
+// and compare what it comes to.
 type Example struct {
-	Title  string
-	Params map[string]any
+	Title  string         `json:"title"`
+	Params map[string]any `json:"params,omitempty"`
+	Vars   map[string]any `json:"variables,omitempty"` // of the workflow
+	// Input arrives on port main; of a trigger it is the input of the start. Inputs is port -> value instead.
+	Input  any            `json:"input,omitempty"`
+	Inputs map[string]any `json:"inputs,omitempty"`
+	// Then is what happens while the node waits: "advance DURATION", "publish TYPE DATA", "resume NODE DATA" (NODE "-" = the only one).
+	Then []string `json:"then,omitempty"`
+	// Port is the one that it leaves by; empty = main. Output is what it leaves with; the text "…" in it stands for
+	// whatever is another each time.
+	Port   string `json:"port,omitempty"`
+	Output any    `json:"output"`
 }
 
 // Call is one attempt of one step.

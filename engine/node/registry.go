@@ -82,3 +82,11 @@ func (t Type) OutputPorts(params map[string]any) []string {
 	}
 	return t.Outputs
 }
+
+// OutputShapes describes what a node with these raw parameters leaves with; nil = it may be anything.
+func (t Type) OutputShapes(params map[string]any) []Output {
+	if t.OutputFor != nil {
+		return t.OutputFor(params)
+	}
+	return t.Output
+}

@@ -142,7 +142,7 @@ func (c *compiler) undo(at string, n *Node, key string) {
 	switch by := c.plan.Nodes[m]; {
 	case m == n.Index:
 		c.fail(at, CodeBadSetting, "name another node", "%s cannot undo itself", key)
-	case by.Type.Trigger || by.Type.Loop != "":
+	case by.Type.Trigger || by.Type.Body != "":
 		c.fail(at, CodeBadSetting, "", "%s (%s) cannot undo another node", key, by.Type.Name)
 	case len(by.In) > 0 || len(by.Out) > 0:
 		c.fail(at, CodeBadSetting, "remove its connections, or make a node of its own for this", "%s undoes %s, so it stands alone: nothing leads to it or from it", key, n.Key)
@@ -167,8 +167,7 @@ func (c *compiler) graph() {
 
 // unreachable says nothing while a connection dangles: that one may lead there.
 func (c *compiler) unreachable() {
-	dangling := slices.ContainsFunc(c.found, func(d Diagnostic) bool { return d.Code == CodeDanglingConnection })
-	if c.plan.Start < 0 || dangling {
+	if c.plan.Start < 0 || c.dangles() {
 		return
 	}
 	seen := c.plan.reachable(c.plan.Start)
@@ -182,6 +181,11 @@ func (c *compiler) unreachable() {
 			c.warn(At("nodes", i), CodeUnreachableNode, "connect it, or remove it", "no path leads to %s, so it never runs", n.Key)
 		}
 	}
+}
+
+// dangles tells whether a connection has no end, so that more may be connected than is known.
+func (c *compiler) dangles() bool {
+	return slices.ContainsFunc(c.found, func(d Diagnostic) bool { return d.Code == CodeDanglingConnection })
 }
 
 func (c *compiler) names(nodes []int) string {
@@ -236,6 +240,10 @@ func (c *compiler) behaviour(n *Node) {
 	c.deadTimeout(at, n)
 	c.unsafeRetry(at, n)
 	c.waitsForItself(at, n)
+	if !c.dangles() {
+		c.joins(n)
+		c.iteration(n)
+	}
 	if n.Settings.Queue != "" {
 		c.warn(at+".settings.queue", CodeQueueNotServed, "remove the setting", "queues of nodes are not served yet: the step runs in the partition's own queue")
 	}

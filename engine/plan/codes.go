@@ -38,6 +38,20 @@ const (
 	// for something outside, or has an unknown type.
 	CodeEndlessCycle = "ENDLESS_CYCLE"
 
+	// CodeIncompleteJoin (warning): join waits for more arrivals than can come together, because its branches exclude
+	// one another or only come after it; it always runs late, with what came.
+	CodeIncompleteJoin = "INCOMPLETE_JOIN"
+	// CodeUnfedPort (warning): nothing arrives at a port that an expression reads or that the node needs.
+	CodeUnfedPort = "UNFED_PORT"
+	// CodeNothingToMerge (warning): only one connection leads to a merge.
+	CodeNothingToMerge = "NOTHING_TO_MERGE"
+	// CodeMergeLoses (warning): several branches come to a merge by the same port, of which only the newest is kept.
+	CodeMergeLoses = "MERGE_LOSES"
+	// CodeEmptyBody (warning): a node iterates over items, and nothing is done for them.
+	CodeEmptyBody = "EMPTY_BODY"
+	// CodeNoResults (warning): what a node does for each item never comes back to it, so the results are null.
+	CodeNoResults = "NO_RESULTS"
+
 	// CodeUnknownParam: the node type has no parameter of that name.
 	CodeUnknownParam = "UNKNOWN_PARAM"
 	// CodeMissingParam: a required parameter is missing or null.
@@ -71,6 +85,18 @@ const (
 	CodeUnknownNode = "UNKNOWN_NODE"
 	// CodeUnknownNodeField: an expression asks a node for something other than output, error, port or context.
 	CodeUnknownNodeField = "UNKNOWN_NODE_FIELD"
+	// CodeUnknownOutput (warning): an expression reads something that the output of a node, the input, or the
+	// variables never have.
+	CodeUnknownOutput = "UNKNOWN_OUTPUT"
+	// CodeBadComparison (warning): a comparison has always the same result, or always fails: the kinds of its sides
+	// differ, or the port that it names does not exist.
+	CodeBadComparison = "BAD_COMPARISON"
+	// CodeKindMismatch (warning): a parameter is what a node leaves, or the input, and that is never of its kind.
+	CodeKindMismatch = "KIND_MISMATCH"
+	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu.
+	CodeLookalike = "LOOKALIKE"
+	// CodeReadTooEarly (warning): an expression reads a node that runs only later.
+	CodeReadTooEarly = "READ_TOO_EARLY"
 	// CodeUnknownFunction: an expression calls a function or filter that does not exist.
 	CodeUnknownFunction = "UNKNOWN_FUNCTION"
 	// CodeEnvNotAllowed: an expression reads a name of $env that is not on the allow-list.
@@ -130,6 +156,8 @@ const (
 	CodeUnknownField = "UNKNOWN_FIELD"
 	// CodeIgnoredField (warning): a field is accepted for old files and has no effect.
 	CodeIgnoredField = "IGNORED_FIELD"
+	// CodeNotTaken (warning): a file of Prana uses something that means something else here.
+	CodeNotTaken = "NOT_TAKEN"
 	// CodeWrongType: a field has a value of another type, such as a list where a mapping belongs.
 	CodeWrongType = "WRONG_TYPE"
 	// CodeBadConnection: a connection cannot be read.

@@ -34,6 +34,7 @@ func Compile(w *flow.Workflow, reg *node.Registry, opts Options) (*Plan, []Diagn
 	for i := range w.Nodes {
 		c.behaviour(c.plan.Nodes[i])
 	}
+	c.expressions()
 	if HasErrors(c.found) {
 		return nil, c.found
 	}
@@ -49,6 +50,15 @@ type compiler struct {
 	known  map[string]bool // keys of all nodes, for expressions
 	ports  map[int][]string
 	found  []Diagnostic
+	paths  []read
+	given  shapeOf // what executions are started with
+
+	// What looking at the graph found out already.
+	avoiding map[int]set
+	single   map[int]bool
+	closed   map[exit]set
+	ofPort   map[exit]shapeOf
+	ofNode   map[int]shapeOf
 }
 
 func (c *compiler) add(d Diagnostic) { c.found = Append(c.found, d) }
@@ -224,8 +234,10 @@ func (c *compiler) output() {
 	}
 	program, issues := eval.CompileValue(c.w.Output, c.scope(nil))
 	c.issues("output", issues)
+	c.lookalikes("output", c.w.Output)
 	if program != nil {
 		c.plan.Output = program
+		c.reads(read{node: noNode, at: "output"}, program)
 	}
 }
 
@@ -240,6 +252,9 @@ func (c *compiler) schema() {
 		return
 	}
 	c.plan.input = schema
+	if doc, err := flow.Decode(c.w.InputSchema); err == nil {
+		c.given = shapeOfSchema(doc)
+	}
 }
 
 var nodeKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,63}$`)
@@ -281,7 +296,7 @@ func (c *compiler) node(i int) {
 	c.plan.Nodes = append(c.plan.Nodes, n)
 	at := At("nodes", i)
 	c.settings(at+".settings", w.Settings)
-	p := &paramCompiler{c: c, at: at}
+	p := &paramCompiler{c: c, node: i, at: at}
 	t, ok := c.reg.Lookup(w.Type)
 	if ok {
 		n.Type = t
@@ -298,12 +313,18 @@ func (c *compiler) node(i int) {
 	n.Join = effectiveJoin(w.Settings, t)
 }
 
+// abroad are types of Prana that cannot be here.
+var abroad = map[string]string{"code.elixir": "Elixir is not run here: write the computation as an expression, in code.expr"}
+
 func (c *compiler) unknownType(at, name string) {
 	if name == "" {
 		c.fail(at, CodeUnknownType, "write type: <integration>.<action>", "the node has no type")
 		return
 	}
-	hint := DidYouMean(name, c.reg.Names())
+	hint := abroad[name]
+	if hint == "" {
+		hint = DidYouMean(name, c.reg.Names())
+	}
 	if hint == "" {
 		hint = c.sameAction(name)
 	}
@@ -340,7 +361,7 @@ func effectiveTimeout(s flow.Settings, t node.Type) time.Duration {
 const mergeType = "data.merge"
 
 func effectiveJoin(s flow.Settings, t node.Type) flow.Join {
-	if t.Loop != "" {
+	if t.Body != "" {
 		return flow.Join{} // its inputs mean different things
 	}
 	if s.Join.IsZero() && (t.Name == mergeType || len(t.InputPorts()) > 1) {

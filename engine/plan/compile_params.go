@@ -13,6 +13,7 @@ import (
 // begin with "params"; diagnostics put at, the path of the node, before them.
 type paramCompiler struct {
 	c    *compiler
+	node int
 	at   string
 	refs eval.Refs
 }
@@ -118,7 +119,7 @@ func (p *paramCompiler) expression(spec node.Field, raw any, path string, roots 
 	}
 	program, issues := eval.CompileCondition(source, p.c.scope(roots))
 	p.issues(path, issues)
-	return p.program(leaf{program: program, path: path, condition: spec.Kind == node.Condition})
+	return p.program(spec.Kind, leaf{program: program, path: path, condition: spec.Kind == node.Condition})
 }
 
 func (p *paramCompiler) object(specs []node.Field, object map[string]any, path string, roots []string) value {
@@ -164,6 +165,7 @@ func (p *paramCompiler) list(spec node.Field, list []any, path string, roots []s
 func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []string) value {
 	program, issues := eval.CompileValue(raw, p.c.scope(roots))
 	p.issues(path, issues)
+	p.c.lookalikes(under(p.at, path), raw)
 	if program == nil {
 		return literal{}
 	}
@@ -171,7 +173,7 @@ func (p *paramCompiler) leaf(spec node.Field, raw any, path string, roots []stri
 		v, _ := program.Eval(nil)
 		p.constant(spec, v, path)
 	}
-	return p.program(leaf{program: program, path: path})
+	return p.program(spec.Kind, leaf{program: program, path: path})
 }
 
 // literal takes a value as it stands, which must not ask to be evaluated.
@@ -196,11 +198,12 @@ func (p *paramCompiler) constant(spec node.Field, v any, path string) {
 	}
 }
 
-func (p *paramCompiler) program(l leaf) value {
+func (p *paramCompiler) program(kind node.Kind, l leaf) value {
 	if l.program == nil {
 		return literal{}
 	}
 	p.refs = p.refs.Union(l.program.Refs())
+	p.c.reads(read{node: p.node, at: under(p.at, l.path), kind: kind}, l.program)
 	return l
 }
 

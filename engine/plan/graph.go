@@ -37,18 +37,18 @@ func (p *Plan) reaching(e Edge) set {
 // that no path leads through it.
 func (p *Plan) emits(edge int) bool {
 	e := p.Edges[edge]
-	loop := p.Nodes[e.From].Type.Loop
+	loop := p.Nodes[e.From].Type.Body
 	return loop != "" && loop == e.FromPort
 }
 
 // bodies finds what every item of a node with items runs through.
 func (p *Plan) bodies() {
 	for _, n := range p.Nodes {
-		if n.Type.Loop == "" {
+		if n.Type.Body == "" {
 			continue
 		}
 		body := newSet(len(p.Nodes))
-		for _, e := range n.Out[n.Type.Loop] {
+		for _, e := range n.Out[n.Type.Body] {
 			body.addAll(p.reachable(p.Edges[e].To, n.Index))
 		}
 		for _, m := range p.Nodes {

@@ -15,9 +15,21 @@ func codeExpr() node.Type {
 		Name:    "code.expr",
 		Summary: "Computes one expression, in a sandbox, and leaves with its value.",
 		Fields:  exprFields,
+		Output:  []node.Output{{Summary: "The value of the expression."}},
 		Examples: []node.Example{
-			{Title: "Sum of the open invoices", Params: map[string]any{"expression": `$input.invoices | filter("open", true) | map("total") | sum`}},
-			{Title: "Several lines", Params: map[string]any{"expression": "let net = $input.total / 1.2;\n{net: net, tax: $input.total - net}"}},
+			{
+				Title:  "Sum of the open invoices",
+				Params: map[string]any{"expression": `$input.invoices | filter("open", true) | map("total") | sum`},
+				Input: map[string]any{"invoices": []any{
+					map[string]any{"open": true, "total": 5}, map[string]any{"open": false, "total": 70}, map[string]any{"open": true, "total": 2.5},
+				}},
+				Output: 7.5,
+			},
+			{
+				Title:  "Several lines",
+				Params: map[string]any{"expression": "let net = $input.total / 1.2;\n{net: net, tax: $input.total - net}"},
+				Input:  map[string]any{"total": 120}, Output: map[string]any{"net": 100, "tax": 20},
+			},
 		},
 		Run: runExpr,
 	}

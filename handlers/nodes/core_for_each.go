@@ -40,12 +40,25 @@ func coreForEach() node.Type {
 		Fields:  forEachFields,
 		Inputs:  []string{flow.PortMain, flow.PortBreak},
 		Outputs: []string{portLoop, portDone},
-		Loop:    portLoop,
+		Body:    portLoop,
+		Output: []node.Output{
+			{Port: portLoop, Summary: "The item, or the batch."},
+			{Port: portDone, Summary: "The list of the results, in the order of the items."},
+		},
 		Examples: []node.Example{
-			{Title: "Each order", Params: map[string]any{"collection": "$input.orders"}},
-			{Title: "Ten batches of a hundred at a time, whatever fails", Params: map[string]any{
-				"collection": "$input.rows", "mode": modeBatch, "batch_size": 100, "parallel": 10, "on_item_error": goOn,
-			}},
+			{
+				Title: "Each order", Params: map[string]any{"collection": "$input.orders"},
+				Input: map[string]any{"orders": []any{7, 8}},
+				Port:  portDone, Output: []any{map[string]any{"did": 7}, map[string]any{"did": 8}},
+			},
+			{
+				Title: "Ten batches of a hundred at a time, whatever fails",
+				Params: map[string]any{
+					"collection": "$input.rows", "mode": modeBatch, "batch_size": 100, "parallel": 10, "on_item_error": goOn,
+				},
+				Input: map[string]any{"rows": []any{1, 2, 3}},
+				Port:  portDone, Output: []any{map[string]any{"did": []any{1, 2, 3}}},
+			},
 		},
 		Run: runForEach,
 	}

@@ -23,8 +23,13 @@ func coreLog(fallback *slog.Logger) node.Type {
 		Name:    "core.log",
 		Summary: "Writes a line to the worker's log and leaves with the input as it came.",
 		Fields:  logFields,
+		Output:  []node.Output{{Pass: true}},
 		Examples: []node.Example{
-			{Title: "Note what happened", Params: map[string]any{"message": "order {{ $input.order_id }} has no answer", "level": "warn", "data": map[string]any{"total": "$input.total"}}},
+			{
+				Title:  "Note what happened",
+				Params: map[string]any{"message": "order {{ $input.order_id }} has no answer", "level": "warn", "data": map[string]any{"total": "$input.total"}},
+				Input:  map[string]any{"order_id": 7, "total": 12.5}, Output: map[string]any{"order_id": 7, "total": 12.5},
+			},
 		},
 		Run: func(ctx context.Context, c *node.Call) (node.Outcome, error) { return runLog(ctx, c, fallback) },
 	}

@@ -40,9 +40,22 @@ func cronTrigger() node.Type {
 		Summary: "Begins an execution at each tick of a cron pattern, once, whatever the number of workers; can also be started by hand.",
 		Trigger: true,
 		Fields:  cronFields,
+		Output: []node.Output{{Fields: []node.Field{
+			{Name: "scheduled_at", Kind: node.String, Summary: "The tick, in the zone of the schedule; null when it was started by hand."},
+			{Name: "fired_at", Kind: node.String, Summary: "When it began."},
+			{Name: "pattern", Kind: node.String, Summary: "The cron_pattern."},
+			{Name: "timezone", Kind: node.String, Summary: "The timezone."},
+		}}},
 		Examples: []node.Example{
-			{Title: "Every working day at nine in Berlin", Params: map[string]any{"cron_pattern": "0 9 * * MON-FRI", "timezone": "Europe/Berlin"}},
-			{Title: "Every five minutes, also for those that were missed", Params: map[string]any{"cron_pattern": "*/5 * * * *", "misfire": "all"}},
+			{
+				Title: "Every working day at nine in Berlin", Params: map[string]any{"cron_pattern": "0 9 * * MON-FRI", "timezone": "Europe/Berlin"},
+				Input:  map[string]any{"scheduled_at": "2026-01-02T08:00:00Z"},
+				Output: map[string]any{"scheduled_at": "2026-01-02T09:00:00.000+01:00", "fired_at": "…", "pattern": "0 9 * * MON-FRI", "timezone": "Europe/Berlin"},
+			},
+			{
+				Title: "Every five minutes, also for those that were missed", Params: map[string]any{"cron_pattern": "*/5 * * * *", "misfire": "all"},
+				Output: map[string]any{"scheduled_at": nil, "fired_at": "…", "pattern": "*/5 * * * *", "timezone": "UTC"},
+			},
 		},
 		Run: runCronTrigger,
 	}

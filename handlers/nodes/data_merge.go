@@ -20,8 +20,18 @@ func dataMerge() node.Type {
 		Summary: "Waits for its branches and joins what they bring, ports in the order of their names.",
 		Fields:  mergeFields,
 		Inputs:  []string{"*"},
+		Output:  []node.Output{{Summary: "An object with strategy merge, else a list."}},
 		Examples: []node.Example{
-			{Title: "Both answers in one object", Params: map[string]any{"strategy": "merge"}},
+			{
+				Title: "Both answers in one object", Params: map[string]any{"strategy": "merge"},
+				Inputs: map[string]any{"customer": map[string]any{"name": "Ada", "level": 1}, "scores": map[string]any{"level": 2}},
+				Output: map[string]any{"name": "Ada", "level": 2},
+			},
+			{Title: "A list of what came", Inputs: map[string]any{"a": 1, "b": []any{2, 3}}, Output: []any{1, []any{2, 3}}},
+			{
+				Title: "One list of all", Params: map[string]any{"strategy": "concat"},
+				Inputs: map[string]any{"first": []any{1, 2}, "second": []any{3}}, Output: []any{1, 2, 3},
+			},
 		},
 		Run: runMerge,
 	}

@@ -2,6 +2,8 @@ package nodes
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -15,12 +17,22 @@ var setFields = []node.Field{
 
 func dataSetData() node.Type {
 	return node.Type{
-		Name:    "data.set_data",
-		Summary: "Leaves with the data that its parameters describe.",
-		Fields:  setFields,
+		Name:      "data.set_data",
+		Summary:   "Leaves with the data that its parameters describe.",
+		Fields:    setFields,
+		Output:    []node.Output{{Summary: "What mapping_map, or the JSON text, gives."}},
+		OutputFor: setOutput,
 		Examples: []node.Example{
-			{Title: "Pick and rename", Params: map[string]any{"mapping_map": map[string]any{"id": "$input.order_id", "note": "order {{ $input.order_id }}"}}},
-			{Title: "From JSON text", Params: map[string]any{"mode": "json", "json_template": `{"id": {{ $input.order_id }}}`}},
+			{
+				Title:  "Pick and rename",
+				Params: map[string]any{"mapping_map": map[string]any{"id": "$input.order_id", "note": "order {{ $input.order_id }}"}},
+				Input:  map[string]any{"order_id": 7, "total": 12.5}, Output: map[string]any{"id": 7, "note": "order 7"},
+			},
+			{
+				Title:  "From JSON text",
+				Params: map[string]any{"mode": "json", "json_template": `{"id": {{ $input.order_id }}}`},
+				Input:  map[string]any{"order_id": 7}, Output: map[string]any{"id": 7},
+			},
 		},
 		Run: runSet,
 	}
@@ -54,4 +66,36 @@ func jsonProblem(format string, args ...any) *flow.Problem {
 	p := flow.Problemf("json_error", format, args...)
 	p.Permanent = true
 	return p
+}
+
+// setOutput knows the members of a mapping that is written out.
+func setOutput(params map[string]any) []node.Output {
+	mapping, ok := params["mapping_map"].(map[string]any)
+	if mode := params["mode"]; !ok || mode != nil && mode != "manual" {
+		return nil
+	}
+	return []node.Output{{Fields: membersOf(mapping)}}
+}
+
+func membersOf(mapping map[string]any) []node.Field {
+	fields := []node.Field{}
+	for _, name := range slices.Sorted(maps.Keys(mapping)) {
+		f := node.Field{Name: name, Kind: node.Any}
+		switch v := mapping[name].(type) {
+		case map[string]any:
+			f.Kind, f.Items = node.Object, membersOf(v)
+		case []any:
+			f.Kind = node.Array
+		case bool:
+			f.Kind = node.Bool
+		case int, float64:
+			f.Kind = node.Number
+		case string:
+			if _, constant := isConstant(v); constant {
+				f.Kind = node.String
+			}
+		}
+		fields = append(fields, f)
+	}
+	return fields
 }

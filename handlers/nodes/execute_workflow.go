@@ -40,12 +40,43 @@ func executeWorkflow() node.Type {
 		Name:    "workflow.execute_workflow",
 		Summary: "Executes another workflow, and leaves with its output.",
 		Fields:  executeFields,
+		Output: []node.Output{{
+			Summary: "The output of the child; with fire_and_forget {execution_id}; with failure_strategy continue, of a child that did not complete, " +
+				"{sub_workflow_failed or sub_workflow_timeout: true, workflow_id, …}.",
+		}},
+		OutputFor: executeOutput,
 		Examples: []node.Example{
-			{Title: "Wait for the result", Params: map[string]any{"workflow_id": "user_onboarding_flow", "input_data": "$input", "wait_for_completion": true, "timeout_ms": 300000}},
-			{Title: "Go on at once", Params: map[string]any{"workflow_id": "send_newsletter", "execution_mode": "fire_and_forget"}},
+			{
+				Title:  "Wait for the result",
+				Params: map[string]any{"workflow_id": "user_onboarding_flow", "input_data": "$input", "wait_for_completion": true, "timeout_ms": 300000},
+				Input:  map[string]any{"user": "ada"}, Output: map[string]any{"welcomed": "ada"},
+			},
+			{
+				Title: "Go on at once", Params: map[string]any{"workflow_id": "send_newsletter", "execution_mode": "fire_and_forget"},
+				Output: map[string]any{"execution_id": "…"},
+			},
+			{
+				Title: "One child for each", Params: map[string]any{"workflow_id": "user_onboarding_flow", "batch_mode": batchSingle},
+				Input:  []any{map[string]any{"user": "ada"}},
+				Output: []any{map[string]any{"execution_id": "…", "status": "completed", "output": map[string]any{"welcomed": "ada"}}},
+			},
+			{
+				Title: "A failure is an answer", Params: map[string]any{"workflow_id": "always_fails", "failure_strategy": goOn},
+				Output: map[string]any{"sub_workflow_failed": true, "workflow_id": "always_fails", "execution_id": "…", "status": "failed", "error": "…"},
+			},
 		},
 		Run: runExecute,
 	}
+}
+
+func executeOutput(params map[string]any) []node.Output {
+	if params["batch_mode"] != nil && params["batch_mode"] != batchAll {
+		return nil
+	}
+	if mode := params["execution_mode"]; mode != node.FireAndForget && (mode != nil || params["wait_for_completion"] != false) {
+		return nil
+	}
+	return []node.Output{{Fields: []node.Field{{Name: "execution_id", Kind: node.String, Summary: "The child that was started."}}}}
 }
 
 func runExecute(_ context.Context, c *node.Call) (node.Outcome, error) {

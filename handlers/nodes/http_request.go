@@ -19,15 +19,25 @@ func httpRequest(w *web) node.Type {
 		Name:    "http.request",
 		Summary: "Makes one HTTP request and leaves with {status, headers, body}; a status that is not accepted is an error.",
 		Fields:  fields,
+		Output:  []node.Output{{Fields: replyFields}},
 		// A little more than the most that timeout allows, so that the node's own limit speaks first.
 		Timeout: maxTimeoutMS*time.Millisecond + 10*time.Second,
 		Examples: []node.Example{
-			{Title: "Read", Params: map[string]any{"url": "https://api.example.com/orders/{{ $input.order_id }}", "params": map[string]any{"expand": []any{"lines", "customer"}}}},
+			{
+				Title:  "Read",
+				Params: map[string]any{"url": "https://api.example.com/orders/{{ $input.order_id }}", "params": map[string]any{"expand": []any{"lines", "customer"}}},
+				Input:  map[string]any{"order_id": 7},
+				Output: map[string]any{"status": 200, "headers": jsonHeaders, "body": map[string]any{"id": 7, "expand": "lines,customer"}},
+			},
 			{Title: "Write", Params: map[string]any{
 				"url": "https://api.example.com/orders", "method": "POST", "json": map[string]any{"ok": "$input.approved"},
 				"auth": map[string]any{"type": "bearer", "token": "$secrets.orders_token"}, "timeout": 5000,
-			}},
-			{Title: "Not found is an answer", Params: map[string]any{"url": "https://api.example.com/orders/42", "accept_status": []any{"2xx", 404}}},
+			}, Input: map[string]any{"approved": true}, Output: map[string]any{"status": 201, "headers": jsonHeaders, "body": map[string]any{"ok": true}}},
+			{
+				Title:  "Not found is an answer",
+				Params: map[string]any{"url": "https://api.example.com/orders/42", "accept_status": []any{"2xx", 404}},
+				Output: map[string]any{"status": 404, "headers": jsonHeaders, "body": map[string]any{"error": "no such order"}},
+			},
 		},
 		Run: w.runRequest,
 	}
@@ -49,3 +59,13 @@ func (w *web) runRequest(ctx context.Context, c *node.Call) (node.Outcome, error
 	}
 	return node.Outcome{Output: got.output()}, nil
 }
+
+// replyFields describe what an answer is to expressions.
+var replyFields = []node.Field{
+	{Name: "status", Kind: node.Int, Summary: "The status code."},
+	{Name: "headers", Kind: node.Object, Summary: "Name in lower case -> value; repeated ones joined by commas. Cookies and credentials are left out."},
+	{Name: "body", Kind: node.Any, Summary: "Data when the answer is JSON, else text."},
+}
+
+// jsonHeaders are those of the answers in examples.
+var jsonHeaders = map[string]any{"content-type": "application/json"}

@@ -17,8 +17,12 @@ func logicIf() node.Type {
 		Summary: "Leaves by port true or false, with the input as it came.",
 		Fields:  ifFields,
 		Outputs: []string{"true", "false"},
+		Output:  []node.Output{{Pass: true}},
 		Examples: []node.Example{
-			{Title: "Large orders", Params: map[string]any{"condition": "$input.total > 1000"}},
+			{
+				Title: "Large orders", Params: map[string]any{"condition": "$input.total > 1000"},
+				Input: map[string]any{"total": 1500}, Port: "true", Output: map[string]any{"total": 1500},
+			},
 		},
 		Run: runIf,
 	}

@@ -25,6 +25,7 @@ func logicSwitch() node.Type {
 		Summary:    "Leaves by the port of the first case that is true, with the input as it came.",
 		Fields:     switchFields,
 		Outputs:    []string{"*"},
+		Output:     []node.Output{{Pass: true}},
 		OutputsFor: switchPorts,
 		Examples: []node.Example{{Title: "Three ways", Params: map[string]any{
 			"cases": []any{
@@ -32,7 +33,7 @@ func logicSwitch() node.Type {
 				map[string]any{"condition": "$input.total > 1000", "port": "review"},
 			},
 			"default_port": "book",
-		}}},
+		}, Input: map[string]any{"kind": "sale", "total": 1500}, Port: "review", Output: map[string]any{"kind": "sale", "total": 1500}}},
 		Run: runSwitch,
 	}
 }

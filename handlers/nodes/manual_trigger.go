@@ -8,11 +8,15 @@ import (
 
 func manualTrigger() node.Type {
 	return node.Type{
-		Name:     "manual.trigger",
-		Summary:  "Begins an execution that somebody starts; leaves with the input of the start.",
-		Trigger:  true,
-		Examples: []node.Example{{Title: "Start by hand or by another service", Params: map[string]any{}}},
-		Run:      runManualTrigger,
+		Name:    "manual.trigger",
+		Summary: "Begins an execution that somebody starts; leaves with the input of the start.",
+		Trigger: true,
+		Output:  []node.Output{{Pass: true, Summary: "{} when there was none."}},
+		Examples: []node.Example{
+			{Title: "Start by hand or by another service", Input: map[string]any{"order_id": 7}, Output: map[string]any{"order_id": 7}},
+			{Title: "Start with nothing", Output: map[string]any{}},
+		},
+		Run: runManualTrigger,
 	}
 }
 

@@ -45,6 +45,7 @@ func TestTypesDescribeThemselves(t *testing.T) {
 		if typ.Summary == "" || len(typ.Examples) == 0 {
 			t.Errorf("%s has no summary or no example", typ.Name)
 		}
+		assertDescribed(t, typ)
 		seen := map[string]bool{}
 		for _, f := range typ.Fields {
 			if f.Name != anyName && !name.MatchString(f.Name) || seen[f.Name] || f.Summary == "" || f.Kind == "" {
@@ -53,6 +54,28 @@ func TestTypesDescribeThemselves(t *testing.T) {
 			seen[f.Name] = true
 			if _, err := readField(f.Name, f, f.Default); f.Default != nil && err != nil {
 				t.Errorf("%s: the default breaks its own rule: %v", typ.Name, err)
+			}
+		}
+	}
+}
+
+// assertDescribed wants words for whatever the reference shows.
+func assertDescribed(t *testing.T, typ node.Type) {
+	t.Helper()
+	if len(typ.Output) == 0 {
+		t.Errorf("%s does not say what it leaves with", typ.Name)
+	}
+	for _, o := range typ.Output {
+		for _, f := range o.Fields {
+			if f.Summary == "" {
+				t.Errorf("%s: member %s of the output is not described", typ.Name, f.Name)
+			}
+		}
+	}
+	for _, f := range typ.Fields {
+		for _, item := range f.Items {
+			if item.Summary == "" {
+				t.Errorf("%s: %s.%s is not described", typ.Name, f.Name, item.Name)
 			}
 		}
 	}

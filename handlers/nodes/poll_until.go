@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,14 +27,24 @@ func pollUntil(w *web) node.Type {
 		Summary: "Asks an address again and again, the first time at once, until a condition on its answer is true.",
 		Fields:  append(pollFields(), w.requestFields()...),
 		Outputs: []string{flow.PortMain, flow.PortTimeout},
+		Output:  pollOutput,
 		Timeout: maxTimeoutMS*time.Millisecond + 10*time.Second,
-		Examples: []node.Example{{Title: "Until a job is done", Params: map[string]any{
-			"endpoint":     "$variables.job_status_url",
-			"condition":    "$response.status == 'completed'",
-			"interval_ms":  30000,
-			"timeout_ms":   3600000,
-			"max_attempts": 120,
-		}}},
+		Examples: []node.Example{{
+			Title: "Until a job is done", Params: map[string]any{
+				"endpoint":     "$variables.job_status_url",
+				"condition":    "$response.status == 'completed'",
+				"interval_ms":  30000,
+				"timeout_ms":   3600000,
+				"max_attempts": 120,
+			},
+			Vars:   map[string]any{"job_status_url": "https://jobs.example.com/42"},
+			Then:   []string{"advance 30s"},
+			Output: map[string]any{"status": 200, "headers": jsonHeaders, "body": map[string]any{"status": "completed"}, "attempts": 2},
+		}, {
+			Title:  "Give up after three polls",
+			Params: map[string]any{"endpoint": "https://jobs.example.com/stuck", "condition": "$http.status == 200 and $response.done", "interval_ms": 1000, "max_attempts": 3},
+			Then:   []string{"advance 1m"}, Port: flow.PortTimeout, Output: map[string]any{"attempts": 3},
+		}},
 		Run: p.run,
 	}
 }
@@ -51,6 +62,14 @@ func pollFields() []node.Field {
 		{Name: "jitter", Kind: node.Bool, Default: false, Summary: "Shorten each interval by a random part, at most half."},
 		{Name: "request_timeout_ms", Kind: node.Int, Default: defaultTimeoutMS, Min: new(1.0), Max: new(float64(maxTimeoutMS)), Summary: "The most milliseconds that one poll may take."},
 	}
+}
+
+var pollOutput = []node.Output{
+	{
+		Port: flow.PortMain, Summary: "The answer that ended the polling; or the data of whoever resumed the node by hand.",
+		Fields: append(slices.Clone(replyFields), node.Field{Name: "attempts", Kind: node.Int, Summary: "How many polls it took."}),
+	},
+	{Port: flow.PortTimeout, Fields: []node.Field{{Name: "attempts", Kind: node.Int, Summary: "How many polls there were."}}},
 }
 
 // pollState describes the wait between two polls, and is what the node

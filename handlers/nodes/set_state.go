@@ -15,8 +15,13 @@ func setState() node.Type {
 		Name:    "workflow.set_state",
 		Summary: "Merges its parameters into the state that all nodes of the execution share; leaves with {}.",
 		Fields:  setStateFields,
+		Output:  []node.Output{{Summary: "An empty object; read the state as $execution.state.", Fields: []node.Field{}}},
 		Examples: []node.Example{
-			{Title: "Remember a customer, forget a draft", Params: map[string]any{"email": "$input.email", "orders": "{{ ($execution.state.orders ?? 0) + 1 }}", "draft": nil}},
+			{
+				Title:  "Remember a customer, forget a draft",
+				Params: map[string]any{"email": "$input.email", "orders": "{{ ($execution.state.orders ?? 0) + 1 }}", "draft": nil},
+				Input:  map[string]any{"email": "ada@example.com"}, Output: map[string]any{},
+			},
 		},
 		Run: runSetState,
 	}

@@ -16,11 +16,19 @@ var delayFields = []node.Field{
 
 func timeDelay() node.Type {
 	return node.Type{
-		Name:     "time.delay",
-		Summary:  "Waits for a time, durably, however short or long.",
-		Fields:   delayFields,
-		Examples: []node.Example{{Title: "One hour", Params: map[string]any{"duration_ms": 3600000}}},
-		Run:      runDelay,
+		Name:    "time.delay",
+		Summary: "Waits for a time, durably, however short or long.",
+		Fields:  delayFields,
+		Output: []node.Output{{Fields: []node.Field{
+			{Name: "resumed_at", Kind: node.String, Summary: "When it went on, in RFC 3339."},
+			{Name: "type", Kind: node.String, Summary: "Always delay_completed."},
+			{Name: "data", Kind: node.Any, Summary: "What somebody handed in who cut the delay short."},
+		}}},
+		Examples: []node.Example{{
+			Title: "One hour", Params: map[string]any{"duration_ms": 3600000}, Then: []string{"advance 1h"},
+			Output: map[string]any{"resumed_at": "2026-01-01T01:00:00.000Z", "type": "delay_completed"},
+		}},
+		Run: runDelay,
 	}
 }
 

@@ -37,17 +37,59 @@ var timedWaitFields = []node.Field{
 	{Name: "pass_through", Kind: node.Bool, Default: false, Summary: "Leave with {input, resumed}: what arrived, and what would be the output otherwise."},
 }
 
+var timedWaitOutput = []node.Output{
+	{Port: flow.PortMain, Summary: "The data that resumed it; {} when a time was reached."},
+	{Port: flow.PortTimeout, Summary: "Mode webhook: nobody called in time.", Fields: []node.Field{
+		{Name: "type", Kind: node.String, Summary: "Always timeout."},
+		{Name: "mode", Kind: node.String, Summary: "Always webhook."},
+		{Name: "timeout_hours", Kind: node.Number, Summary: "How long it waited."},
+	}},
+}
+
+// passedThrough is the output with pass_through, by either port.
+var passedThrough = []node.Output{{Fields: []node.Field{
+	{Name: "input", Kind: node.Any}, {Name: "resumed", Kind: node.Any},
+}}}
+
+func timedWaitOutputs(params map[string]any) []node.Output {
+	switch params["pass_through"] {
+	case nil, false:
+		return timedWaitOutput
+	case true:
+		return passedThrough
+	}
+	return nil
+}
+
 func timedWait() node.Type {
 	return node.Type{
 		Name: "wait.wait",
 		Summary: "Waits for a time to pass, for a date, or for a call of the resume API. Leaves with the data that resumed it, {} when a time was reached; " +
 			"by port timeout with {type: \"timeout\", mode, timeout_hours}.",
-		Fields:  timedWaitFields,
-		Outputs: []string{flow.PortMain, flow.PortTimeout},
+		Fields:    timedWaitFields,
+		Outputs:   []string{flow.PortMain, flow.PortTimeout},
+		Output:    timedWaitOutput,
+		OutputFor: timedWaitOutputs,
 		Examples: []node.Example{
-			{Title: "Half an hour", Params: map[string]any{"mode": modeInterval, "duration": 0.5, "unit": "hours"}},
-			{Title: "Nine o'clock in Berlin", Params: map[string]any{"mode": modeSchedule, "schedule_at": "{{ $input.date }}T09:00:00", "timezone": "Europe/Berlin", "on_past": pastGoesOn}},
-			{Title: "A call within two days, keeping the order", Params: map[string]any{"mode": modeWebhook, "timeout_hours": 48, "pass_through": true}},
+			{
+				Title: "Half an hour", Params: map[string]any{"mode": modeInterval, "duration": 0.5, "unit": "hours"},
+				Then: []string{"advance 30m"}, Output: map[string]any{},
+			},
+			{
+				Title:  "Nine o'clock in Berlin",
+				Params: map[string]any{"mode": modeSchedule, "schedule_at": "{{ $input.date }}T09:00:00", "timezone": "Europe/Berlin", "on_past": pastGoesOn},
+				Input:  map[string]any{"date": "2026-01-02"}, Then: []string{"advance 32h"}, Output: map[string]any{},
+			},
+			{
+				Title:  "A call within two days, keeping the order",
+				Params: map[string]any{"mode": modeWebhook, "timeout_hours": 48, "pass_through": true},
+				Input:  map[string]any{"order_id": 7}, Then: []string{`resume - {"approved": true}`},
+				Output: map[string]any{"input": map[string]any{"order_id": 7}, "resumed": map[string]any{"approved": true}},
+			},
+			{
+				Title: "Nobody called", Params: map[string]any{"mode": modeWebhook, "timeout_hours": 48}, Then: []string{"advance 48h"},
+				Port: flow.PortTimeout, Output: map[string]any{"type": "timeout", "mode": modeWebhook, "timeout_hours": 48},
+			},
 		},
 		Run: runTimedWait,
 	}

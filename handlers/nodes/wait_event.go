@@ -29,20 +29,39 @@ var waitFields = []node.Field{
 	{Name: "on_timeout", Kind: node.String, Raw: true, Default: flow.PortTimeout, Summary: "The port to leave by when time runs out; \"fail\" makes that an error of the node."},
 }
 
+var eventOutput = []node.Output{
+	{Port: flow.PortMain, Summary: "The data of the event, or of whoever resumed the node by hand."},
+	{Summary: "Time ran out.", Fields: []node.Field{
+		{Name: "type", Kind: node.String, Summary: "Always timeout."},
+		{Name: "event_type", Kind: node.String, Summary: "What it waited for."},
+		{Name: "timeout_ms", Kind: node.Int, Summary: "How long it waited."},
+	}},
+}
+
 func waitForEvent(fallback *slog.Logger) node.Type {
 	return node.Type{
 		Name:       "wait.wait_for_event",
 		Summary:    "Waits for an event from outside, and leaves with its data.",
 		Fields:     waitFields,
 		Outputs:    []string{flow.PortMain, "*"},
+		Output:     eventOutput,
 		OutputsFor: waitPorts,
 		Waits:      true,
-		Examples: []node.Example{{Title: "An approval within a day", Params: map[string]any{
-			"event_type":   "approval_response",
-			"event_filter": map[string]any{"request_id": "$input.request_id"},
-			"timeout_ms":   86400000,
-			"on_timeout":   "escalate",
-		}}},
+		Examples: []node.Example{{
+			Title: "An approval within a day", Params: map[string]any{
+				"event_type":   "approval_response",
+				"event_filter": map[string]any{"request_id": "$input.request_id"},
+				"timeout_ms":   86400000,
+				"on_timeout":   "escalate",
+			},
+			Input:  map[string]any{"request_id": "r1"},
+			Then:   []string{`publish approval_response {"request_id": "r2", "approved": false}`, `publish approval_response {"request_id": "r1", "approved": true}`},
+			Output: map[string]any{"request_id": "r1", "approved": true},
+		}, {
+			Title: "Nobody answered", Params: map[string]any{"event_type": "approval_response", "timeout_ms": 86400000, "on_timeout": "escalate"},
+			Then: []string{"advance 24h"}, Port: "escalate",
+			Output: map[string]any{"type": "timeout", "event_type": "approval_response", "timeout_ms": 86400000},
+		}},
 		Run: func(ctx context.Context, c *node.Call) (node.Outcome, error) {
 			if c.Resume != nil {
 				return waitOver(c.Resume)

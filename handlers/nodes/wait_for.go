@@ -42,12 +42,28 @@ func waitFor() node.Type {
 		Outputs:    []string{flow.PortMain, "*"},
 		OutputsFor: waitForPorts,
 		Waits:      true,
-		Examples: []node.Example{{Title: "An answer, or two days", Params: map[string]any{"for": []any{
-			map[string]any{"name": "answer", "event_type": "answered", "event_filter": map[string]any{"id": "$input.id"}},
-			map[string]any{"name": "late", "duration_ms": 172800000, "port": "late"},
-		}}}},
+		Output: []node.Output{{Fields: []node.Field{
+			{Name: "came", Kind: node.Array, Summary: "The names of what came, in the order of the list."},
+			{Name: "data", Kind: node.Object, Summary: "Name -> what it brought."},
+		}}},
+		Examples: []node.Example{
+			{
+				Title: "An answer, or two days", Params: map[string]any{"for": answerOrLate}, Input: map[string]any{"id": 7},
+				Then:   []string{`publish answered {"id":7,"ok":true}`},
+				Output: map[string]any{"came": []any{"answer"}, "data": map[string]any{"answer": map[string]any{"id": 7, "ok": true}}},
+			},
+			{
+				Title: "An answer, or two days: too late", Params: map[string]any{"for": answerOrLate}, Input: map[string]any{"id": 7}, Then: []string{"advance 48h"}, Port: "late",
+				Output: map[string]any{"came": []any{"late"}, "data": map[string]any{"late": map[string]any{"type": "delay_completed", "resumed_at": "…"}}},
+			},
+		},
 		Run: runWaitFor,
 	}
+}
+
+var answerOrLate = []any{
+	map[string]any{"name": "answer", "event_type": "answered", "event_filter": map[string]any{"id": "$input.id"}},
+	map[string]any{"name": "late", "duration_ms": 172800000, "port": "late"},
 }
 
 func waitForPorts(params map[string]any) []string {

@@ -25,8 +25,9 @@ func webhookRespond() node.Type {
 			{Name: "redirect_url", Kind: node.String, Check: checkRedirect, Summary: "Of redirect: where to go, an http or https address, or a path of this server."},
 			{Name: "redirect_type", Kind: node.String, Default: "temporary", Enum: []string{"temporary", "permanent"}, Summary: "Of redirect: 302 or 301."},
 		},
+		Output: []node.Output{{Summary: "null"}},
 		Examples: []node.Example{
-			{Title: "Say what was done", Params: map[string]any{"respond_with": "json", "status_code": 201, "json_data": map[string]any{"order": "{{ $input.id }}"}}},
+			{Title: "Say what was done", Params: map[string]any{"respond_with": "json", "status_code": 201, "json_data": map[string]any{"order": "{{ $input.id }}"}}, Input: map[string]any{"id": 7}},
 			{Title: "Send a browser on", Params: map[string]any{"respond_with": "redirect", "redirect_url": "https://shop.example/thanks"}},
 		},
 		Run: runWebhookRespond,

@@ -28,14 +28,30 @@ func webhookTrigger() node.Type {
 			},
 			{Name: "response_timeout_ms", Kind: node.Int, Default: 30_000, Min: new(1.0), Max: new(300_000.0), Summary: "How long a caller waits at most; the execution goes on after it."},
 		},
+		Output: []node.Output{{Fields: []node.Field{
+			{Name: "method", Kind: node.String, Summary: "The method, in capitals."},
+			{Name: "path", Kind: node.String, Summary: "The whole path."},
+			{Name: "headers", Kind: node.Object, Summary: "Name in small letters -> value, without credentials."},
+			{Name: "query", Kind: node.Object, Summary: "Name -> value, or a list of several."},
+			{Name: "body", Kind: node.Any, Summary: "JSON and forms decoded, anything else as text."},
+		}}},
 		Examples: []node.Example{
-			{Title: "Orders of a shop, answered with what becomes of them", Params: map[string]any{
-				"path": "/paid", "response_type": "at_return_node",
-				"auth": map[string]any{"type": "header", "header_name": "X-Shop-Key", "header_value": "{{ $secrets.SHOP_KEY }}"},
-			}},
+			{
+				Title: "Orders of a shop, answered with what becomes of them", Params: map[string]any{
+					"path": "/paid", "response_type": "at_return_node",
+					"auth": map[string]any{"type": "header", "header_name": "X-Shop-Key", "header_value": "{{ $secrets.SHOP_KEY }}"},
+				},
+				Input:  paidOrder,
+				Output: paidOrder,
+			},
 		},
 		Run: runManualTrigger,
 	}
+}
+
+// paidOrder is what the example is called with.
+var paidOrder = map[string]any{
+	"method": "POST", "path": "/webhook/example/paid", "query": map[string]any{}, "headers": map[string]any{"content-type": "application/json"}, "body": map[string]any{"order": 7},
 }
 
 var hookAuthFields = []node.Field{

@@ -86,7 +86,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 		},
 	})
 	served := api.Config{
-		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: nodeTypes(reg), Token: c.Token.Reveal(),
+		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: reg.Describe(), Token: c.Token.Reveal(),
 		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
 	}
 	a.triggers = hooks.NewTriggers(hooks.TriggersConfig{
@@ -131,36 +131,6 @@ func (a *App) checker(reg *node.Registry) api.Check {
 		}
 		return w, all, !plan.HasErrors(diags)
 	}
-}
-
-// nodeTypes is what is told about the nodes there are.
-func nodeTypes(reg *node.Registry) []map[string]any {
-	var all []map[string]any
-	for _, name := range reg.Names() {
-		t, _ := reg.Lookup(name)
-		all = append(all, map[string]any{
-			"name": t.Name, "summary": t.Summary, "trigger": t.Trigger, "inputs": t.InputPorts(), "outputs": t.OutputPorts(nil), "fields": fieldTypes(t.Fields),
-		})
-	}
-	return all
-}
-
-func fieldTypes(fields []node.Field) []map[string]any {
-	all := []map[string]any{}
-	for _, f := range fields {
-		m := map[string]any{"name": f.Name, "kind": f.Kind, "summary": f.Summary, "required": f.Required}
-		if f.Default != nil {
-			m["default"] = f.Default
-		}
-		if len(f.Enum) > 0 {
-			m["enum"] = f.Enum
-		}
-		if len(f.Items) > 0 {
-			m["items"] = fieldTypes(f.Items)
-		}
-		all = append(all, m)
-	}
-	return all
 }
 
 // closeServer lets requests finish within ctx, then ends them.

@@ -92,7 +92,7 @@ func (sh *shell) root() *cobra.Command {
 	flags.BoolVar(&sh.noColor, "no-color", false, "print without colours (NO_COLOR)")
 	root.AddCommand(
 		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(),
-		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
+		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
 		sh.listCommand(), sh.showCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(),
 		sh.resumeCommand(), sh.eventCommand(), sh.cancelCommand(),
 		sh.versionCommand(), exitCodesTopic(),

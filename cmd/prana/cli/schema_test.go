@@ -65,6 +65,17 @@ func inVariables(src []byte, at int) bool {
 	return indent > 6
 }
 
+func TestSchemaAcceptsPranasForm(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile("../../../engine/definition/testdata/prana.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := printedSchema(t).Validate(definition.Value(src)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSchemaKnowsTheTypes(t *testing.T) {
 	t.Parallel()
 	s := printedSchema(t)
