@@ -17,7 +17,7 @@ import (
 )
 
 // conformanceCase is one case: a workflow, what is done with it, and what must come of it. In its text
-// OWN stands for a name that no other case has, WORLD for the address of the world, and LOCAL_SOON for
+// SELF stands for a name that no other case has, WORLD for the address of the world, and LOCAL_SOON for
 // the time in an hour, as UTC clocks show it.
 type conformanceCase struct {
 	ID   string `json:"id"`   // such as "B-01"
@@ -34,7 +34,7 @@ type conformanceCase struct {
 	Coded bool `json:"coded"`
 
 	Workflow map[string]any            `json:"workflow"` // without id and mode
-	Others   map[string]map[string]any `json:"others"`   // name -> workflow, with the id OWN_name
+	Others   map[string]map[string]any `json:"others"`   // name -> workflow, with the id SELF_name
 	conformanceTry
 	Tries []conformanceTry `json:"tries"` // instead of the one above
 
@@ -197,7 +197,7 @@ func (c conformanceCase) named(t *testing.T, mode flow.Mode, i int) (own string,
 	t.Helper()
 	own = fmt.Sprintf("%s-%s-%d", strings.ToLower(c.ID), mode, i)
 	soon := time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04:05")
-	source := strings.NewReplacer("OWN", own, "LOCAL_SOON", soon).Replace(string(c.source))
+	source := strings.NewReplacer("SELF", own, "LOCAL_SOON", soon).Replace(string(c.source))
 	c, err := readCase([]byte(source))
 	if err != nil {
 		t.Fatal(err)

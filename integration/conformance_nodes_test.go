@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -55,9 +56,7 @@ var typedFields = []node.Field{
 func echo(_ context.Context, c *node.Call) (node.Outcome, error) {
 	out := map[string]any{"processed": true}
 	if in, ok := c.Input.(map[string]any); ok {
-		for k, v := range in {
-			out[k] = v
-		}
+		maps.Copy(out, in)
 	}
 	return node.Outcome{Output: out}, nil
 }

@@ -38,7 +38,7 @@ func (c conformanceCase) try(t *testing.T, s *system, told *witness, mode flow.M
 	for _, name := range slices.Sorted(maps.Keys(tr.Others)) {
 		tr.publish(t, own+"_"+name, maps.Clone(tr.Others[name]))
 	}
-	want := tr.conformanceTry.Want
+	want := tr.Want
 	if r := want.Refused; r != nil {
 		tr.refused(t, *r)
 		return
@@ -57,7 +57,7 @@ func (tr *trial) actions() []action {
 	if len(tr.Do) > 0 {
 		return tr.Do
 	}
-	return []action{{Start: tr.conformanceTry.Input}, {Await: "ended"}}
+	return []action{{Start: tr.Input}, {Await: "ended"}}
 }
 
 // put publishes a workflow as users do, and gives the answer.
