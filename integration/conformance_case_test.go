@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -61,12 +62,12 @@ type action struct {
 	Await   string                    `json:"await"`    // a status, or "ended"
 	At      string                    `json:"at"`       // with await: the node that must be suspended
 	Child   string                    `json:"child"`    // waits until this node has a child, and names that As
-	As      string                    `json:"as"`       //
-	Resume  *resumption               `json:"resume"`   //
-	Publish *publication              `json:"publish"`  //
-	Change  map[string]map[string]any `json:"change"`   // publishes the workflow with these parameters
-	Restart bool                      `json:"restart"`  // kills all processes of the case, and starts them again
-	Want    *want                     `json:"want"`     // now
+	As      string                    `json:"as"`
+	Resume  *resumption               `json:"resume"`
+	Publish *publication              `json:"publish"`
+	Change  map[string]map[string]any `json:"change"`  // publishes the workflow with these parameters
+	Restart bool                      `json:"restart"` // kills all processes of the case, and starts them again
+	Want    *want                     `json:"want"`    // now
 }
 
 type resumption struct {
@@ -83,23 +84,24 @@ type publication struct {
 
 // want is what must hold. What is not said is not looked at.
 type want struct {
-	Refused   *refusal            `json:"refused"`   // the definition is not accepted, and nothing runs
-	Graph     *graphWant          `json:"graph"`     // how the definition is understood
-	Status    flow.Status         `json:"status"`    //
-	Order     []string            `json:"order"`     // of all runs, in mode sequential
-	Total     int                 `json:"total"`     // runs of all nodes
-	Ran       map[string]int      `json:"ran"`       // node -> runs
-	Nodes     map[string]nodeWant `json:"nodes"`     // of the latest run
-	Each      map[string][]any    `json:"each"`      // node -> outputs of all runs, in order
-	Output    json.RawMessage     `json:"output"`    //
+	Refused   *refusal            `json:"refused"` // the definition is not accepted, and nothing runs
+	Warned    *refusal            `json:"warned"`  // the definition is accepted, with this warning
+	Graph     *graphWant          `json:"graph"`   // how the definition is understood
+	Status    flow.Status         `json:"status"`
+	Order     []string            `json:"order"` // of all runs, in mode sequential
+	Total     int                 `json:"total"` // runs of all nodes
+	Ran       map[string]int      `json:"ran"`   // node -> runs
+	Nodes     map[string]nodeWant `json:"nodes"` // of the latest run; "key/0" is run 0
+	Each      map[string][]any    `json:"each"`  // node -> outputs of all runs, in order
+	Output    json.RawMessage     `json:"output"`
 	Error     *problemWant        `json:"error"`     // of the execution
 	Suspended *[]suspensionWant   `json:"suspended"` // all of them
 	Retries   []map[string]any    `json:"retries"`   // what each wait for a retry said
 	Open      []string            `json:"open"`      // nodes that began and have not ended
-	Children  *int                `json:"children"`  //
-	Input     json.RawMessage     `json:"input"`     //
-	Calls     map[string][]string `json:"calls"`     // path of the world -> methods
-	TookMS    int64               `json:"took_ms"`   // at least
+	Children  *int                `json:"children"`
+	Input     json.RawMessage     `json:"input"`
+	Calls     map[string][]string `json:"calls"`   // path of the world -> methods
+	TookMS    int64               `json:"took_ms"` // at least
 }
 
 type refusal struct {
@@ -188,6 +190,13 @@ func readCase(source []byte) (conformanceCase, error) {
 	}
 	if len(c.Tries) == 0 {
 		c.Tries = []conformanceTry{c.conformanceTry}
+	} else if !reflect.DeepEqual(c.conformanceTry, conformanceTry{}) {
+		return c, fmt.Errorf("%s has tries, and says beside them what is done", c.ID)
+	}
+	for i, y := range c.Tries {
+		if !c.Coded && reflect.DeepEqual(y.Want, want{}) {
+			return c, fmt.Errorf("%s, try %d: nothing is wanted of it", c.ID, i)
+		}
 	}
 	return c, nil
 }
@@ -205,8 +214,8 @@ func (c conformanceCase) named(t *testing.T, mode flow.Mode, i int) (own string,
 	return own, c
 }
 
-// with is the workflow of a try, with other parameters for some of its nodes.
-func (c conformanceCase) with(y conformanceTry, params map[string]map[string]any) map[string]any {
+// workflow is the definition as a try wants it.
+func (c conformanceCase) workflow(y conformanceTry) map[string]any {
 	w := maps.Clone(c.Workflow)
 	if y.Connections != nil {
 		w["connections"] = y.Connections
@@ -215,7 +224,7 @@ func (c conformanceCase) with(y conformanceTry, params map[string]map[string]any
 	nodes = slices.Clone(nodes)
 	for i, n := range nodes {
 		n := maps.Clone(n.(map[string]any))
-		if p, ok := params[n["key"].(string)]; ok {
+		if p, ok := y.Params[n["key"].(string)]; ok {
 			n["params"] = p
 		}
 		nodes[i] = n

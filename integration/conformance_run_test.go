@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"prana/engine/flow"
+	"prana/engine/plan"
 )
 
 // conformanceTime bounds every wait of a case; it is never waited for.
@@ -20,10 +21,10 @@ const conformanceTime = 20 * time.Second
 // trial is one try of one case in one mode, under way.
 type trial struct {
 	*system
-	told *witness
-	conformanceCase
 	conformanceTry
-	own  string
+	told *witness
+	one  conformanceCase
+	own  string // what SELF stands for; also the id of the workflow
 	mode flow.Mode
 	ids  map[string]string // name -> execution
 }
@@ -31,19 +32,22 @@ type trial struct {
 func (c conformanceCase) try(t *testing.T, s *system, told *witness, mode flow.Mode, i int) {
 	t.Helper()
 	own, named := c.named(t, mode, i)
-	tr := &trial{system: s, told: told, conformanceCase: named, conformanceTry: named.Tries[i], own: own, mode: mode, ids: map[string]string{}}
+	tr := &trial{system: s, conformanceTry: named.Tries[i], told: told, one: named, own: own, mode: mode, ids: map[string]string{}}
 	if tr.Why != "" {
 		t.Logf("try %d: %s", i, tr.Why)
 	}
-	for _, name := range slices.Sorted(maps.Keys(tr.Others)) {
-		tr.publish(t, own+"_"+name, maps.Clone(tr.Others[name]))
+	for _, name := range slices.Sorted(maps.Keys(named.Others)) {
+		tr.publish(t, own+"_"+name, maps.Clone(named.Others[name]))
 	}
 	want := tr.Want
 	if r := want.Refused; r != nil {
 		tr.refused(t, *r)
 		return
 	}
-	tr.publish(t, own, tr.with(tr.conformanceTry, tr.Params))
+	a := tr.publish(t, own, tr.one.workflow(tr.conformanceTry))
+	if want.Warned != nil && !diagnosed(t, a, plan.SeverityWarning, *want.Warned) {
+		t.Errorf("publishing is answered with %s; want a warning %s about %q", a.body, want.Warned.Code, want.Warned.Says)
+	}
 	if want.Graph != nil {
 		tr.graph(t, *want.Graph)
 	}
@@ -71,11 +75,13 @@ func (tr *trial) put(t *testing.T, id string, w map[string]any) answer {
 	return tr.request(t, "POST", "/v1/workflows", []byte(strings.ReplaceAll(string(text), "WORLD", tr.world.URL)))
 }
 
-func (tr *trial) publish(t *testing.T, id string, w map[string]any) {
+func (tr *trial) publish(t *testing.T, id string, w map[string]any) answer {
 	t.Helper()
-	if a := tr.put(t, id, w); a.status != 201 && a.status != 200 {
+	a := tr.put(t, id, w)
+	if a.status != 201 && a.status != 200 {
 		t.Fatalf("publishing %s was answered with %d: %s", id, a.status, a.body)
 	}
+	return a
 }
 
 func (tr *trial) act(t *testing.T, a action) {
@@ -93,7 +99,9 @@ func (tr *trial) act(t *testing.T, a action) {
 	case a.Publish != nil:
 		tr.event(t, *a.Publish)
 	case a.Change != nil:
-		tr.publish(t, tr.own, tr.with(tr.conformanceTry, a.Change))
+		changed := tr.conformanceTry
+		changed.Params = a.Change
+		tr.publish(t, tr.own, tr.one.workflow(changed))
 	case a.Restart:
 		tr.restart(t)
 	case a.Want != nil:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,17 +18,22 @@ import (
 // refused publishes the definition and looks at why it is not accepted.
 func (tr *trial) refused(t *testing.T, r refusal) {
 	t.Helper()
-	a := tr.put(t, tr.own, tr.with(tr.conformanceTry, tr.Params))
+	a := tr.put(t, tr.own, tr.one.workflow(tr.conformanceTry))
+	if a.status/100 != 4 || !diagnosed(t, a, plan.SeverityError, r) {
+		t.Errorf("publishing is answered with %d %s; want %s about %q", a.status, a.body, r.Code, r.Says)
+	}
+}
+
+// diagnosed tells whether the answer to a definition has the diagnostic.
+func diagnosed(t *testing.T, a answer, severity string, r refusal) bool {
+	t.Helper()
 	var doc struct{ Diagnostics []plan.Diagnostic }
 	if err := json.Unmarshal(a.body, &doc); err != nil {
 		t.Fatal(err)
 	}
-	said := slices.ContainsFunc(doc.Diagnostics, func(d plan.Diagnostic) bool {
-		return d.Severity == plan.SeverityError && d.Code == r.Code && containsAll(d.Message+" "+d.Path, r.Says)
+	return slices.ContainsFunc(doc.Diagnostics, func(d plan.Diagnostic) bool {
+		return d.Severity == severity && d.Code == r.Code && containsAll(d.Message+" "+d.Path, r.Says)
 	})
-	if a.status/100 != 4 || !said {
-		t.Errorf("publishing is answered with %d %s; want %s about %q", a.status, a.body, r.Code, r.Says)
-	}
 }
 
 func containsAll(text string, parts []string) bool {
@@ -37,7 +43,7 @@ func containsAll(text string, parts []string) bool {
 // graph looks at how the definition is understood.
 func (tr *trial) graph(t *testing.T, g graphWant) {
 	t.Helper()
-	w := tr.with(tr.conformanceTry, tr.Params)
+	w := tr.one.workflow(tr.conformanceTry)
 	w["id"] = tr.own
 	_, p, found := definition.Check("case.json", raw(w), tr.reg, plan.Options{})
 	if p == nil {
@@ -94,7 +100,7 @@ func (tr *trial) runs(t *testing.T, v *flow.View, w want) {
 	}
 	count, total := map[string]int{}, 0
 	for _, n := range v.Nodes {
-		if n.StartedAt != nil {
+		if n.StartedAt != nil || n.Status == flow.StepCompleted {
 			count[n.Node]++
 			total++
 		}
@@ -126,12 +132,13 @@ func outputsOf(t *testing.T, v *flow.View, key string) []any {
 	return out
 }
 
-// latest finds the last run of a node.
+// latest finds the last run of a node; "key/0" is run 0 of it.
 func latest(t *testing.T, v *flow.View, key string) flow.NodeRun {
 	t.Helper()
+	key, only, one := strings.Cut(key, "/")
 	last := flow.NodeRun{RunIndex: -1}
 	for _, n := range v.Nodes {
-		if n.Node == key && n.RunIndex > last.RunIndex {
+		if n.Node == key && n.RunIndex > last.RunIndex && (!one || strconv.Itoa(n.RunIndex) == only) {
 			last = n
 		}
 	}
