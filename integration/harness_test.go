@@ -71,17 +71,26 @@ func newSystem(s setup) (*system, error) {
 	if sys.raw, err = app.Connect(s.Redis); err != nil {
 		return nil, errors.Join(err, sys.close())
 	}
-	o := s.options()
-	o.API = true
-	app.TestSecret(&o.Config, "HOOK_KEY", hookKey)
-	if sys.app, err = app.Start(context.Background(), o); err != nil {
-		return nil, errors.Join(err, sys.close())
-	}
-	sys.engine, sys.reg = sys.app.Engine(), o.Registry
-	if err := errors.Join(sys.addWorker(), sys.addWorker()); err != nil {
+	if err := sys.boot(); err != nil {
 		return nil, errors.Join(err, sys.close())
 	}
 	return sys, nil
+}
+
+// boot starts this process' part of the system, and its workers.
+func (s *system) boot() error {
+	o := s.setup.options()
+	o.API, o.Worker = true, s.setup.Inside
+	app.TestSecret(&o.Config, "HOOK_KEY", hookKey)
+	a, err := app.Start(context.Background(), o)
+	if err != nil {
+		return err
+	}
+	s.app, s.engine, s.reg = a, a.Engine(), o.Registry
+	if s.setup.Inside {
+		return nil
+	}
+	return errors.Join(s.addWorker(), s.addWorker())
 }
 
 func (s *system) addWorker() error {

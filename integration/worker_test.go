@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"prana/cmd/prana/app"
+	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/handlers/nodes"
 )
@@ -32,6 +33,15 @@ type setup struct {
 	Grace      time.Duration // of the workers' shutdown
 	OTLP       string
 	NoIntake   bool
+	// Inside runs the worker in the process of the tests instead of two of its own, so that middleware can tell them what happens.
+	Inside     bool
+	Middleware []watcher `json:"-"`
+}
+
+// watcher is a middleware of a test, with its name.
+type watcher struct {
+	name string
+	call flow.Middleware
 }
 
 // options are those of every process of the system: only the parts differ.
@@ -44,14 +54,19 @@ func (s setup) options() app.Options {
 	c.Worker.Intake = !s.NoIntake
 	c.OTLP.Endpoint = s.OTLP
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Version: "test"}
+	own := map[string]app.Middleware{}
+	for _, m := range s.Middleware {
+		c.Middleware = append(c.Middleware, m.name)
+		own[m.name] = app.Middleware{Call: m.call}
+	}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Middleware: own, Version: "test"}
 }
 
 // registry is the built-in nodes and those of the tests.
 func registry(world string) *node.Registry {
 	client := nodes.NewClient(nodes.Egress{AllowPrivate: true})
 	r := node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: client})...)
-	return r.With(testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), testNode("test.room", world+"/room/"), spawnNode(world))
+	return r.With(testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), testNode("test.room", world+"/room/"), spawnNode(world)).With(conformanceNodes()...)
 }
 
 // workerMain is a worker process: it says "ready" on stdout and runs until

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 // call is one request that the world received.
 type call struct {
+	Method  string
 	Path    string // such as "/effect/charge"
 	Key     string // Idempotency-Key, or the id of a webhook
 	Attempt string
@@ -34,6 +36,7 @@ type call struct {
 //	/room/NAME        the same, 20 ms after that; who is inside is counted, by key and until it was answered
 //	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
 //	/job/NAME?after=N   says "running" N times, then "completed"
+//	/say/NAME?status=&type=&body=  answers with these
 type world struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -97,6 +100,9 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprint(rw, `{"status":"completed"}`)
 		return
+	case "say":
+		say(rw, r.URL.Query())
+		return
 	}
 	fmt.Fprintf(rw, `{"ok":true,"call":%d}`, n)
 }
@@ -133,6 +139,14 @@ func (w *world) crowd(name string) int {
 	return w.rooms[name].most
 }
 
+func say(rw http.ResponseWriter, what url.Values) {
+	rw.Header().Set("Content-Type", what.Get("type"))
+	if status, err := strconv.Atoi(what.Get("status")); err == nil {
+		rw.WriteHeader(status)
+	}
+	fmt.Fprint(rw, what.Get("body"))
+}
+
 // napping ends by itself for the gate "nap", and never for others.
 func napping(name string) <-chan time.Time {
 	if name != "nap" {
@@ -144,7 +158,7 @@ func napping(name string) <-chan time.Time {
 // note remembers a call and numbers it among those of its path and key.
 func (w *world) note(r *http.Request) int {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a caller that dies is part of the game
-	c := call{Path: r.URL.Path, Key: r.Header.Get("Idempotency-Key"), Attempt: r.Header.Get("X-Prana-Attempt"), At: time.Now(), Body: string(body)}
+	c := call{Method: r.Method, Path: r.URL.Path, Key: r.Header.Get("Idempotency-Key"), Attempt: r.Header.Get("X-Prana-Attempt"), At: time.Now(), Body: string(body)}
 	if id := r.Header.Get("webhook-id"); id != "" {
 		c.Key = id
 	}
@@ -267,8 +281,8 @@ func spawnNode(world string) node.Type {
 	return t
 }
 
-func tellWorld(ctx context.Context, url string, c *node.Call) (any, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(c.Execution))
+func tellWorld(ctx context.Context, to string, c *node.Call) (any, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(c.Execution))
 	if err != nil {
 		return nil, err
 	}
