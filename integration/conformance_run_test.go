@@ -210,20 +210,20 @@ func (w *witness) watcher() watcher {
 	}}
 }
 
-// of gives the notices of one name about an execution, in the order they came.
-func (w *witness) of(execution, name string) []flow.Notice {
+// of gives the notices of some names about an execution, in the order they came.
+func (w *witness) of(execution string, names ...string) []flow.Notice {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []flow.Notice
 	for _, n := range w.said[execution] {
-		if n.Name == name {
+		if slices.Contains(names, n.Name) {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// order lists the runs of nodes as they began, each once however often it slept.
+// order lists the runs of nodes as they ended, then those that did not.
 func (w *witness) order(execution string) []string {
 	type nodeRun struct {
 		node string
@@ -231,7 +231,7 @@ func (w *witness) order(execution string) []string {
 	}
 	var order []string
 	seen := map[nodeRun]bool{}
-	for _, n := range w.of(execution, flow.NodeStarting) {
+	for _, n := range append(w.of(execution, flow.NodeCompleted, flow.NodeFailed), w.of(execution, flow.NodeStarting)...) {
 		if r := (nodeRun{n.Node, n.Run}); !seen[r] {
 			seen[r] = true
 			order = append(order, n.Node)
