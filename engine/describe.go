@@ -51,6 +51,9 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
 		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths,
 	}
+	if s.Part != nil && x.Steps[*s.Part] != nil && x.Steps[*s.Part].Of != nil {
+		r.Item = &x.Steps[*s.Part].Of.Index
+	}
 	sc := newScope(p, x, nil)
 	r.Input, _ = sc.inputs(s)
 	if s.Status == flow.StepCompleted {

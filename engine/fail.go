@@ -109,12 +109,12 @@ func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 	t.release(s)
 	t.write(s)
 	t.record(flow.NodeFailed, s)
+	if s.Part != nil {
+		return t.failPart(*s.Part, p)
+	}
 	if t.x.Status == flow.Cancelling {
 		t.notUndone(s, p)
 		return nil
-	}
-	if s.Part != nil {
-		return t.failPart(*s.Part, p)
 	}
 	return t.failExecution(p)
 }

@@ -41,7 +41,21 @@ func (t *transition) fanOut(s *flow.Step, f *fan) error {
 		t.x.Fans = map[flow.StepID]*flow.Fan{}
 	}
 	t.x.Fans[s.ID] = open
+	if open.Emit != "" && !t.plan.HasBody(s.ID.Node) {
+		t.skipParts(s, open)
+		return nil
+	}
 	return t.beginParts(s.ID, open)
+}
+
+// skipParts ends a fan whose items lead to nothing that could be done for them: they come back as they are, or not at all.
+func (t *transition) skipParts(s *flow.Step, f *flow.Fan) {
+	if len(t.plan.Nodes[s.ID.Node].Out[f.Emit]) > 0 {
+		for i := range f.Items {
+			t.ch.Values[flow.ResultRef(s.ID, i)] = flow.Value{Same: flow.ItemRef(s.ID, i)}
+		}
+	}
+	f.Next, f.Over = f.Items, f.Items
 }
 
 // beginParts begins as many parts as may live at a time.
@@ -86,7 +100,10 @@ func (t *transition) emitter(n int, part *flow.StepID) (*flow.Fan, *flow.Part) {
 	for part != nil {
 		owner, p := t.part(*part)
 		f := t.x.Fans[owner]
-		if f == nil || owner.Node == n {
+		switch {
+		case f == nil:
+			return nil, nil
+		case owner.Node == n:
 			return f, p
 		}
 		part = f.Part

@@ -17,6 +17,9 @@ func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 		if f, p := t.emitter(e.To, part); p != nil {
 			return t.comeBack(a, f, p)
 		}
+		if a.Port == flow.PortBreak {
+			return nil // there is no loop to end
+		}
 	}
 	if n.Join.IsZero() {
 		t.activate(e.To, []flow.Arrival{a}, part)

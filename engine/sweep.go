@@ -152,7 +152,7 @@ func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (d *flow.Dis
 		return nil, e.store.Forget(ctx, entry)
 	}
 	entry.Token = s.Token
-	if x.Status == flow.Quarantined {
+	if x.Status == flow.Quarantined || s.Status == flow.StepOpen { // its parts have lines of their own
 		return nil, e.store.Settle(ctx, entry, -1, "")
 	}
 	return e.sweepStep(ctx, entry, x, s)

@@ -58,6 +58,7 @@ type NodeRun struct {
 	Node      string          `json:"node"`
 	Type      string          `json:"type"`
 	RunIndex  int             `json:"run_index"`
+	Item      *int            `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
 	Status    StepStatus      `json:"status"`
 	Attempt   int             `json:"attempt"` // 0-based
 	Port      string          `json:"port,omitempty"`

@@ -116,12 +116,24 @@ func (c *compiler) iteration(n *Node) {
 		return
 	}
 	at := At("nodes", n.Index)
-	if len(n.Out[body]) == 0 {
-		c.warn(at, CodeEmptyBody, "connect "+n.Key+"."+body, "port %q of %s leads nowhere, so nothing is done for the items", body, n.Key)
+	c.breaks(n)
+	if !c.plan.HasBody(n.Index) {
+		c.warn(at, CodeEmptyBody, "connect "+n.Key+"."+body, "port %q of %s leads to no other node, so nothing is done for the items", body, n.Key)
 		return
 	}
 	if !slices.ContainsFunc(n.In, func(e int) bool { return c.returns(n, c.plan.Edges[e]) }) {
 		c.warn(at, CodeNoResults, "connect the end of the body to "+n.Key, "what port %q of %s leads to never comes back, so the results are null", body, n.Key)
+	}
+}
+
+// breaks wants that only the body of a loop ends it.
+func (c *compiler) breaks(n *Node) {
+	for _, e := range n.In {
+		from := c.plan.Nodes[c.plan.Edges[e].From]
+		if c.plan.Edges[e].ToPort == flow.PortBreak && !slices.Contains(from.Within, n.Index) {
+			c.fail(At("nodes", n.Index), CodeBreakOutside, "connect it to a port other than break, or from a node that port "+n.Type.Body+" leads to",
+				"%s leads to %s.break, but is not in its body", from.Key, n.Key)
+		}
 	}
 }
 

@@ -49,6 +49,8 @@ const (
 	CodeMergeLoses = "MERGE_LOSES"
 	// CodeEmptyBody (warning): a node iterates over items, and nothing is done for them.
 	CodeEmptyBody = "EMPTY_BODY"
+	// CodeBreakOutside: a connection leads to the port that ends a loop, from where no item comes.
+	CodeBreakOutside = "BREAK_OUTSIDE"
 	// CodeNoResults (warning): what a node does for each item never comes back to it, so the results are null.
 	CodeNoResults = "NO_RESULTS"
 

@@ -362,7 +362,7 @@ const mergeType = "data.merge"
 
 func effectiveJoin(s flow.Settings, t node.Type) flow.Join {
 	if t.Body != "" {
-		return flow.Join{} // its inputs mean different things
+		return s.Join // its ports mean different things: only who wants it waits for several
 	}
 	if s.Join.IsZero() && (t.Name == mergeType || len(t.InputPorts()) > 1) {
 		return flow.Join{All: true}

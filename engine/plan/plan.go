@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"prana/engine/eval"
@@ -142,4 +143,10 @@ func (p *Plan) Reaches(edge, from int) bool {
 		return s.has(from)
 	}
 	return p.reaching(p.Edges[edge]).has(from)
+}
+
+// HasBody tells whether the items of the node lead to any other node.
+func (p *Plan) HasBody(node int) bool {
+	n := p.Nodes[node]
+	return slices.ContainsFunc(n.Out[n.Type.Body], func(e int) bool { return p.Edges[e].To != node })
 }
