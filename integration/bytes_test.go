@@ -181,6 +181,31 @@ func TestStoringStepThousandSendsNoMoreThanStepTen(t *testing.T) {
 	}
 }
 
+// visits goes through a list; three digits are the width of run numbers, so that only their growth may show.
+const visits = `
+id: visits
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: each, type: core.for_each, params: {collection: "{{ 1..$input.n }}", parallel: "{{ $input.parallel }}"}}
+  - {key: work, type: data.set_data, params: {mapping_map: {v: "{{ $input % 10 }}", pad: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}}}
+connections: [start -> each, each.loop -> work, work -> each]
+output: "{{ len($nodes.each.output) }}"
+`
+
+// TestLateItemsSendNoMoreThanEarlyOnes: a loop over items stores each once, and goes on by their number.
+func TestLateItemsSendNoMoreThanEarlyOnes(t *testing.T) {
+	t.Parallel()
+	p := newStepper(t)
+	for _, parallel := range []int{1, 5} {
+		sizes := p.sizes(t, visits, map[string]any{"n": 2000, "parallel": parallel})
+		early, late := median(sizes[20:26]), median(sizes[1900:1906])
+		t.Logf("%d at a time: item 20 sends %d bytes, item 1,900 %d", parallel, early, late)
+		if late > early+digits {
+			t.Errorf("%d at a time: item 1,900 sends %d bytes, item 20 sends %d", parallel, late, early)
+		}
+	}
+}
+
 func median(sizes []int64) int64 {
 	s := slices.Sorted(slices.Values(sizes))
 	return s[len(s)/2]
