@@ -55,6 +55,7 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status,
 		Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]flow.Value{},
 	}}
+	fans, parts := loadedFans(x)
 	errs := make([]error, len(facts))
 	for i, f := range facts {
 		errs[i] = f.apply(t)
@@ -66,6 +67,9 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 		t.sendRelease(x.Place, flow.Holder{Execution: x.ID, Whole: true})
 	}
 	t.ch.Front = x.Front
+	t.ch.Fans, t.ch.Parts = loadedFans(x)
+	forget(t.ch.Fans, fans)
+	forget(t.ch.Parts, parts)
 	return t.ch, errs, nil
 }
 

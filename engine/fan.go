@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
 
 	"prana/engine/flow"
 )
@@ -60,7 +61,7 @@ func (t *transition) skipParts(s *flow.Step, f *flow.Fan) {
 
 // beginParts begins as many parts as may live at a time.
 func (t *transition) beginParts(owner flow.StepID, f *flow.Fan) error {
-	for f.Next < f.Items && len(f.Parts) < f.Width {
+	for f.Next < f.Items && f.Alive < f.Width {
 		if err := t.beginPart(owner, f); err != nil {
 			return err
 		}
@@ -74,7 +75,8 @@ func (t *transition) beginPart(owner flow.StepID, f *flow.Fan) error {
 	f.Next++
 	s := t.newStep(owner.Node)
 	s.Part, s.Of = &s.ID, &flow.PartOf{Owner: owner, Index: index}
-	f.Parts[s.ID] = &flow.Part{Index: index, Region: flow.Region{Live: map[int]flow.Live{}}}
+	f.Alive++
+	f.Parts[s.ID] = &flow.Part{Owner: owner, Index: index, Region: flow.Region{Live: map[int]flow.Live{}}}
 	item := flow.ItemRef(owner, index)
 	t.shift(s, flow.Live{Pending: +1})
 	if f.Emit != "" {
@@ -119,7 +121,7 @@ func (t *transition) comeBack(a flow.Arrival, f *flow.Fan, p *flow.Part) error {
 		return nil
 	}
 	f.Items, f.Need = f.Next, f.Next
-	return t.withdrawParts(f.Parts)
+	return t.withdrawAll(f)
 }
 
 // settleFans ends the parts in which nothing lives any more. done is false as long as there was one.
@@ -131,7 +133,7 @@ func (t *transition) settleFans() (done bool, err error) {
 				return false, t.endPart(owner, f, id, t.resultOf(f, id, p))
 			}
 		}
-		if len(f.Parts) == 0 { // it never had an item
+		if f.Alive == 0 { // there was no item, or nothing to be done for them
 			return false, t.closeFan(owner, f)
 		}
 	}
@@ -157,8 +159,13 @@ func (t *transition) resultOf(f *flow.Fan, id flow.StepID, p *flow.Part) flow.Va
 
 // endPart stores the result of a part, and goes on with the next item or with what follows the fan.
 func (t *transition) endPart(owner flow.StepID, f *flow.Fan, id flow.StepID, result flow.Value) error {
-	t.ch.Values[flow.ResultRef(owner, f.Parts[id].Index)] = result
+	p := f.Parts[id]
+	t.ch.Values[flow.ResultRef(owner, p.Index)] = result
+	if p.Came {
+		f.Came--
+	}
 	delete(f.Parts, id)
+	f.Alive--
 	f.Over++
 	if f.Over >= f.Need {
 		return t.closeFan(owner, f)
@@ -189,7 +196,7 @@ func (t *transition) endFan(owner flow.StepID, f *flow.Fan) (*flow.Step, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := t.withdrawParts(f.Parts); err != nil {
+	if err := t.withdrawAll(f); err != nil {
 		return nil, err
 	}
 	delete(t.x.Fans, owner)
@@ -230,25 +237,32 @@ func (t *transition) came(s *flow.Step) error {
 	}
 	f := t.x.Fans[s.Of.Owner]
 	f.Parts[s.ID].Came = true
-	came, waiting := f.Over, map[flow.StepID]*flow.Part{}
-	for id, p := range f.Parts {
-		if p.Came {
-			came++
-		} else {
-			waiting[id] = p
-		}
-	}
-	if came < f.Need || len(waiting) == 0 && f.Next == f.Items {
+	f.Came++
+	if f.Over+f.Came < f.Need || f.Came == f.Alive && f.Next == f.Items {
 		return nil
 	}
 	f.Items = f.Next
+	if f.Alive > len(f.Parts) {
+		return errNeedAll
+	}
+	waiting := maps.Clone(f.Parts)
+	maps.DeleteFunc(waiting, func(_ flow.StepID, p *flow.Part) bool { return p.Came })
 	if err := t.withdrawParts(waiting); err != nil {
 		return err
 	}
 	for id := range waiting {
 		delete(f.Parts, id)
+		f.Alive--
 	}
 	return nil
+}
+
+// withdrawAll withdraws every live step of a fan's parts.
+func (t *transition) withdrawAll(f *flow.Fan) error {
+	if f.Alive > len(f.Parts) {
+		return errNeedAll
+	}
+	return t.withdrawParts(f.Parts)
 }
 
 // withdrawParts withdraws every live step of the parts, and of the parts of those.
@@ -270,6 +284,7 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 	}
 	for _, s := range t.liveSteps() {
 		if s.Part != nil && gone[*s.Part] {
+			t.shift(s, liveAs(s, -1))
 			t.withdraw(s)
 		}
 	}
@@ -279,7 +294,7 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 		}
 	}
 	for _, p := range parts {
-		p.Live, p.Joins = map[int]flow.Live{}, nil
+		p.Joins = nil
 	}
 	return nil
 }
@@ -326,7 +341,7 @@ func samePart(a, b *flow.StepID) bool { return a == b || a != nil && b != nil &&
 // withdrawStep withdraws a live step with its parts, while the execution goes on.
 func (t *transition) withdrawStep(s *flow.Step) error {
 	if f := t.x.Fans[s.ID]; f != nil {
-		if err := t.withdrawParts(f.Parts); err != nil {
+		if err := t.withdrawAll(f); err != nil {
 			return err
 		}
 		delete(t.x.Fans, s.ID)
@@ -345,4 +360,24 @@ func liveAs(s *flow.Step, by int) flow.Live {
 		return flow.Live{Suspended: by}
 	}
 	return flow.Live{Pending: by}
+}
+
+// loadedFans lists the fans and the parts that an execution was loaded with.
+func loadedFans(x *flow.Execution) (map[flow.StepID]*flow.Fan, map[flow.StepID]*flow.Part) {
+	parts := map[flow.StepID]*flow.Part{}
+	for _, f := range x.Fans {
+		maps.Copy(parts, f.Parts)
+	}
+	fans := map[flow.StepID]*flow.Fan{}
+	maps.Copy(fans, x.Fans)
+	return fans, parts
+}
+
+// forget notes what there is no more.
+func forget[T any](now map[flow.StepID]*T, before map[flow.StepID]*T) {
+	for id := range before {
+		if now[id] == nil {
+			now[id] = nil
+		}
+	}
 }

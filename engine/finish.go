@@ -145,7 +145,7 @@ func (t *transition) end(status flow.Status, reason string) {
 	for _, s := range t.liveSteps() {
 		t.withdraw(s)
 	}
-	t.x.Live = map[int]flow.Live{}
+	t.x.Live, t.x.InParts = map[int]flow.Live{}, flow.Live{}
 	if status != flow.Failed { // a failed one may be retried, and goes on from there
 		t.x.Joins, t.x.Ready, t.x.Fans = nil, nil, nil
 	}

@@ -24,7 +24,7 @@ func (t *transition) part(id flow.StepID) (owner flow.StepID, p *flow.Part) {
 	return owner, &flow.Part{Region: flow.Region{Live: map[int]flow.Live{}}} // it is over: what is left of it counts for nothing
 }
 
-// regions lists every region, the execution itself first.
+// regions lists every region that is loaded, the execution itself first. What happened concerns no other.
 func (t *transition) regions() []spot {
 	all := []spot{{region: &t.x.Region}}
 	for _, owner := range sortedSteps(t.x.Fans) {
@@ -49,19 +49,20 @@ func sortedSteps[V any](m map[flow.StepID]V) []flow.StepID {
 // counts adds up the live steps of all regions.
 func (t *transition) counts() flow.Live {
 	sum := total(t.x.Live)
-	for _, f := range t.x.Fans {
-		for _, p := range f.Parts {
-			l := total(p.Live)
-			sum.Pending, sum.Suspended, sum.Open = sum.Pending+l.Pending, sum.Suspended+l.Suspended, sum.Open+l.Open
-		}
-	}
+	add(&sum, t.x.InParts)
 	return sum
+}
+
+func add(sum *flow.Live, l flow.Live) {
+	sum.Pending += l.Pending
+	sum.Suspended += l.Suspended
+	sum.Open += l.Open
 }
 
 func total(live map[int]flow.Live) flow.Live {
 	var sum flow.Live
 	for _, l := range live {
-		sum.Pending, sum.Suspended, sum.Open = sum.Pending+l.Pending, sum.Suspended+l.Suspended, sum.Open+l.Open
+		add(&sum, l)
 	}
 	return sum
 }
@@ -69,10 +70,11 @@ func total(live map[int]flow.Live) flow.Live {
 // shift moves the counts of the live steps of a node, where the step lives.
 func (t *transition) shift(s *flow.Step, by flow.Live) {
 	live := t.region(s.Part).Live
+	if s.Part != nil {
+		add(&t.x.InParts, by)
+	}
 	l := live[s.ID.Node]
-	l.Pending += by.Pending
-	l.Suspended += by.Suspended
-	l.Open += by.Open
+	add(&l, by)
 	if l == (flow.Live{}) {
 		delete(live, s.ID.Node)
 		return

@@ -100,7 +100,7 @@ func readFields(ctx context.Context, p redis.Pipeliner, l *look) func() {
 	small := []string{fieldRev}
 	sizes := map[string]*redis.IntCmd{}
 	for _, name := range l.names {
-		if strings.HasPrefix(name, "o") || strings.HasPrefix(name, "d") || name == fieldInput || name == fieldResult || name == fieldReply {
+		if isValue(name) {
 			sizes["value "+name] = p.HStrLen(ctx, key, name)
 		} else {
 			small = append(small, name)
@@ -167,4 +167,15 @@ func (l *look) leftover(p place) {
 		return
 	}
 	l.find(invariant, "something names it without reason: "+p.String(), "the entry leads nowhere; remove it")
+}
+
+// isValue tells whether a field holds a value of users, which may be large.
+func isValue(name string) bool {
+	switch name {
+	case fieldInput, fieldResult, fieldReply:
+		return true
+	case fieldRev:
+		return false
+	}
+	return strings.ContainsRune("odlrk", rune(name[0]))
 }

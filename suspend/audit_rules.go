@@ -112,10 +112,28 @@ func (l *look) counts() {
 		count(regions[*s.Part], s)
 	}
 	l.sameCounts("the execution", root, l.x.Live)
+	l.fans(regions)
+}
+
+// fans: each knows how many of its parts live, and each part what lives in it.
+func (l *look) fans(regions map[flow.StepID]map[int]flow.Live) {
+	var sum flow.Live
 	for owner, f := range l.x.Fans {
+		if len(f.Parts) != f.Alive || f.Part != nil && l.x.Steps[*f.Part] == nil {
+			l.find("I9", fmt.Sprintf("the fan of step %s counts %d live parts and has %d", owner, f.Alive, len(f.Parts)), "it may never end; cancel the execution and rerun it")
+		}
+		if s := l.x.Steps[owner]; s == nil || s.Status != flow.StepOpen {
+			l.find("I9", fmt.Sprintf("step %s has parts, but does not wait for them", owner), "harmless, unless it should; cancel the execution and rerun it")
+		}
 		for id, part := range f.Parts {
 			l.sameCounts(fmt.Sprintf("part %s of step %s", id, owner), regions[id], part.Live)
+			for _, live := range part.Live {
+				sum.Pending, sum.Suspended, sum.Open = sum.Pending+live.Pending, sum.Suspended+live.Suspended, sum.Open+live.Open
+			}
 		}
+	}
+	if sum != l.x.InParts {
+		l.find("I9", fmt.Sprintf("the front counts %v live steps in parts, the parts %v", l.x.InParts, sum), "the status may be wrong; cancel the execution and rerun it")
 	}
 }
 

@@ -39,12 +39,12 @@ type storedParent struct {
 type storedFront struct {
 	Status flow.Status `json:"s"`
 	storedRegion
-	Fans       map[string]*storedFan `json:"x,omitempty"`
-	Ready      []string              `json:"r,omitempty"`
-	Ends       map[int]int           `json:"e,omitempty"`
-	Generation int                   `json:"g,omitempty"`
-	Undo       string                `json:"u,omitempty"`
-	Ending     *storedEnding         `json:"z,omitempty"`
+	InParts    []int         `json:"n,omitempty"` // pending, suspended, open
+	Ready      []string      `json:"r,omitempty"`
+	Ends       map[int]int   `json:"e,omitempty"`
+	Generation int           `json:"g,omitempty"`
+	Undo       string        `json:"u,omitempty"`
+	Ending     *storedEnding `json:"z,omitempty"`
 }
 
 type storedEnding struct {
@@ -56,27 +56,6 @@ type storedEnding struct {
 type storedRegion struct {
 	Live  map[int][]int       `json:"l,omitempty"` // pending, suspended, and open unless that is 0
 	Joins map[int]*storedOpen `json:"j,omitempty"`
-}
-
-type storedFan struct {
-	Part    string                 `json:"f,omitempty"`
-	Items   int                    `json:"t"`
-	Next    int                    `json:"n"`
-	Over    int                    `json:"o,omitempty"`
-	Need    int                    `json:"d"`
-	Width   int                    `json:"w"`
-	Emit    string                 `json:"m,omitempty"`
-	Port    string                 `json:"p,omitempty"`
-	Lenient bool                   `json:"k,omitempty"`
-	Parts   map[string]*storedPart `json:"x,omitempty"`
-}
-
-type storedPart struct {
-	Index int `json:"i"`
-	storedRegion
-	Came bool            `json:"c,omitempty"`
-	Back []storedArrival `json:"b,omitempty"`
-	Last map[int]int     `json:"a,omitempty"`
 }
 
 type storedOpen struct {
@@ -93,7 +72,6 @@ type storedArrival struct {
 type storedStep struct {
 	Status   flow.StepStatus   `json:"s"`
 	Op       string            `json:"o"`
-	Part     string            `json:"f,omitempty"` // node.run; "-" = the step itself
 	Owner    string            `json:"u,omitempty"` // of the fan that it is a part of
 	Index    int               `json:"l,omitempty"`
 	Below    string            `json:"y,omitempty"`
@@ -221,7 +199,7 @@ const countWidth = 6
 
 // encodeFront gives "seq|transitions|json".
 func encodeFront(f flow.Front) ([]byte, error) {
-	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), Fans: encodeFans(f.Fans), Ends: f.Ends, Generation: f.Generation, Undo: stepName(f.Undo)}
+	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Undo: stepName(f.Undo)}
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
@@ -248,14 +226,12 @@ func decodeFront(s string) (flow.Front, error) {
 	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
-	f := flow.Front{Status: st.Status, Region: st.region(), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
+	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
 	if e := st.Ending; e != nil {
 		f.Ending = &flow.Ending{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
-	f.Fans, err1 = decodeFans(st.Fans)
-	f.Undo, err2 = stepNamed(st.Undo)
-	if err := errors.Join(err1, err2); err != nil {
-		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
+	if f.Undo, err1 = stepNamed(st.Undo); err1 != nil {
+		return flow.Front{}, fmt.Errorf("reading the front: %w", err1)
 	}
 	for _, r := range st.Ready {
 		id, err := flow.ParseStepID(r)
@@ -290,8 +266,8 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 	return out
 }
 
-// encodeStep gives "token|refs|json": scripts read the token and the refs
-// without parsing JSON. The commit puts its time and another bar in front.
+// encodeStep gives "token|refs;part|json": scripts read the token, the refs and the part that it belongs to
+// (with its semicolon left out where there is none) without parsing JSON. The commit puts its time and another bar in front.
 func encodeStep(s *flow.Step, op string) ([]byte, error) {
 	st := storedStep{
 		Status: s.Status, Op: op, Attempt: s.Attempt, Turn: s.Turn, Deaths: s.Deaths, Inputs: encodeArrivals(s.Inputs), Port: s.Port,
@@ -309,7 +285,9 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 		st.Attempts = append(st.Attempts, storedAttempt{Number: a.Number, Started: millis(a.StartedAt), Ended: millis(a.EndedAt), Error: a.Error})
 	}
 	st.Wait = encodeWait(s.Wait)
-	st.Part, st.Owner, st.Index = encodePlace(s)
+	if s.Of != nil {
+		st.Owner, st.Index = s.Of.Owner.String(), s.Of.Index
+	}
 	st.Below = stepName(s.Below)
 	body, err := flow.Encode(st)
 	if err != nil {
@@ -323,6 +301,9 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 			b = append(b, ',')
 		}
 		b = append(b, a.Ref...)
+	}
+	if s.Part != nil {
+		b = append(append(b, ';'), s.Part.String()...)
 	}
 	b = append(b, '|')
 	return append(b, body...), nil
@@ -354,7 +335,7 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	}
 	parts := strings.SplitN(rest, "|", 3)
 	if len(parts) != 3 {
-		return nil, fmt.Errorf("reading step %s: %q is not token|refs|json", id, flow.Cut(rest, 40))
+		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(rest, 40))
 	}
 	var st storedStep
 	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
@@ -364,7 +345,8 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
 	step := st.step(id, parts[0], at)
-	return step, st.place(step)
+	_, part, _ := strings.Cut(parts[1], ";")
+	return step, st.place(step, part)
 }
 
 func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {

@@ -1,11 +1,51 @@
 package suspend
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"prana/engine/flow"
 )
+
+// storedFan is a fan without its parts. The part that it belongs to stands before the JSON, and a bar.
+type storedFan struct {
+	Items   int    `json:"t"`
+	Next    int    `json:"n"`
+	Alive   int    `json:"a,omitempty"`
+	Came    int    `json:"c,omitempty"`
+	Over    int    `json:"o,omitempty"`
+	Need    int    `json:"d"`
+	Width   int    `json:"w"`
+	Emit    string `json:"m,omitempty"`
+	Port    string `json:"p,omitempty"`
+	Lenient bool   `json:"k,omitempty"`
+}
+
+// storedPart is a live part. The step that it is a part of stands before the JSON, and a bar.
+type storedPart struct {
+	Index int `json:"i"`
+	storedRegion
+	Came bool            `json:"c,omitempty"`
+	Back []storedArrival `json:"b,omitempty"`
+	Last map[int]int     `json:"a,omitempty"`
+}
+
+func encodeLive(l flow.Live) []int {
+	switch {
+	case l == (flow.Live{}):
+		return nil
+	case l.Open == 0:
+		return []int{l.Pending, l.Suspended}
+	}
+	return []int{l.Pending, l.Suspended, l.Open}
+}
+
+func decodeLive(l []int) flow.Live {
+	l = append(l, 0, 0, 0) // what is missing is 0
+	return flow.Live{Pending: l[0], Suspended: l[1], Open: l[2]}
+}
 
 func encodeRegion(r flow.Region) storedRegion {
 	var st storedRegion
@@ -13,10 +53,7 @@ func encodeRegion(r flow.Region) storedRegion {
 		st.Live = make(map[int][]int, len(r.Live))
 	}
 	for n, l := range r.Live {
-		st.Live[n] = []int{l.Pending, l.Suspended}
-		if l.Open > 0 {
-			st.Live[n] = append(st.Live[n], l.Open)
-		}
+		st.Live[n] = encodeLive(l)
 	}
 	for n, o := range r.Joins {
 		if st.Joins == nil {
@@ -30,8 +67,7 @@ func encodeRegion(r flow.Region) storedRegion {
 func (st storedRegion) region() flow.Region {
 	r := flow.Region{Live: map[int]flow.Live{}}
 	for n, l := range st.Live {
-		l = append(l, 0, 0, 0) // what is missing is 0
-		r.Live[n] = flow.Live{Pending: l[0], Suspended: l[1], Open: l[2]}
+		r.Live[n] = decodeLive(l)
 	}
 	for n, o := range st.Joins {
 		if r.Joins == nil {
@@ -42,58 +78,41 @@ func (st storedRegion) region() flow.Region {
 	return r
 }
 
-func encodeFans(fans map[flow.StepID]*flow.Fan) map[string]*storedFan {
-	if len(fans) == 0 {
-		return nil
-	}
-	out := make(map[string]*storedFan, len(fans))
-	for id, f := range fans {
-		st := &storedFan{
-			Part: stepName(f.Part), Items: f.Items, Next: f.Next, Over: f.Over, Need: f.Need, Width: f.Width, Emit: f.Emit, Port: f.Port, Lenient: f.Lenient,
-			Parts: make(map[string]*storedPart, len(f.Parts)),
-		}
-		for part, p := range f.Parts {
-			st.Parts[part.String()] = &storedPart{Index: p.Index, storedRegion: encodeRegion(p.Region), Came: p.Came, Back: encodeArrivals(p.Back), Last: p.Last}
-		}
-		out[id.String()] = st
-	}
-	return out
+// encodeFan gives "part|json".
+func encodeFan(f *flow.Fan) ([]byte, error) {
+	body, err := flow.Encode(storedFan{
+		Items: f.Items, Next: f.Next, Alive: f.Alive, Came: f.Came, Over: f.Over, Need: f.Need, Width: f.Width, Emit: f.Emit, Port: f.Port, Lenient: f.Lenient,
+	})
+	return append([]byte(stepName(f.Part)+"|"), body...), err
 }
 
-func decodeFans(fans map[string]*storedFan) (map[flow.StepID]*flow.Fan, error) {
-	if len(fans) == 0 {
-		return nil, nil
+func decodeFan(s string) (*flow.Fan, error) {
+	part, body, _ := strings.Cut(s, "|")
+	var st storedFan
+	of, err1 := stepNamed(part)
+	if err := errors.Join(err1, json.Unmarshal([]byte(body), &st)); err != nil {
+		return nil, fmt.Errorf("reading a fan: %w", err)
 	}
-	out := make(map[flow.StepID]*flow.Fan, len(fans))
-	for name, st := range fans {
-		id, err := flow.ParseStepID(name)
-		if err != nil {
-			return nil, err
-		}
-		if out[id], err = st.fan(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return &flow.Fan{
+		Part: of, Items: st.Items, Next: st.Next, Alive: st.Alive, Came: st.Came, Over: st.Over, Need: st.Need, Width: st.Width, Emit: st.Emit, Port: st.Port,
+		Lenient: st.Lenient, Parts: map[flow.StepID]*flow.Part{},
+	}, nil
 }
 
-func (st *storedFan) fan() (*flow.Fan, error) {
-	part, err := stepNamed(st.Part)
-	if err != nil {
-		return nil, err
+// encodePart gives "owner|json".
+func encodePart(p *flow.Part) ([]byte, error) {
+	body, err := flow.Encode(storedPart{Index: p.Index, storedRegion: encodeRegion(p.Region), Came: p.Came, Back: encodeArrivals(p.Back), Last: p.Last})
+	return append([]byte(p.Owner.String()+"|"), body...), err
+}
+
+func decodePart(s string) (*flow.Part, error) {
+	name, body, _ := strings.Cut(s, "|")
+	var st storedPart
+	owner, err1 := flow.ParseStepID(name)
+	if err := errors.Join(err1, json.Unmarshal([]byte(body), &st)); err != nil {
+		return nil, fmt.Errorf("reading a part: %w", err)
 	}
-	f := &flow.Fan{
-		Part: part, Items: st.Items, Next: st.Next, Over: st.Over, Need: st.Need, Width: st.Width, Emit: st.Emit, Port: st.Port, Lenient: st.Lenient,
-		Parts: make(map[flow.StepID]*flow.Part, len(st.Parts)),
-	}
-	for name, p := range st.Parts {
-		id, err := flow.ParseStepID(name)
-		if err != nil {
-			return nil, err
-		}
-		f.Parts[id] = &flow.Part{Index: p.Index, Region: p.region(), Came: p.Came, Back: decodeArrivals(p.Back), Last: p.Last}
-	}
-	return f, nil
+	return &flow.Part{Owner: owner, Index: st.Index, Region: st.region(), Came: st.Came, Back: decodeArrivals(st.Back), Last: st.Last}, nil
 }
 
 // stepName is empty where there is no step.
@@ -112,29 +131,10 @@ func stepNamed(s string) (*flow.StepID, error) {
 	return &id, err
 }
 
-// itself stands for the step's own id where it is its own part.
-const itself = "-"
-
-// encodePlace says which part of a fan a step belongs to, and which one it is.
-func encodePlace(s *flow.Step) (part, owner string, index int) {
-	part = stepName(s.Part)
-	if s.Part != nil && *s.Part == s.ID {
-		part = itself
-	}
-	if s.Of != nil {
-		owner, index = s.Of.Owner.String(), s.Of.Index
-	}
-	return part, owner, index
-}
-
-// place gives a step what encodePlace said of it, and the step that is undone after it.
-func (st *storedStep) place(s *flow.Step) error {
-	own := s.ID
-	s.Part = &own
+// place gives a step the part that it belongs to, what it is a part of, and the step that is undone after it.
+func (st *storedStep) place(s *flow.Step, part string) error {
 	var err1, err2, err3 error
-	if st.Part != itself {
-		s.Part, err1 = stepNamed(st.Part)
-	}
+	s.Part, err1 = stepNamed(part)
 	if st.Owner != "" {
 		s.Of = &flow.PartOf{Index: st.Index}
 		s.Of.Owner, err2 = flow.ParseStepID(st.Owner)

@@ -159,7 +159,53 @@ func (b *script) snapshot(ch *flow.Change) error {
 	for ref, v := range ch.Values {
 		plain = append(plain, string(ref), encodeValue(v))
 	}
-	return b.write(ch, plain, stamped)
+	fans, err := fanFields(ch)
+	if err != nil {
+		return err
+	}
+	return b.write(ch, append(plain, fans...), stamped)
+}
+
+// fanFields gives the fields of the fans and the parts that are written.
+func fanFields(ch *flow.Change) ([]any, error) {
+	var fields []any
+	for id, f := range ch.Fans {
+		if f == nil {
+			continue
+		}
+		raw, err := encodeFan(f)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, fanField(id), raw)
+	}
+	for id, p := range ch.Parts {
+		if p == nil {
+			continue
+		}
+		raw, err := encodePart(p)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, partField(id), raw)
+	}
+	return fields, nil
+}
+
+// fansGone gives the fields of those that are no more.
+func fansGone(ch *flow.Change) []any {
+	var fields []any
+	for id, f := range ch.Fans {
+		if f == nil {
+			fields = append(fields, fanField(id))
+		}
+	}
+	for id, p := range ch.Parts {
+		if p == nil {
+			fields = append(fields, partField(id))
+		}
+	}
+	return fields
 }
 
 func (b *script) write(ch *flow.Change, plain, stamped []any) error {
@@ -179,7 +225,7 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 	key := executionKey(ch.Execution)
 	args := append([]any{len(plain) / 2, len(stamped) / 2}, plain...)
 	b.op("h", key, append(args, stamped...)...)
-	gone := []any{}
+	gone := fansGone(ch)
 	if ch.Prev != "" {
 		for _, st := range ch.Steps {
 			gone = append(gone, claimField(st.ID))

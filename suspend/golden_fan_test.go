@@ -15,20 +15,23 @@ var (
 func fanFront() flow.Front {
 	return flow.Front{
 		Status: flow.Running, Seq: 4, Transitions: 2, Undo: &step0, Region: flow.Region{Live: map[int]flow.Live{1: {Open: 1}}},
-		Fans: map[flow.StepID]*flow.Fan{
-			loop0: {
-				Items: 3, Next: 2, Over: 1, Need: 3, Width: 2, Emit: "loop", Port: "done", Lenient: true,
-				Parts: map[flow.StepID]*flow.Part{item1: {
-					Index: 1, Back: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o3.000"}}, Last: map[int]int{1: 2},
-					Region: flow.Region{Live: map[int]flow.Live{2: {Open: 1}}, Joins: map[int]*flow.Open{3: {Arrived: []flow.Arrival{{Edge: 2, Port: "left", Ref: "l1.000:1"}}}}},
-				}},
-			},
-			batch: {
-				Part: &item1, Items: 3, Next: 3, Over: 2, Need: 3, Width: 3,
-				Parts: map[flow.StepID]*flow.Part{part2: {Index: 2, Came: true, Region: flow.Region{Live: map[int]flow.Live{2: {Pending: 1}}}}},
-			},
-		},
+		InParts: flow.Live{Pending: 1, Open: 1},
 	}
+}
+
+func fansOfFan() (map[flow.StepID]*flow.Fan, map[flow.StepID]*flow.Part) {
+	fans := map[flow.StepID]*flow.Fan{
+		loop0: {Items: 3, Next: 2, Alive: 1, Over: 1, Need: 3, Width: 2, Emit: "loop", Port: "done", Lenient: true, Parts: map[flow.StepID]*flow.Part{}},
+		batch: {Part: &item1, Items: 3, Next: 3, Alive: 1, Came: 1, Over: 2, Need: 3, Width: 3, Parts: map[flow.StepID]*flow.Part{}},
+	}
+	parts := map[flow.StepID]*flow.Part{
+		item1: {
+			Owner: loop0, Index: 1, Back: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o3.000"}}, Last: map[int]int{1: 2},
+			Region: flow.Region{Live: map[int]flow.Live{2: {Open: 1}}, Joins: map[int]*flow.Open{3: {Arrived: []flow.Arrival{{Edge: 2, Port: "left", Ref: "l1.000:1"}}}}},
+		},
+		part2: {Owner: batch, Index: 2, Came: true, Region: flow.Region{Live: map[int]flow.Live{2: {Pending: 1}}}},
+	}
+	return fans, parts
 }
 
 func fanSteps() []*flow.Step {
@@ -48,6 +51,7 @@ func writeFan(z *zoo, _ func(time.Duration)) {
 	ch := z.birth("fan")
 	ch.Head.Line = []string{"order:0123456789abcdef"}
 	ch.Front, ch.Steps = fanFront(), fanSteps()
+	ch.Fans, ch.Parts = fansOfFan()
 	ch.Nodes = map[int]flow.NodeState{0: {Runs: 1}, 1: {Runs: 3, Last: 2, Rounds: 1}, 2: {Runs: 4, Last: 2}}
 	ch.Values = map[flow.Ref]flow.Value{
 		"l1.000:0": {Raw: raw(`"a"`)}, "l1.000:1": {Raw: raw(`"b"`)}, "o1.002": {Same: "l1.000:1"}, "r1.000:0": {Raw: raw(`{"v":1}`)}, "k2": {Raw: raw(`{"seen":2}`)},
@@ -59,6 +63,11 @@ func writeFan(z *zoo, _ func(time.Duration)) {
 func readFan() *flow.Execution {
 	x := alive("fan", "op000000001", fanFront())
 	x.Line = []string{"order:0123456789abcdef"}
+	fans, parts := fansOfFan()
+	for id, p := range parts {
+		fans[p.Owner].Parts[id] = p
+	}
+	x.Fans = fans
 	x.Nodes = map[int]flow.NodeState{0: {Runs: 1}, 1: {Runs: 3, Last: 2, Rounds: 1}, 2: {Runs: 4, Last: 2}}
 	for ref, v := range map[flow.Ref]string{
 		"l1.000:0": `"a"`, "l1.000:1": `"b"`, "o1.002": `"b"`, "r1.000:0": `{"v":1}`, "k2": `{"seen":2}`, "o0.000": `[{"v":1},null]`,

@@ -42,7 +42,7 @@ func TestGoldenFields(t *testing.T) {
 			t.Errorf("no golden snapshot has a field %q", name)
 		}
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[storedHead](), reflect.TypeFor[storedFront](), reflect.TypeFor[storedStep](), reflect.TypeFor[storedOutgoing]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[storedHead](), reflect.TypeFor[storedFront](), reflect.TypeFor[storedStep](), reflect.TypeFor[storedFan](), reflect.TypeFor[storedPart](), reflect.TypeFor[storedOutgoing]()} {
 		unused(t, used, typ)
 	}
 }
@@ -55,6 +55,14 @@ func formOf(field string) reflect.Type {
 		return reflect.TypeFor[storedFront]()
 	case 'a':
 		return reflect.TypeFor[storedStep]()
+	case 'w':
+		if field != fieldReply {
+			return reflect.TypeFor[storedFan]()
+		}
+	case 'p':
+		if field != fieldProblem {
+			return reflect.TypeFor[storedPart]()
+		}
 	}
 	return nil
 }

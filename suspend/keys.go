@@ -82,4 +82,6 @@ const (
 func stepField(id flow.StepID) string  { return "a" + id.String() }
 func claimField(id flow.StepID) string { return "c" + id.String() }
 func nodeField(n int) string           { return "n" + strconv.Itoa(n) }
+func fanField(id flow.StepID) string   { return "w" + id.String() }
+func partField(id flow.StepID) string  { return "p" + id.String() }
 func takenField(t flow.Taken) string   { return "t" + t.Event }

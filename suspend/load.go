@@ -123,6 +123,9 @@ func (r reading) execution(id string) (*flow.Execution, error) {
 			return nil, err
 		}
 	}
+	if err := r.fans(x); err != nil {
+		return nil, err
+	}
 	for k, v := range r.state {
 		x.State[k] = json.RawMessage(v)
 	}
@@ -152,6 +155,34 @@ func (r reading) field(x *flow.Execution, name, v string) error {
 		return err
 	}
 	return r.numbered(x, name, v)
+}
+
+// fans reads the fans that were loaded, and puts each part into its own.
+func (r reading) fans(x *flow.Execution) error {
+	for name, v := range r.fields {
+		if id, err := flow.ParseStepID(name[1:]); err == nil && name == fanField(id) {
+			if x.Fans == nil {
+				x.Fans = map[flow.StepID]*flow.Fan{}
+			}
+			if x.Fans[id], err = decodeFan(v); err != nil {
+				return err
+			}
+		}
+	}
+	for name, v := range r.fields {
+		id, err := flow.ParseStepID(name[1:])
+		if err != nil || name != partField(id) {
+			continue
+		}
+		p, err := decodePart(v)
+		if err != nil {
+			return err
+		}
+		if f := x.Fans[p.Owner]; f != nil {
+			f.Parts[id] = p
+		}
+	}
+	return nil
 }
 
 // numbered places the fields of nodes and steps.

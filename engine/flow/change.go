@@ -18,6 +18,8 @@ type Change struct {
 	Was   Status // the status before; empty when it is created
 
 	Steps  []*Step                    // written whole
+	Fans   map[StepID]*Fan            // written without their parts; nil removes one
+	Parts  map[StepID]*Part           // written; nil removes one
 	Nodes  map[int]NodeState          // written
 	Values map[Ref]Value              // written; once each but for the contexts of nodes
 	State  map[string]json.RawMessage // shared state to set; a nil value removes the key

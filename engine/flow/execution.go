@@ -63,6 +63,7 @@ type Execution struct {
 
 	Input   json.RawMessage
 	Steps   map[StepID]*Step
+	Fans    map[StepID]*Fan            // of steps whose parts live: those around the loaded steps
 	Nodes   map[int]NodeState          // by index of the node
 	Values  map[Ref]json.RawMessage    // outputs and resume data that were loaded, references followed
 	Claims  map[StepID]string          // who renews a running step; absent = nobody
@@ -110,15 +111,15 @@ type Parent struct {
 // rewritten by every commit.
 type Front struct {
 	Status      Status
-	Region                      // what lives outside of every fan
-	Fans        map[StepID]*Fan // steps whose parts live, by step
-	Ready       []StepID        // sequential mode: activated, not yet dispatched; the last is next
-	Ends        map[int]int     // nodes a path ended at -> run
-	Seq         int64           // number of the last record
-	Transitions int             // completed steps so far
-	Generation  int             // raised by each retry of the whole execution
-	Undo        *StepID         // the last completed step that is to be undone if the execution ends before its time; nil = none
-	Ending      *Ending         // while it is cancelling: what it will be
+	Region                  // what lives outside of every fan
+	InParts     Live        // live steps in all parts of fans
+	Ready       []StepID    // sequential mode: activated, not yet dispatched; the last is next
+	Ends        map[int]int // nodes a path ended at -> run
+	Seq         int64       // number of the last record
+	Transitions int         // completed steps so far
+	Generation  int         // raised by each retry of the whole execution
+	Undo        *StepID     // the last completed step that is to be undone if the execution ends before its time; nil = none
+	Ending      *Ending     // while it is cancelling: what it will be
 }
 
 // Ending is how an execution ends that is ended before its time, once everything is undone.
@@ -144,6 +145,8 @@ type Fan struct {
 	Part  *StepID // the part of another fan that the step itself belongs to; nil = none
 	Items int
 	Next  int // index of the item whose part begins next
+	Alive int // parts that live
+	Came  int // of these, parts for which came what they waited for
 	Over  int // parts that are over
 	Need  int // parts that are waited for; the others are withdrawn then
 	Width int // parts that live at a time
@@ -152,11 +155,13 @@ type Fan struct {
 	// Port is the port by which the results leave; empty = the node is run once more with them.
 	Port    string
 	Lenient bool // a failed part is a result like any other
-	Parts   map[StepID]*Part
+	// Parts are those that live and were loaded: the ones around the loaded steps.
+	Parts map[StepID]*Part
 }
 
 // Part is a live part of a fan: a step, and what follows from it until it is over.
 type Part struct {
+	Owner StepID // the step that it is a part of
 	Index int
 	Region
 	Came bool        // what it waited for came

@@ -18,7 +18,7 @@ var (
 // Want says which part of an execution to load. Its head, front and revision
 // are always loaded.
 type Want struct {
-	// Steps are loaded with their claims.
+	// Steps are loaded with their claims, and with the parts and fans around them.
 	Steps []StepID
 	// Inputs loads also what arrived at Steps and what resumed them.
 	Inputs bool

@@ -117,6 +117,8 @@ func (s *Store) create(c *flow.Change, home *partition, now time.Time) *executio
 		claims: map[flow.StepID]claim{},
 		nodes:  map[int]flow.NodeState{},
 		values: map[flow.Ref]flow.Value{},
+		fans:   map[flow.StepID]*flow.Fan{},
+		parts:  map[flow.StepID]*flow.Part{},
 		state:  map[string]json.RawMessage{},
 		taken:  map[string]int64{},
 	}
@@ -141,6 +143,8 @@ func (e *execution) write(c *flow.Change) {
 	}
 	maps.Copy(e.nodes, c.Nodes)
 	maps.Copy(e.values, c.Values)
+	write(e.fans, c.Fans)
+	write(e.parts, c.Parts)
 	for key, raw := range c.State {
 		if raw == nil {
 			delete(e.state, key)
@@ -161,6 +165,17 @@ func (e *execution) write(c *flow.Change) {
 	}
 	if e.reply == nil {
 		e.reply = c.Reply
+	}
+}
+
+// write puts what is given, and removes what is nil.
+func write[T any](to, from map[flow.StepID]*T) {
+	for id, v := range from {
+		if v == nil {
+			delete(to, id)
+		} else {
+			to[id] = v
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ func (s *Store) read(e *execution, want flow.Want) *flow.Execution {
 	}
 	for _, id := range want.Steps {
 		e.readStep(x, id, want.Inputs)
+		e.readAround(x, id)
 	}
 	for _, n := range want.Nodes {
 		e.readNode(x, n)
@@ -82,6 +83,14 @@ func (e *execution) everything() flow.Want {
 func (e *execution) readRest(x *flow.Execution) {
 	x.Whole = true
 	x.Error, x.EndedAt = e.problem, e.endedAt
+	for owner := range e.fans {
+		e.readFan(x, owner)
+	}
+	for id, p := range e.parts {
+		if f := e.readFan(x, p.Owner); f != nil {
+			f.Parts[id] = p
+		}
+	}
 	for ref := range e.values {
 		e.readValue(x, ref)
 	}
@@ -106,6 +115,40 @@ func (e *execution) readStep(x *flow.Execution, id flow.StepID, inputs bool) {
 		e.readValue(x, a.Ref)
 	}
 	e.readValue(x, flow.ResumeRef(id))
+}
+
+// readAround reads the parts that a step belongs to, with their fans.
+func (e *execution) readAround(x *flow.Execution, id flow.StepID) {
+	step := e.steps[id]
+	if step == nil {
+		return
+	}
+	for part := step.Part; part != nil; {
+		p := e.parts[*part]
+		if p == nil {
+			return
+		}
+		f := e.readFan(x, p.Owner)
+		if f == nil {
+			return
+		}
+		f.Parts[*part] = p
+		part = f.Part
+	}
+}
+
+// readFan reads a fan without its parts.
+func (e *execution) readFan(x *flow.Execution, owner flow.StepID) *flow.Fan {
+	if f := x.Fans[owner]; f != nil || e.fans[owner] == nil {
+		return f
+	}
+	f := *e.fans[owner]
+	f.Parts = map[flow.StepID]*flow.Part{}
+	if x.Fans == nil {
+		x.Fans = map[flow.StepID]*flow.Fan{}
+	}
+	x.Fans[owner] = &f
+	return &f
 }
 
 // readNode answers the step that completed last; the caller of Load finds it by

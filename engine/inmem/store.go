@@ -58,6 +58,8 @@ type execution struct {
 	claims  map[flow.StepID]claim
 	nodes   map[int]flow.NodeState
 	values  map[flow.Ref]flow.Value
+	fans    map[flow.StepID]*flow.Fan
+	parts   map[flow.StepID]*flow.Part
 	state   map[string]json.RawMessage
 	result  *flow.Value
 	problem *flow.Problem

@@ -170,17 +170,8 @@ func bornWhole(w *world) {
 				Live:  map[int]flow.Live{2: {Pending: 1, Suspended: 2}, 6: {Open: 1}},
 				Joins: map[int]*flow.Open{4: {Fired: true, Arrived: []flow.Arrival{{Edge: 1, Port: "main", Ref: "o1.000"}}}},
 			},
-			Fans: map[flow.StepID]*flow.Fan{{Node: 6}: {
-				Part: &flow.StepID{Node: 5, Run: 3}, Items: 9, Next: 4, Over: 2, Need: 7, Width: 2, Emit: "loop", Port: "done", Lenient: true,
-				Parts: map[flow.StepID]*flow.Part{
-					{Node: 6, Run: 3}: {
-						Index: 2, Came: true, Back: []flow.Arrival{{Edge: 3, Port: "main", Ref: "o7.001"}}, Last: map[int]int{7: 1},
-						Region: flow.Region{Live: map[int]flow.Live{7: {Pending: 1}}, Joins: map[int]*flow.Open{8: {Arrived: []flow.Arrival{{Edge: 2, Port: "a", Ref: "o7.000"}}}}},
-					},
-					{Node: 6, Run: 4}: {Index: 3, Region: flow.Region{Live: map[int]flow.Live{7: {Suspended: 1}}}},
-				},
-			}},
-			Ready: []flow.StepID{{Node: 6, Run: 1}},
+			InParts: flow.Live{Pending: 1, Suspended: 1},
+			Ready:   []flow.StepID{{Node: 6, Run: 1}},
 		}
 		c.Nodes = map[int]flow.NodeState{0: {Runs: 2, Last: 1}, 7: {Runs: 1, Last: -1}}
 	})

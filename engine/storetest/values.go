@@ -71,6 +71,43 @@ var valuePromises = []promise{
 		id := w.create(value("o3.000", flow.Value{Results: &flow.Results{Of: flow.StepID{Node: 3}}}))
 		wantValues(w, w.load(id, flow.Want{Values: []flow.Ref{"o3.000"}}), map[flow.Ref]string{"o3.000": `[]`})
 	}},
+	{"fans and parts come with the steps inside them", func(w *world) {
+		outer, part, inner := flow.StepID{Node: 6}, flow.StepID{Node: 6, Run: 3}, flow.StepID{Node: 7, Run: 1}
+		leaf := step(8, flow.StepPending)
+		item := flow.StepID{Node: 7, Run: 2}
+		leaf.Part = &item
+		fans := map[flow.StepID]*flow.Fan{
+			outer: {Items: 9, Next: 4, Alive: 2, Over: 2, Need: 7, Width: 2, Emit: "loop", Port: "done", Lenient: true},
+			inner: {Part: &part, Items: 2, Next: 1, Alive: 1, Came: 1, Need: 2, Width: 1},
+		}
+		parts := map[flow.StepID]*flow.Part{
+			part: {
+				Owner: outer, Index: 2, Back: []flow.Arrival{{Edge: 3, Port: "main", Ref: "o7.001"}}, Last: map[int]int{7: 1},
+				Region: flow.Region{Live: map[int]flow.Live{7: {Open: 1}}, Joins: map[int]*flow.Open{8: {Arrived: []flow.Arrival{{Edge: 2, Port: "a", Ref: "o7.000"}}}}},
+			},
+			item:              {Owner: inner, Index: 1, Came: true, Region: flow.Region{Live: map[int]flow.Live{8: {Pending: 1}}}},
+			{Node: 6, Run: 4}: {Owner: outer, Index: 3, Region: flow.Region{Live: map[int]flow.Live{7: {Suspended: 1}}}},
+		}
+		id := w.create(run(leaf), func(c *flow.Change) { c.Fans, c.Parts = fans, parts })
+		want := map[flow.StepID]*flow.Fan{}
+		for owner, f := range fans {
+			c := *f
+			c.Parts = map[flow.StepID]*flow.Part{}
+			want[owner] = &c
+		}
+		want[outer].Parts[part], want[inner].Parts[item] = parts[part], parts[item]
+		same(w, "around the step", w.load(id, flow.Want{Steps: []flow.StepID{leaf.ID}}).Fans, want)
+		equal(w, "number of fans without a step", len(w.load(id, flow.Want{}).Fans), 0)
+		want[outer].Parts[flow.StepID{Node: 6, Run: 4}] = parts[flow.StepID{Node: 6, Run: 4}]
+		same(w, "all", w.whole(id).Fans, want)
+		w.move(id, func(c *flow.Change) {
+			c.Fans = map[flow.StepID]*flow.Fan{inner: nil}
+			c.Parts = map[flow.StepID]*flow.Part{item: nil, part: nil}
+		})
+		delete(want, inner)
+		delete(want[outer].Parts, part)
+		same(w, "what is left", w.whole(id).Fans, want)
+	}},
 	{"the context of a node is written anew, and comes with its record", func(w *world) {
 		id := w.create(value("k4", raw(`{"n":1}`)))
 		w.move(id, value("k4", raw(`{"n":2}`)))

@@ -1,4 +1,4 @@
--- Reads the wanted part of an execution in one go.
+-- Reads the wanted part of an execution in one go. With each wanted step come the parts of fans that it belongs to.
 --
 -- KEYS[1] the execution, KEYS[2] its shared state
 -- ARGV: "all" for everything as it is stored, or: "1" if the shared state is wanted, n, n fields,
@@ -63,6 +63,19 @@ local function fields(names)
   end
 end
 
+-- around reads the part that a step belongs to, the fan of that part, the part that the fan belongs to, and so on.
+local function around(record)
+  local part = string.match(record, '^%d+|[^|]*|[^|;]*;([^|]+)|')
+  while part and not seen['p' .. part] do
+    local of = redis.call('HGET', KEYS[1], 'p' .. part)
+    put('p' .. part, of)
+    local owner = of and string.match(of, '^([^|]+)|')
+    local fan = owner and redis.call('HGET', KEYS[1], 'w' .. owner)
+    put('w' .. (owner or ''), fan)
+    part = fan and string.match(fan, '^([^|]+)|')
+  end
+end
+
 local function list()
   local names = {}
   for _ = 1, tonumber(arg()) do
@@ -77,13 +90,18 @@ fields(list())
 if not seen['r'] then
   return {}
 end
+for n = 1, #out, 2 do
+  if string.sub(out[n], 1, 1) == 'a' then
+    around(out[n + 1])
+  end
+end
 if wanted == '1' then
   state = redis.call('HGETALL', KEYS[2])
 end
 
 for _, step in ipairs(list()) do
   local record = redis.call('HGET', KEYS[1], 'a' .. step)
-  local refs = record and string.match(record, '^%d+|[^|]*|([^|]*)|')
+  local refs = record and string.match(record, '^%d+|[^|]*|([^|;]*)')
   for ref in string.gmatch(refs or '', '[^,]+') do
     value(ref)
   end
