@@ -77,8 +77,10 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger, id: flow.NewToken(),
 		suspect: make(chan struct{}, 1), delivering: make(chan struct{}, deliveries), nudge: make([]chan struct{}, cfg.Partitions),
-		limits: limits{Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10,
-			Iterations: cfg.Limits.Iterations, Items: cfg.Limits.Items},
+		limits: limits{
+			Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10,
+			Iterations: cfg.Limits.Iterations, Items: cfg.Limits.Items,
+		},
 	}
 	for i := range e.nudge {
 		e.nudge[i] = make(chan struct{}, 1)
