@@ -33,6 +33,7 @@ type limits struct {
 	Attempts    int // failed attempts that are remembered with a step
 	Iterations  int // of a loop that says nothing itself
 	Items       int // of one fan
+	Results     int // bytes of the results of one fan together
 }
 
 // transition is a Change in the making: facts are applied to the loaded

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"prana/engine/enginetest"
@@ -86,4 +87,19 @@ func TestManyItemsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	env.WantOutput(id, json.RawMessage(raw))
+}
+
+// TestResultsAreBounded: a loop whose results nobody could read at once fails when they become too large, with on_error as always.
+func TestResultsAreBounded(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(`{"id":"fat","variables":{"big":"` + strings.Repeat("x", 120_000) + `"},"nodes":[{"key":"s","type":"test.start"},{"key":"l","type":"test.each","params":{"items":"$input"}},
+		{"key":"b","type":"test.echo","params":{"value":"$vars.big"}}],"connections":["s -> l","l.loop -> b","b -> l"]}`)
+	id := env.Start("fat", make([]any, 200))
+	env.Run()
+	env.WantStatus(id, flow.Failed)
+	env.WantError(id, "results_too_large")
+	if n := env.Runs(id, "b"); n != 140 { // 16 MiB hold 139 of them
+		t.Errorf("the body ran %d times", n)
+	}
 }

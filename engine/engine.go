@@ -79,7 +79,7 @@ func New(cfg Config) (*Engine, error) {
 		suspect: make(chan struct{}, 1), delivering: make(chan struct{}, deliveries), nudge: make([]chan struct{}, cfg.Partitions),
 		limits: limits{
 			Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10,
-			Iterations: cfg.Limits.Iterations, Items: cfg.Limits.Items,
+			Iterations: cfg.Limits.Iterations, Items: cfg.Limits.Items, Results: maxResults,
 		},
 	}
 	for i := range e.nudge {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 
 	"prana/engine/flow"
@@ -13,6 +14,7 @@ type fan struct {
 	width, need int
 	emit, port  string
 	lenient     bool
+	discard     bool
 }
 
 // fanOut makes a step wait for parts of its own, one for each item, and begins the first of them.
@@ -27,7 +29,7 @@ func (t *transition) fanOut(s *flow.Step, f *fan) error {
 	}
 	open := &flow.Fan{
 		Part: s.Part, Items: len(f.items), Need: f.need, Width: f.width,
-		Emit: f.emit, Port: f.port, Lenient: f.lenient, Parts: map[flow.StepID]*flow.Part{},
+		Emit: f.emit, Port: f.port, Lenient: f.lenient, Discard: f.discard, Parts: map[flow.StepID]*flow.Part{},
 	}
 	if open.Need == 0 || open.Need > open.Items {
 		open.Need = open.Items
@@ -51,7 +53,7 @@ func (t *transition) fanOut(s *flow.Step, f *fan) error {
 
 // skipParts ends a fan whose items lead to nothing that could be done for them: they come back as they are, or not at all.
 func (t *transition) skipParts(s *flow.Step, f *flow.Fan) {
-	if len(t.plan.Nodes[s.ID.Node].Out[f.Emit]) > 0 {
+	if len(t.plan.Nodes[s.ID.Node].Out[f.Emit]) > 0 && !f.Discard {
 		for i := range f.Items {
 			t.ch.Values[flow.ResultRef(s.ID, i)] = flow.Value{Same: flow.ItemRef(s.ID, i)}
 		}
@@ -160,17 +162,50 @@ func (t *transition) resultOf(f *flow.Fan, id flow.StepID, p *flow.Part) flow.Va
 // endPart stores the result of a part, and goes on with the next item or with what follows the fan.
 func (t *transition) endPart(owner flow.StepID, f *flow.Fan, id flow.StepID, result flow.Value) error {
 	p := f.Parts[id]
-	t.ch.Values[flow.ResultRef(owner, p.Index)] = result
 	if p.Came {
 		f.Came--
 	}
 	delete(f.Parts, id)
 	f.Alive--
 	f.Over++
-	if f.Over >= f.Need {
+	if !f.Discard {
+		t.ch.Values[flow.ResultRef(owner, p.Index)] = result
+		f.Bytes += t.size(result)
+	}
+	switch {
+	case t.limits.Results > 0 && f.Bytes > t.limits.Results:
+		return t.tooManyResults(owner, f)
+	case f.Over >= f.Need:
 		return t.closeFan(owner, f)
 	}
 	return t.beginParts(owner, f)
+}
+
+// size is how many bytes a value has, as far as it is known here: all but what only passes through from elsewhere,
+// such as an item, which was bounded there.
+func (t *transition) size(v flow.Value) int {
+	switch {
+	case v.Results != nil:
+		return v.Results.Bytes
+	case v.Same == "":
+		return len(v.Raw)
+	}
+	if fresh, ok := t.ch.Values[v.Same]; ok {
+		return t.size(fresh)
+	}
+	return len(t.x.Values[v.Same])
+}
+
+// tooManyResults fails a step whose results are more than anybody could read at once.
+func (t *transition) tooManyResults(owner flow.StepID, f *flow.Fan) error {
+	s, err := t.endFan(owner, f)
+	if err != nil {
+		return err
+	}
+	p := flow.Problemf("results_too_large", "the results of %d parts have %d bytes together; the limit is %d: leave less behind for each, or keep no results",
+		f.Over, f.Bytes, t.limits.Results)
+	p.Permanent, p.Node = true, t.key(s)
+	return t.unrecovered(s, p)
 }
 
 // closeFan goes on with the step whose parts are over; those that nobody waits for any more are withdrawn.
@@ -179,7 +214,10 @@ func (t *transition) closeFan(owner flow.StepID, f *flow.Fan) error {
 	if err != nil {
 		return err
 	}
-	results := flow.Value{Results: &flow.Results{Of: owner, Count: f.Next}}
+	results := flow.Value{Results: &flow.Results{Of: owner, Count: f.Next, Bytes: f.Bytes}}
+	if f.Discard {
+		results = flow.Value{Raw: fmt.Appendf(nil, `{"count":%d}`, f.Over)}
+	}
 	if f.Port != "" {
 		return t.complete(s, f.Port, results)
 	}

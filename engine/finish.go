@@ -18,6 +18,8 @@ func (t *transition) settle() error {
 		return err
 	}
 	switch {
+	case t.x.Status.Terminal(): // by what came of it
+		return nil
 	case t.broken != nil:
 		return t.failExecution(t.broken)
 	case t.x.Status == flow.Cancelling:
@@ -39,7 +41,7 @@ func (t *transition) settle() error {
 
 // settleAll settles joins and fans, since each may move the other.
 func (t *transition) settleAll() error {
-	for done := false; !done && t.broken == nil; {
+	for done := false; !done && t.broken == nil && !t.x.Status.Terminal(); {
 		for _, at := range t.regions() {
 			if err := t.settleJoins(at); err != nil {
 				return err

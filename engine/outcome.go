@@ -112,7 +112,7 @@ func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
 	if len(f.Items) > e.limits.Items {
 		return nil, &flow.Problem{Code: "too_many_items", Permanent: true, Message: fmt.Sprintf("there are %d items; the limit is %d (limits.items)", len(f.Items), e.limits.Items)}
 	}
-	out := &fan{width: min(cmp.Or(f.Width, maxWidth), maxWidth), need: f.Need, emit: f.Emit, port: f.Port, lenient: f.Lenient}
+	out := &fan{width: min(cmp.Or(f.Width, maxWidth), maxWidth), need: f.Need, emit: f.Emit, port: f.Port, lenient: f.Lenient, discard: f.Discard}
 	for _, port := range []string{f.Emit, f.Port} {
 		if port == "" {
 			continue
@@ -133,6 +133,9 @@ func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
 	}
 	return out, nil
 }
+
+// maxResults bounds the results of the parts of one step together, in bytes: whoever reads them has them all at once.
+const maxResults = 16 << 20
 
 // maxWidth bounds how many parts of one fan live at a time: they stand in the front, which every commit writes.
 const maxWidth = 1000

@@ -246,11 +246,12 @@ var eachFields = []node.Field{
 	{Name: "items", Kind: node.Array, Required: true},
 	{Name: "parallel", Kind: node.Int, Default: 1},
 	{Name: "lenient", Kind: node.Bool},
+	{Name: "discard", Kind: node.Bool},
 }
 
 func each(_ context.Context, c *node.Call) (node.Outcome, error) {
 	items, _ := c.Params["items"].([]any)
-	return node.Outcome{Fan: &node.Fan{Items: items, Width: c.Params["parallel"].(int), Emit: "loop", Port: "done", Lenient: c.Params["lenient"] == true}}, nil
+	return node.Outcome{Fan: &node.Fan{Items: items, Width: c.Params["parallel"].(int), Emit: "loop", Port: "done", Lenient: c.Params["lenient"] == true, Discard: c.Params["discard"] == true}}, nil
 }
 
 var partsFields = []node.Field{

@@ -21,6 +21,8 @@ type storedFan struct {
 	Emit    string `json:"m,omitempty"`
 	Port    string `json:"p,omitempty"`
 	Lenient bool   `json:"k,omitempty"`
+	Discard bool   `json:"x,omitempty"`
+	Bytes   int    `json:"b,omitempty"`
 }
 
 // storedPart is a live part. The step that it is a part of stands before the JSON, and a bar.
@@ -82,6 +84,7 @@ func (st storedRegion) region() flow.Region {
 func encodeFan(f *flow.Fan) ([]byte, error) {
 	body, err := flow.Encode(storedFan{
 		Items: f.Items, Next: f.Next, Alive: f.Alive, Came: f.Came, Over: f.Over, Need: f.Need, Width: f.Width, Emit: f.Emit, Port: f.Port, Lenient: f.Lenient,
+		Discard: f.Discard, Bytes: f.Bytes,
 	})
 	return append([]byte(stepName(f.Part)+"|"), body...), err
 }
@@ -95,7 +98,7 @@ func decodeFan(s string) (*flow.Fan, error) {
 	}
 	return &flow.Fan{
 		Part: of, Items: st.Items, Next: st.Next, Alive: st.Alive, Came: st.Came, Over: st.Over, Need: st.Need, Width: st.Width, Emit: st.Emit, Port: st.Port,
-		Lenient: st.Lenient, Parts: map[flow.StepID]*flow.Part{},
+		Lenient: st.Lenient, Discard: st.Discard, Bytes: st.Bytes, Parts: map[flow.StepID]*flow.Part{},
 	}, nil
 }
 

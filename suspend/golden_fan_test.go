@@ -21,7 +21,7 @@ func fanFront() flow.Front {
 
 func fansOfFan() (map[flow.StepID]*flow.Fan, map[flow.StepID]*flow.Part) {
 	fans := map[flow.StepID]*flow.Fan{
-		loop0: {Items: 3, Next: 2, Alive: 1, Over: 1, Need: 3, Width: 2, Emit: "loop", Port: "done", Lenient: true, Parts: map[flow.StepID]*flow.Part{}},
+		loop0: {Items: 3, Next: 2, Alive: 1, Over: 1, Need: 3, Width: 2, Emit: "loop", Port: "done", Lenient: true, Discard: true, Bytes: 7, Parts: map[flow.StepID]*flow.Part{}},
 		batch: {Part: &item1, Items: 3, Next: 3, Alive: 1, Came: 1, Over: 2, Need: 3, Width: 3, Parts: map[flow.StepID]*flow.Part{}},
 	}
 	parts := map[flow.StepID]*flow.Part{

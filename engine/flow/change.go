@@ -50,6 +50,7 @@ type Value struct {
 type Results struct {
 	Of    StepID
 	Count int
+	Bytes int // together; not stored
 }
 
 // Taken says that a wait of the execution consumed an event.

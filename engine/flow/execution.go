@@ -155,6 +155,8 @@ type Fan struct {
 	// Port is the port by which the results leave; empty = the node is run once more with them.
 	Port    string
 	Lenient bool // a failed part is a result like any other
+	Discard bool // results are not kept
+	Bytes   int  // of the results so far
 	// Parts are those that live and were loaded: the ones around the loaded steps.
 	Parts map[StepID]*Part
 }

@@ -199,6 +199,8 @@ type Fan struct {
 	Emit string
 	// Port is the port by which the list of results leaves. Empty: the node is run again with it (Resume.By is flow.ByParts).
 	Port string
+	// Discard drops the results: what leaves instead of their list is {"count": number of parts}.
+	Discard bool
 	// Lenient makes the failure of a part its result, {"error": …}. Otherwise the step fails with it.
 	Lenient bool
 }

@@ -77,7 +77,7 @@ var valuePromises = []promise{
 		item := flow.StepID{Node: 7, Run: 2}
 		leaf.Part = &item
 		fans := map[flow.StepID]*flow.Fan{
-			outer: {Items: 9, Next: 4, Alive: 2, Over: 2, Need: 7, Width: 2, Emit: "loop", Port: "done", Lenient: true},
+			outer: {Items: 9, Next: 4, Alive: 2, Over: 2, Need: 7, Width: 2, Emit: "loop", Port: "done", Lenient: true, Discard: true, Bytes: 9},
 			inner: {Part: &part, Items: 2, Next: 1, Alive: 1, Came: 1, Need: 2, Width: 1},
 		}
 		parts := map[flow.StepID]*flow.Part{

@@ -29,6 +29,7 @@ var forEachFields = []node.Field{
 	{Name: "mode", Kind: node.String, Default: modeSingle, Enum: []string{modeSingle, modeBatch}, Summary: "single: each item by itself; batch: lists of batch_size items, the last may be shorter."},
 	{Name: "batch_size", Kind: node.Int, Min: new(1.0), Max: new(100_000.0), Summary: "Mode batch: items in a batch."},
 	{Name: "parallel", Kind: node.Int, Default: 1, Min: new(1.0), Max: new(float64(maxParallel)), Summary: "How many items are worked on at a time; in mode sequential of a workflow it is 1."},
+	{Name: "results", Kind: node.String, Default: "list", Enum: []string{"list", "none"}, Summary: "list: port done leaves with the results, 16 MiB of them at most; none: they are not kept, and it leaves with {count}."},
 	{Name: "on_item_error", Kind: node.String, Default: "fail", Enum: []string{"fail", goOn}, Summary: "What an error in the body does that nothing there handles: fail the loop, or be the item's result, {\"error\": …}."},
 }
 
@@ -43,7 +44,7 @@ func coreForEach() node.Type {
 		Body:    portLoop,
 		Output: []node.Output{
 			{Port: portLoop, Summary: "The item, or the batch."},
-			{Port: portDone, Summary: "The list of the results, in the order of the items."},
+			{Port: portDone, Summary: "The list of the results, in the order of the items; or {count}."},
 		},
 		Examples: []node.Example{
 			{
@@ -81,7 +82,7 @@ func runForEach(_ context.Context, c *node.Call) (node.Outcome, error) {
 		items = batches(items, size)
 	}
 	return node.Outcome{Fan: &node.Fan{
-		Items: items, Width: int(v.whole("parallel")), Emit: portLoop, Port: portDone, Lenient: v.text("on_item_error") == goOn,
+		Items: items, Width: int(v.whole("parallel")), Emit: portLoop, Port: portDone, Lenient: v.text("on_item_error") == goOn, Discard: v.text("results") == "none",
 	}}, nil
 }
 
