@@ -132,20 +132,24 @@ func (t *transition) settleJoin(at place, n int) error {
 
 // blocked tells whether something can still come over a connection that has not
 // brought its branch yet: from a live step of the region, or (joins) from another join that will run.
-// What the join itself sends round once it fired belongs to the next round.
+// Once the join fired, what goes round a loop that it is part of belongs to the next round.
 func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
 	o := r.Joins[n]
+	comes := t.plan.Reaches
+	if o.Fired {
+		comes = t.plan.Lags
+	}
 	for _, e := range t.plan.Nodes[n].In {
 		if arrived(o, e) {
 			continue
 		}
 		for m := range r.Live {
-			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m) {
+			if comes(e, m) {
 				return true
 			}
 		}
 		for m, other := range r.Joins {
-			if joins && m != n && !other.Fired && t.plan.Reaches(e, m) {
+			if joins && m != n && !other.Fired && comes(e, m) {
 				return true
 			}
 		}

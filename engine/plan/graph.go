@@ -12,8 +12,8 @@ func (s set) has(i int) bool { return i >= 0 && i/64 < len(s) && s[i/64]&(1<<(i%
 func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
 
 // reaching gives the nodes from which the edge's source can be reached without
-// passing through the edge's target.
-func (p *Plan) reaching(e Edge) set {
+// passing through the edge's target, over edges that count.
+func (p *Plan) reaching(e Edge, counts func(edge int) bool) set {
 	seen := newSet(len(p.Nodes))
 	seen.add(e.From)
 	todo := []int{e.From}
@@ -24,7 +24,7 @@ func (p *Plan) reaching(e Edge) set {
 			continue
 		}
 		for _, in := range p.Nodes[n].In {
-			if from := p.Edges[in].From; !seen.has(from) && !p.emits(in) {
+			if from := p.Edges[in].From; !seen.has(from) && counts(in) && !p.emits(in) {
 				seen.add(from)
 				todo = append(todo, from)
 			}
@@ -32,6 +32,8 @@ func (p *Plan) reaching(e Edge) set {
 	}
 	return seen
 }
+
+func anyEdge(int) bool { return true }
 
 // emits tells whether items leave over the edge. Each begins a region of its own, so
 // that no path leads through it.
@@ -69,15 +71,28 @@ func (s set) addAll(o set) {
 func (p *Plan) index() {
 	p.nest()
 	p.bodies()
-	p.reaches = map[int]set{}
+	p.reaches, p.lags = map[int]set{}, map[int]set{}
 	for _, n := range p.Nodes {
 		if n.Join.IsZero() {
 			continue
 		}
 		for _, e := range n.In {
-			p.reaches[e] = p.reaching(p.Edges[e])
+			p.reaches[e] = p.reaching(p.Edges[e], anyEdge)
+			if p.sameRound(e, n) {
+				p.lags[e] = p.reaching(p.Edges[e], func(in int) bool { return p.sameRound(in, n) })
+			}
 		}
 	}
+}
+
+// sameRound tells whether what goes over the edge stays in the round of the join n: the edge closes no loop that n is part of.
+func (p *Plan) sameRound(edge int, n *Node) bool {
+	e := p.Edges[edge]
+	if !e.Back {
+		return true
+	}
+	ids := p.Nodes[e.To].Loop.IDs // the last is the loop that is entered by the node
+	return !slices.Contains(n.Loop.IDs, ids[len(ids)-1])
 }
 
 // reachable gives the nodes that a path from the node leads to, itself included; but none

@@ -24,6 +24,7 @@ type Plan struct {
 	keys    map[string]int
 	loops   [][]int     // members of the outermost loops
 	reaches map[int]set // by edge into a join
+	lags    map[int]set // the same, within one round of the join
 	input   *inputSchema
 }
 
@@ -137,5 +138,9 @@ func (p *Plan) Reaches(edge, from int) bool {
 	if s, ok := p.reaches[edge]; ok {
 		return s.has(from)
 	}
-	return p.reaching(p.Edges[edge]).has(from)
+	return p.reaching(p.Edges[edge], anyEdge).has(from)
 }
+
+// Lags tells whether a live step at node from can still bring an arrival over the edge in a round of the join that fired
+// already: as Reaches, but not by going once more round a loop that the join is part of, which begins the next round.
+func (p *Plan) Lags(edge, from int) bool { return p.lags[edge].has(from) }
