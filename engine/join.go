@@ -27,7 +27,7 @@ func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 		at.region.Joins = map[int]*flow.Open{}
 	}
 	open := at.region.Joins[e.To]
-	if open == nil || open.Fired && arrived(open, edge) {
+	if open == nil {
 		open = &flow.Open{}
 		at.region.Joins[e.To] = open
 	}
@@ -76,16 +76,22 @@ func (t *transition) needs(n int) int {
 	return len(node.In)
 }
 
-// fire runs a join with the branches of its round. What came twice opens the next
-// round. A round of any or N that more can still come to stays, so that the rest is
-// dropped; one of all is over: what comes later has been round the loop.
+// fire runs a join with the branches of its round. A round of any or N that more can still come to stays, so that the
+// rest is dropped; one of all is over: what comes later has been round the loop.
 func (t *transition) fire(at place, n int, open *flow.Open) error {
-	round, rest := distinct(open.Arrived)
+	round, _ := distinct(open.Arrived)
 	open.Fired = true
 	t.activate(n, round, at.part)
 	if t.plan.Nodes[n].Join.All || !t.blocked(at.region, n, true) {
-		delete(at.region.Joins, n)
+		return t.nextRound(at, n, open)
 	}
+	return nil
+}
+
+// nextRound ends the round of a join that fired. What came twice belongs to the next.
+func (t *transition) nextRound(at place, n int, open *flow.Open) error {
+	delete(at.region.Joins, n)
+	_, rest := distinct(open.Arrived)
 	for _, a := range rest {
 		if err := t.arrive(a.Edge, a.Ref, at.part); err != nil {
 			return err
@@ -124,8 +130,7 @@ func (t *transition) settleOne(at place) (more bool, err error) {
 func (t *transition) settleJoin(at place, n int) error {
 	o := at.region.Joins[n]
 	if o.Fired {
-		delete(at.region.Joins, n)
-		return nil
+		return t.nextRound(at, n, o)
 	}
 	return t.fire(at, n, o)
 }
