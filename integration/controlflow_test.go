@@ -14,10 +14,6 @@ import (
 
 var update = flag.Bool("update", false, "write PATTERNS.md anew")
 
-// awaited are settings that files of testdata/patterns need and the engine does not have yet. Such a file is skipped, and
-// the scoreboard says so; remove the name here when the setting is there, and run with -update.
-var awaited = []string{"concurrency_key"}
-
 // pattern is a file of testdata/patterns: lines "NAME: VALUE", then sections that begin with a line "-- name --".
 type pattern struct {
 	file    string
@@ -26,7 +22,6 @@ type pattern struct {
 	support string // supported, partly or not
 	said    string // how it is said here; empty when it cannot be said
 	why     string // what is missing; empty when nothing is
-	needs   string // a setting that may be awaited; empty = none
 
 	workflows []string
 	script    string // empty when it cannot be said
@@ -38,11 +33,8 @@ func TestControlFlowPatterns(t *testing.T) {
 	for _, p := range patterns(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(p.file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			switch {
-			case p.script == "":
+			if p.script == "" {
 				t.Skip("it cannot be said: " + p.why)
-			case slices.Contains(awaited, p.needs):
-				t.Skip(p.needs + " is not there yet")
 			}
 			s := sharedSystem(t)
 			s.deploy(t, p.workflows...)
@@ -115,8 +107,6 @@ func (p *pattern) fact(line string) error {
 		p.said = value
 	case "why":
 		p.why = value
-	case "needs":
-		p.needs = value
 	default:
 		return fmt.Errorf("nothing is known of %q", key)
 	}
@@ -174,35 +164,25 @@ func scoreboard(all []pattern) string {
 	b.WriteString(scoreboardHead)
 	counts := map[string]int{}
 	for _, p := range all {
-		counts[p.standing()]++
+		counts[p.support]++
 	}
-	for _, standing := range []string{"supported", "partly", "not", "not yet"} {
-		if n := counts[standing]; n > 0 {
-			fmt.Fprintf(&b, "- %s: %d\n", standing, n)
-		}
+	for _, support := range []string{"supported", "partly", "not"} {
+		fmt.Fprintf(&b, "- %s: %d\n", support, counts[support])
 	}
 	b.WriteString("\n| WCP | pattern | | how it is said |\n|---|---|---|---|\n")
 	for _, p := range all {
-		fmt.Fprintf(&b, "| %d | [%s](%s) | %s | %s |\n", p.number, p.name, filepath.ToSlash(p.file), p.standing(), strings.ReplaceAll(p.words(), "|", `\|`))
+		fmt.Fprintf(&b, "| %d | [%s](%s) | %s | %s |\n", p.number, p.name, filepath.ToSlash(p.file), p.support, strings.ReplaceAll(p.words(), "|", `\|`))
 	}
 	return b.String()
 }
 
-// standing is the support that the engine gives today.
-func (p pattern) standing() string {
-	if slices.Contains(awaited, p.needs) {
-		return "not yet"
-	}
-	return p.support
-}
-
+// words say how it is said here, and what is missing.
 func (p pattern) words() string {
-	words := p.said
-	if p.why != "" {
-		words = strings.TrimPrefix(words+". *"+p.why+"*", ". ")
+	switch {
+	case p.why == "":
+		return p.said
+	case p.said == "":
+		return p.why
 	}
-	if slices.Contains(awaited, p.needs) {
-		words += " (once `" + p.needs + "` is there)"
-	}
-	return words
+	return p.said + ". Missing: " + p.why
 }

@@ -31,6 +31,7 @@ import (
 //	want result NODE JSON    what its last run left
 //	want output JSON
 //	want waits [NODE …]      what sleeps, sorted; twice when it sleeps twice
+//	want listens [NODE …]    those of them that wait for an event, and not for a place of their concurrency_key
 //	want children N
 //	want matched N           how many waits the last event ended
 //	want kept BOOL           whether the last event is kept
@@ -224,20 +225,18 @@ var looks = map[string]look{
 		key, result, _ := strings.Cut(wanted, " ")
 		all := runs(v, key)
 		if len(all) == 0 {
-			return nil, decoded(json.RawMessage(result))
+			return nil, jsonOf(json.RawMessage(result))
 		}
-		return decoded(all[len(all)-1].Output), decoded(json.RawMessage(result))
+		return jsonOf(all[len(all)-1].Output), jsonOf(json.RawMessage(result))
 	},
 	"output": func(_ *story, v *flow.View, wanted string) (got, want any) {
-		return decoded(v.Output), decoded(json.RawMessage(wanted))
+		return jsonOf(v.Output), jsonOf(json.RawMessage(wanted))
 	},
 	"waits": func(_ *story, v *flow.View, wanted string) (got, want any) {
-		var all []string
-		for _, w := range v.Suspensions {
-			all = append(all, w.Node)
-		}
-		slices.Sort(all)
-		return strings.Join(all, " "), wanted
+		return sleeping(v, func(flow.Suspension) bool { return true }), wanted
+	},
+	"listens": func(_ *story, v *flow.View, wanted string) (got, want any) {
+		return sleeping(v, func(w flow.Suspension) bool { return w.EventType != "" }), wanted
 	},
 	"children": func(_ *story, v *flow.View, wanted string) (got, want any) {
 		return strconv.Itoa(len(v.Children)), wanted
@@ -261,6 +260,18 @@ func completed(v *flow.View) []string {
 	return keys
 }
 
+// sleeping names the node of each wait that counts.
+func sleeping(v *flow.View, counts func(flow.Suspension) bool) string {
+	var keys []string
+	for _, w := range v.Suspensions {
+		if counts(w) {
+			keys = append(keys, w.Node)
+		}
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, " ")
+}
+
 func runs(v *flow.View, key string) []flow.NodeRun {
 	return slices.DeleteFunc(slices.Clone(v.Nodes), func(n flow.NodeRun) bool { return n.Node != key })
 }
@@ -269,7 +280,7 @@ func count(keys []string, key string) int {
 	return len(slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k != key }))
 }
 
-func decoded(b json.RawMessage) any {
+func jsonOf(b json.RawMessage) any {
 	var v any
 	if err := json.Unmarshal(b, &v); err != nil {
 		return fmt.Sprintf("%s: %v", b, err)
