@@ -76,13 +76,13 @@ func (t *transition) needs(n int) int {
 	return len(node.In)
 }
 
-// fire runs a join with the branches of its round. A round of any or N that more can still come to stays, so that the
-// rest is dropped; one of all is over: what comes later has been round the loop.
+// fire runs a join with the branches of its round. A round of any or N stays until nothing more of it can come, so that
+// the rest is dropped; one of all is over: what comes later has been round the loop.
 func (t *transition) fire(at place, n int, open *flow.Open) error {
 	round, _ := distinct(open.Arrived)
 	open.Fired = true
-	t.activate(n, round, at.part)
-	if t.plan.Nodes[n].Join.All || !t.blocked(at.region, n, true) {
+	t.activate(n, round[:min(len(round), t.needs(n))], at.part)
+	if t.plan.Nodes[n].Join.All {
 		return t.nextRound(at, n, open)
 	}
 	return nil
@@ -92,12 +92,12 @@ func (t *transition) fire(at place, n int, open *flow.Open) error {
 func (t *transition) nextRound(at place, n int, open *flow.Open) error {
 	delete(at.region.Joins, n)
 	_, rest := distinct(open.Arrived)
-	for _, a := range rest {
-		if err := t.arrive(a.Edge, a.Ref, at.part); err != nil {
-			return err
-		}
+	if len(rest) == 0 {
+		return nil
 	}
-	return nil
+	next := &flow.Open{Arrived: rest}
+	at.region.Joins[n] = next
+	return t.fireEarly(at, n, next)
 }
 
 // settleJoins fires every open join of a region that no live step can bring more to. When
@@ -154,10 +154,16 @@ func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
 			}
 		}
 		for m, other := range r.Joins {
-			if joins && m != n && !other.Fired && comes(e, m) {
+			if joins && m != n && runs(other) && comes(e, m) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// runs tells whether a join will run (again): it has not fired, or has branches of the next round.
+func runs(o *flow.Open) bool {
+	_, rest := distinct(o.Arrived)
+	return !o.Fired || len(rest) > 0
 }
