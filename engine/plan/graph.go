@@ -12,8 +12,13 @@ func (s set) has(i int) bool { return i >= 0 && i/64 < len(s) && s[i/64]&(1<<(i%
 func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
 
 // reaching gives the nodes from which the edge's source can be reached without
-// passing through the edge's target, over edges that count.
-func (p *Plan) reaching(e Edge, counts func(edge int) bool) set {
+// passing through the edge's target.
+func (p *Plan) reaching(e Edge) set {
+	return p.reachingOver(e, func(int) bool { return true })
+}
+
+// reachingOver is reaching by a path of edges that count.
+func (p *Plan) reachingOver(e Edge, counts func(edge int) bool) set {
 	seen := newSet(len(p.Nodes))
 	seen.add(e.From)
 	todo := []int{e.From}
@@ -32,8 +37,6 @@ func (p *Plan) reaching(e Edge, counts func(edge int) bool) set {
 	}
 	return seen
 }
-
-func anyEdge(int) bool { return true }
 
 // emits tells whether items leave over the edge. Each begins a region of its own, so
 // that no path leads through it.
@@ -77,9 +80,9 @@ func (p *Plan) index() {
 			continue
 		}
 		for _, e := range n.In {
-			p.reaches[e] = p.reaching(p.Edges[e], anyEdge)
+			p.reaches[e] = p.reaching(p.Edges[e])
 			if p.sameRound(e, n) {
-				p.lags[e] = p.reaching(p.Edges[e], func(in int) bool { return p.sameRound(in, n) })
+				p.lags[e] = p.reachingOver(p.Edges[e], func(in int) bool { return p.sameRound(in, n) })
 			}
 		}
 	}

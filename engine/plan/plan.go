@@ -130,6 +130,10 @@ func (p *Plan) Node(key string) (*Node, bool) {
 // InLoop tells whether a path leads from the node back to itself.
 func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
 
+// Lags tells whether a live step at node from can still bring an arrival over the edge in a round of the join that fired
+// already: as Reaches, but not by going once more round a loop that the join is part of, which begins the next round.
+func (p *Plan) Lags(edge, from int) bool { return p.lags[edge].has(from) }
+
 // Reaches tells whether a live step at node from can still bring an arrival
 // over the edge: whether a path leads from it to the edge's source without
 // passing through the edge's target. A path may begin at the target itself: a
@@ -138,9 +142,5 @@ func (p *Plan) Reaches(edge, from int) bool {
 	if s, ok := p.reaches[edge]; ok {
 		return s.has(from)
 	}
-	return p.reaching(p.Edges[edge], anyEdge).has(from)
+	return p.reaching(p.Edges[edge]).has(from)
 }
-
-// Lags tells whether a live step at node from can still bring an arrival over the edge in a round of the join that fired
-// already: as Reaches, but not by going once more round a loop that the join is part of, which begins the next round.
-func (p *Plan) Lags(edge, from int) bool { return p.lags[edge].has(from) }
