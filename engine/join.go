@@ -30,7 +30,7 @@ func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
 		at.region.Joins = map[int]*flow.Open{}
 	}
 	open := at.region.Joins[e.To]
-	if open == nil || open.Fired && arrived(open, edge) {
+	if open == nil {
 		open = &flow.Open{}
 		at.region.Joins[e.To] = open
 	}
@@ -79,22 +79,28 @@ func (t *transition) needs(n int) int {
 	return len(node.In)
 }
 
-// fire runs a join with the branches of its round. What came twice opens the next
-// round. A round of any or N that more can still come to stays, so that the rest is
-// dropped; one of all is over: what comes later has been round the loop.
+// fire runs a join with the branches of its round. A round of any or N stays until nothing more of it can come, so that
+// the rest is dropped; one of all is over: what comes later has been round the loop.
 func (t *transition) fire(at spot, n int, open *flow.Open) error {
-	round, rest := distinct(open.Arrived)
+	round, _ := distinct(open.Arrived)
 	open.Fired = true
-	t.activate(n, round, at.part)
-	if t.plan.Nodes[n].Join.All || !t.blocked(at.region, n, true) {
-		delete(at.region.Joins, n)
-	}
-	for _, a := range rest {
-		if err := t.arrive(a.Edge, a.Ref, at.part); err != nil {
-			return err
-		}
+	t.activate(n, round[:min(len(round), t.needs(n))], at.part)
+	if t.plan.Nodes[n].Join.All {
+		return t.nextRound(at, n, open)
 	}
 	return nil
+}
+
+// nextRound ends the round of a join that fired. What came twice belongs to the next.
+func (t *transition) nextRound(at spot, n int, open *flow.Open) error {
+	delete(at.region.Joins, n)
+	_, rest := distinct(open.Arrived)
+	if len(rest) == 0 {
+		return nil
+	}
+	next := &flow.Open{Arrived: rest}
+	at.region.Joins[n] = next
+	return t.fireEarly(at, n, next)
 }
 
 // settleJoins fires every open join of a region that no live step can bring more to. When
@@ -127,31 +133,40 @@ func (t *transition) settleOne(at spot) (more bool, err error) {
 func (t *transition) settleJoin(at spot, n int) error {
 	o := at.region.Joins[n]
 	if o.Fired {
-		delete(at.region.Joins, n)
-		return nil
+		return t.nextRound(at, n, o)
 	}
 	return t.fire(at, n, o)
 }
 
 // blocked tells whether something can still come over a connection that has not
 // brought its branch yet: from a live step of the region, or (joins) from another join that will run.
-// What the join itself sends round once it fired belongs to the next round.
+// Once the join fired, what goes round a loop that it is part of belongs to the next round.
 func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
 	o := r.Joins[n]
+	comes := t.plan.Reaches
+	if o.Fired {
+		comes = t.plan.Lags
+	}
 	for _, e := range t.plan.Nodes[n].In {
 		if arrived(o, e) {
 			continue
 		}
 		for m := range r.Live {
-			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m) {
+			if comes(e, m) {
 				return true
 			}
 		}
 		for m, other := range r.Joins {
-			if joins && m != n && !other.Fired && t.plan.Reaches(e, m) {
+			if joins && m != n && runs(other) && comes(e, m) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// runs tells whether a join will run (again): it has not fired, or has branches of the next round.
+func runs(o *flow.Open) bool {
+	_, rest := distinct(o.Arrived)
+	return !o.Fired || len(rest) > 0
 }

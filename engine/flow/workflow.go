@@ -91,7 +91,8 @@ const (
 	ContinueErrorOutput = "continue_error_output"
 )
 
-// Join says how many arrivals a node waits for. The zero value is "not said".
+// Join says how many arrivals a node waits for, at most one by each connection in a round: what comes twice by one is kept
+// for the next round, which begins when nothing more of this one can come. The zero value is "not said".
 type Join struct {
 	All bool // one on every connection that can still bring one
 	Any bool // the first of a round; the others of the round are dropped

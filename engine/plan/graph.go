@@ -14,6 +14,11 @@ func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
 // reaching gives the nodes from which the edge's source can be reached without
 // passing through the edge's target.
 func (p *Plan) reaching(e Edge) set {
+	return p.reachingOver(e, func(int) bool { return true })
+}
+
+// reachingOver is reaching by a path of edges that count.
+func (p *Plan) reachingOver(e Edge, counts func(edge int) bool) set {
 	seen := newSet(len(p.Nodes))
 	seen.add(e.From)
 	todo := []int{e.From}
@@ -24,7 +29,7 @@ func (p *Plan) reaching(e Edge) set {
 			continue
 		}
 		for _, in := range p.Nodes[n].In {
-			if from := p.Edges[in].From; !seen.has(from) && !p.emits(in) {
+			if from := p.Edges[in].From; !seen.has(from) && counts(in) && !p.emits(in) {
 				seen.add(from)
 				todo = append(todo, from)
 			}
@@ -69,15 +74,28 @@ func (s set) addAll(o set) {
 func (p *Plan) index() {
 	p.nest()
 	p.bodies()
-	p.reaches = map[int]set{}
+	p.reaches, p.lags = map[int]set{}, map[int]set{}
 	for _, n := range p.Nodes {
 		if n.Join.IsZero() {
 			continue
 		}
 		for _, e := range n.In {
 			p.reaches[e] = p.reaching(p.Edges[e])
+			if p.sameRound(e, n) {
+				p.lags[e] = p.reachingOver(p.Edges[e], func(in int) bool { return p.sameRound(in, n) })
+			}
 		}
 	}
+}
+
+// sameRound tells whether what goes over the edge stays in the round of the join n: the edge closes no loop that n is part of.
+func (p *Plan) sameRound(edge int, n *Node) bool {
+	e := p.Edges[edge]
+	if !e.Back {
+		return true
+	}
+	ids := p.Nodes[e.To].Loop.IDs // the last is the loop that is entered by the node
+	return !slices.Contains(n.Loop.IDs, ids[len(ids)-1])
 }
 
 // reachable gives the nodes that a path from the node leads to, itself included; but none

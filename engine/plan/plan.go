@@ -27,6 +27,7 @@ type Plan struct {
 	keys    map[string]int
 	loops   [][]int     // members of the outermost loops
 	reaches map[int]set // by edge into a join
+	lags    map[int]set // the same, within one round of the join
 	input   *inputSchema
 }
 
@@ -133,6 +134,10 @@ func (p *Plan) Node(key string) (*Node, bool) {
 
 // InLoop tells whether a path leads from the node back to itself.
 func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
+
+// Lags tells whether a live step at node from can still bring an arrival over the edge in a round of the join that fired
+// already: as Reaches, but not by going once more round a loop that the join is part of, which begins the next round.
+func (p *Plan) Lags(edge, from int) bool { return p.lags[edge].has(from) }
 
 // Reaches tells whether a live step at node from can still bring an arrival
 // over the edge: whether a path leads from it to the edge's source without
