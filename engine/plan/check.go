@@ -236,9 +236,6 @@ func (c *compiler) behaviour(n *Node) {
 	c.deadTimeout(at, n)
 	c.unsafeRetry(at, n)
 	c.waitsForItself(at, n)
-	if n.Settings.Queue != "" {
-		c.warn(at+".settings.queue", CodeQueueNotServed, "remove the setting", "queues of nodes are not served yet: the step runs in the partition's own queue")
-	}
 }
 
 func (c *compiler) leavesBy(n *Node, port string) bool {

@@ -162,7 +162,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
-		Woken:    func(p int) { a.waker.Wake(tasks.QueueOf(p)) },
+		Woken:    func(p int, queue string) { a.waker.Wake(tasks.NamedQueue(p, queue)) },
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
 		Counters: counters,
