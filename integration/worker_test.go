@@ -32,6 +32,7 @@ type setup struct {
 	Grace      time.Duration // of the workers' shutdown
 	OTLP       string
 	NoIntake   bool
+	Queues     []string // that the workers serve; none = all
 }
 
 // options are those of every process of the system: only the parts differ.
@@ -42,6 +43,7 @@ func (s setup) options() app.Options {
 	c.Egress.Private = "always" // the world is on this machine
 	c.Worker.ShutdownGrace = s.Grace
 	c.Worker.Intake = !s.NoIntake
+	c.Worker.Queues = s.Queues
 	c.OTLP.Endpoint = s.OTLP
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
 	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Version: "test"}
