@@ -76,7 +76,7 @@ func (e *Engine) addQueue(ctx context.Context, name string) error {
 	return e.store.AddQueue(ctx, name)
 }
 
-// announce makes a queue known again in which a task waits, or should: its slot may have lost the name.
+// announce makes a queue known again in which a task waits too long: the slot of the names may have lost it.
 func (e *Engine) announce(ctx context.Context, name string) {
 	if err := e.addQueue(ctx, name); err != nil {
 		e.log.WarnContext(ctx, "a queue was not made known; workers that serve all queues may not find it", "queue", name, "error", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -132,11 +133,29 @@ func TestPlannedStartInQueue(t *testing.T) {
 	wantQueues(t, queuesOf(t, env, "start"), "start=slow")
 }
 
-// TestQueueUnserved: a task that nobody takes from its queue is looked at ever more rarely, and keeps its token.
+// nameless is a store that lost the names of its queues once.
+type nameless struct {
+	engine.Store
+	added []string
+}
+
+func (n *nameless) AddQueue(_ context.Context, name string) error {
+	if !slices.Contains(n.added, name) {
+		n.added = append(n.added, name)
+	}
+	return nil
+}
+
+func (n *nameless) Queues(context.Context) ([]string, error) { return n.added, nil }
+
+// TestQueueUnserved: a task that nobody takes from its queue is looked at ever more rarely, and keeps its token; its
+// queue is made known again.
 func TestQueueUnserved(t *testing.T) {
 	t.Parallel()
-	env := enginetest.New(t, types()...)
+	forgetting := &nameless{}
+	env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store { forgetting.Store = real; return forgetting }})
 	env.Deploy("id: one\nnodes: [{key: start, type: test.start, settings: {queue: slow}}]")
+	forgetting.added = nil
 	id := env.Start("one", 1)
 	env.Engine().Wait()
 	first := env.Store().Tasks(0)
@@ -150,6 +169,9 @@ func TestQueueUnserved(t *testing.T) {
 	}
 	if looks < 14 || looks > 18 { // after 10 s, 20 s … 160 s, and then every 5 minutes
 		t.Errorf("it was looked at %d times in an hour", looks)
+	}
+	if names, err := forgetting.Queues(t.Context()); err != nil || fmt.Sprint(names) != "[slow]" {
+		t.Errorf("the sweeper made known %v, %v", names, err)
 	}
 	if now := env.Store().Tasks(0); len(now) != 1 || now[0].Token != first[0].Token {
 		t.Errorf("the tasks are %v, want %v", now, first)

@@ -204,9 +204,9 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 	if err != nil {
 		return nil, err
 	}
-	e.announce(ctx, d.Queue)
 	switch state {
 	case flow.TaskPending:
+		e.announce(ctx, d.Queue)
 		wait, note := backlog(claim)
 		return nil, e.store.Settle(ctx, entry, wait, note)
 	case flow.TaskActive:

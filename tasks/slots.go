@@ -6,7 +6,8 @@ import (
 )
 
 // Slots bound how many tasks several Servers of a process have at a time. A client takes one before it asks for a task,
-// so that none leaves its queue that would have to wait here; it stays taken until the task's handler frees it.
+// so that none leaves its queue that would have to wait here; it stays taken until the task's handler frees it. What asynq
+// itself cannot read has no handler and keeps its slot: nobody but us writes into these queues.
 type Slots struct{ taken chan struct{} }
 
 // NewSlots makes n slots.

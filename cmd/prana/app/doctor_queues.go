@@ -19,7 +19,7 @@ import (
 
 // backlog is what waits in a queue.
 type backlog struct {
-	known, paused, served bool
+	known, paused, served bool // served: or too young to tell
 	pending               int64
 	oldest                time.Duration // how long the next task has been waiting
 }
@@ -53,13 +53,17 @@ func (d *doctor) queues(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking at queue %s: %w", name, err)
 		}
-		b.served = served[name]
+		b.served = served[name] || b.oldest < noticed
+		b.known = b.known || i >= always // processes name it to asynq's tools twice a minute
 		if i < always || b.pending > 0 || b.paused {
 			d.judgeQueue(name, b)
 		}
 	}
 	return nil
 }
+
+// noticed is how long it may take until a worker serves a new queue, and until it has said so.
+const noticed = 10 * time.Second
 
 // served finds the queues from which a worker takes tasks now.
 func (d *doctor) served() (map[string]bool, error) {
