@@ -69,6 +69,9 @@ type Redis struct {
 type Worker struct {
 	// Concurrency is how many steps run at once in this process, 1 to 10000. Default 16.
 	Concurrency int `key:"concurrency"`
+	// Queues names the queues whose steps run in this process; default stands for all steps that name none. Default none:
+	// steps of all queues, also of those that come to be.
+	Queues []string `key:"queues"`
 	// Servers is how many goroutines fetch tasks, each with its share of Concurrency; 1 to 64. Default 2.
 	Servers int `key:"servers"`
 	// ShutdownGrace is how long running steps may go on after a signal. Default 20s; 0 hands them back at once.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,13 +53,13 @@ func TestDefaultsAreValid(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	o := options(t, "port: 1001\npartitions: 2\nworker: {concurrency: 3, shutdown_grace: 5s}\n", "PRANA_PORT=1002", "PRANA_PARTITIONS=4")
-	o.Flags = map[string]any{"port": 1003, "redis.url": "miniredis"}
+	o.Flags = map[string]any{"port": 1003, "redis.url": "miniredis", "worker.queues": "slow, default"}
 	c, err := Load(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Port != 1003 || c.Partitions != 4 || c.Worker.Concurrency != 3 || c.Worker.ShutdownGrace != 5*time.Second ||
-		c.Worker.Servers != 2 || c.Redis.URL != Miniredis {
+		c.Worker.Servers != 2 || !slices.Equal(c.Worker.Queues, []string{"slow", "default"}) || c.Redis.URL != Miniredis {
 		t.Errorf("got %+v", c)
 	}
 	settings, err := Settings(o)
@@ -160,9 +161,9 @@ func TestProblems(t *testing.T) {
 			"must be a size", `token is "[REDACTED]": must be a text`, "must be a list",
 		}},
 		"all values at once": {text: "port: 70000\npartitions: 0\nlisten: 0.0.0.0\nlog: {level: warning}\nhooks: {a: {event: e, workflow: w, secret: short}}\nenv_allow: [PRANA_TOKEN]\n" +
-			"worker: {servers: 9, concurrency: 4}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{
+			"worker: {servers: 9, concurrency: 4, queues: [slow, Fast, slow]}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{
 			`prana.yaml:1:1: port is "70000": must be 0 to 65535`, "must be 1 to 1024", "set a token", "did you mean warn?",
-			"one of event", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", "must be an http://", "at least 24 bytes, has 0",
+			"one of event", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
 		}},
 		"name of a secret": {text: "secrets: {StripeKey: x}", want: []string{"secrets.StripeKey: names begin"}},
 		"redis":            {text: "redis: {url: 'http://u:hidden@h'}", want: []string{`redis.url is "http://[REDACTED]@h": must be redis://`}},

@@ -18,6 +18,7 @@ const shortestSecret = 24
 
 var (
 	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	queueName      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 	middlewareName = regexp.MustCompile(`^[a-z][a-z0-9_.-]*$`)
 )
 
@@ -126,6 +127,10 @@ func (v *validator) names(c Config) {
 	for i, name := range c.Middleware {
 		v.require(middlewareName.MatchString(name), "middleware", name, "a name has lower-case letters, digits, _, - and dots")
 		v.require(!slices.Contains(c.Middleware[:i], name), "middleware", name, "is named twice")
+	}
+	for i, name := range c.Worker.Queues {
+		v.require(queueName.MatchString(name), "worker.queues", name, "a name has 1 to 32 lower-case letters, digits, - and _, and begins with a letter or a digit")
+		v.require(!slices.Contains(c.Worker.Queues[:i], name), "worker.queues", name, "is named twice")
 	}
 	for _, name := range c.EnvAllow {
 		v.require(envName.MatchString(name), "env_allow", name, "must be the name of one variable")

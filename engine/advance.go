@@ -92,7 +92,10 @@ func begin(p *compiled, id string, head flow.Head, input []byte, when start, fir
 		Front:   flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{p.Start: {Pending: 1}}}, Seq: 1},
 		Records: []flow.Record{{Seq: 1, Name: flow.ExecutionStarted}},
 	}
-	d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Step: trigger, Token: step.Token, Workflow: p.ref, First: first, Trace: head.Trace}
+	d := flow.Dispatch{
+		Kind: flow.KindStep, Execution: id, Step: trigger, Token: step.Token, Workflow: p.ref,
+		Queue: head.QueueOf(p.Nodes[p.Start].Settings), First: first, Trace: head.Trace,
+	}
 	if when != (start{}) {
 		d.Kind, d.In = flow.KindResume, when.alarm()
 		step.Status, step.Turn = flow.StepSuspended, 1
@@ -100,7 +103,9 @@ func begin(p *compiled, id string, head flow.Head, input []byte, when start, fir
 		ch.Front.Status, ch.Front.Live[p.Start] = flow.Pending, flow.Live{Suspended: 1}
 		ch.Opened = []flow.SuspensionID{{Execution: id, Step: trigger, Turn: 1}}
 	}
-	ch.Dispatch = []flow.Dispatch{d}
+	if d.In <= 0 || d.Queue == "" { // see suspend
+		ch.Dispatch = []flow.Dispatch{d}
+	}
 	return ch
 }
 

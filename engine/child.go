@@ -59,9 +59,14 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	if err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
+	if err := e.addQueue(ctx, c.Queue); errors.Is(err, flow.ErrUnavailable) {
+		return nil, errAway{err}
+	} else if err != nil {
+		return nil, cannotStart(c.Workflow, err)
+	}
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Line: append(slices.Clone(x.Line), self), Trace: childTrace(ctx, x),
-		Timeout: timeout(p, start{in: c.In}), Place: place,
+		Timeout: timeout(p, start{in: c.In}), Place: place, Queue: c.Queue,
 		Parent: &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
 	}
 	ch := begin(p, flow.NewExecutionID(part), head, raw, start{in: c.In}, c.Mode == node.Sync)

@@ -29,8 +29,9 @@ type Config struct {
 	Notify func(ctx context.Context, n flow.Notice)
 	// Durable is told everything too, at least once whatever dies in between; nil = nobody.
 	Durable func(ctx context.Context, n flow.Notice)
-	// Woken is called when a task was enqueued in a partition by this process; nil = nothing to wake.
-	Woken func(partition int)
+	// Woken is called when a task was enqueued in a partition by this process, in its own queue ("") or the one of that
+	// name; nil = nothing to wake.
+	Woken func(partition int, queue string)
 	// Alert tells somebody that retries are used up, unless the workflow says otherwise; nil = nobody.
 	Alert *flow.Alert
 	// Post sends an alert to a URL; nil = alerts by URL fail and are tried again.
@@ -100,7 +101,7 @@ func setDefaults(cfg *Config) {
 		cfg.Notify = func(context.Context, flow.Notice) {}
 	}
 	if cfg.Woken == nil {
-		cfg.Woken = func(int) {}
+		cfg.Woken = func(int, string) {}
 	}
 	if cfg.Retention == nil {
 		week := 7 * 24 * time.Hour
@@ -126,6 +127,9 @@ func (e *Engine) Deploy(ctx context.Context, w *flow.Workflow) (version string, 
 	p, err := e.compile(w)
 	if err != nil {
 		return "", false, err
+	}
+	if err := e.addQueues(ctx, p); err != nil {
+		return "", false, fmt.Errorf("deploying workflow %s: %w", w.ID, err)
 	}
 	created, err = e.store.PutWorkflow(ctx, w, p.Version)
 	if err != nil {

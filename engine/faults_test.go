@@ -361,6 +361,22 @@ var stories = []story{
 		env.Advance(5 * time.Minute)
 		return []string{id}
 	}},
+	{"named queues", []string{napper, queued}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "queued", `1`)
+		env.Advance(2 * time.Minute)
+		publish(t, env, "e1", "go", `{"n":1}`)
+		env.Advance(10 * time.Minute)
+		return []string{id}
+	}},
+	{"a cancellation in a named queue", []string{queued}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "queued", `1`)
+		env.Advance(30 * time.Second)
+		insist(t, func() error {
+			return env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: id, Reason: "enough", ID: "c1"})
+		})
+		env.Advance(5 * time.Minute)
+		return []string{id}
+	}},
 	{"a resume", []string{waiter}, func(t *testing.T, env *enginetest.Env) []string {
 		id := begin(t, env, "waiter", `1`)
 		env.Advance(30 * time.Second)
@@ -372,6 +388,18 @@ var stories = []story{
 		return []string{id}
 	}},
 }
+
+const queued = `
+id: queued
+nodes:
+  - {key: start, type: test.start}
+  - {key: a, type: test.echo, settings: {queue: slow}}
+  - {key: s, type: test.sleep, params: {ms: 60000}, settings: {queue: slow}}
+  - {key: f, type: test.fail, params: {times: 1}, settings: {queue: slow, retry_on_failed: true, retry_delay_ms: 1000}}
+  - {key: w, type: test.wait, settings: {queue: other}}
+  - {key: c, type: test.child, params: {workflow: napper, mode: async, timeout_ms: 600000, queue: slow}}
+connections: [start -> a, a -> s, s -> f, f -> w, w -> c]
+`
 
 // startedBy lists the executions of a workflow that somebody in the story started.
 func startedBy(env *enginetest.Env, workflow string) []string {

@@ -174,7 +174,7 @@ func (t *transition) withdraw(s *flow.Step) {
 		id := flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn}
 		closed := flow.Closed{ID: id, Type: w.Type, Event: w.Event}
 		if w.Timer {
-			closed.Alarm = t.alarm(s)
+			closed.Alarm = t.alarmOf(s)
 		}
 		t.close(closed)
 		if w.Child != "" {

@@ -225,20 +225,23 @@ type move struct {
 	ch *flow.Change
 }
 
-// commit stores changes and wakes who must know.
+// commit stores changes, enqueues what the store leaves to us, and wakes who must know.
 func (e *Engine) commit(ctx context.Context, changes ...*flow.Change) error {
 	if err := e.store.Commit(ctx, changes...); err != nil {
 		return err
 	}
 	part, _ := flow.PartitionOf(changes[0].Execution)
+	var named []flow.Dispatch
 	for _, ch := range changes {
-		if len(ch.Dispatch) > 0 {
-			e.cfg.Woken(part)
+		own, others := byQueue(ch.Dispatch)
+		if named = append(named, others...); own {
+			e.cfg.Woken(part, "")
 		}
 		if dueSoon(ch) {
 			e.nudgeSweep(part)
 		}
 	}
+	e.enqueueSoon(ctx, named)
 	return nil
 }
 

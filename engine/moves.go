@@ -16,7 +16,7 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	id := flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn}
 	closed := flow.Closed{ID: id, Type: w.Type, Event: w.Event}
 	if w.Timer && outside {
-		closed.Alarm = t.alarm(s)
+		closed.Alarm = t.alarmOf(s)
 	}
 	t.close(closed)
 	if w.Child != "" && f.by != flow.ByChild {
@@ -55,9 +55,17 @@ func holdsBack(x *flow.Execution, w *flow.Wait) bool {
 	return w.Type == flow.Retry || w.Type == flow.Concurrency || x.Status == flow.Pending
 }
 
-func (t *transition) alarm(s *flow.Step) *flow.Dispatch {
+// alarmOf names the alarm of a timer; nil = it has none. A commit cannot write into a named queue, nor withdraw
+// anything from it: there the due index alone brings the task when the time has come.
+func (t *transition) alarmOf(s *flow.Step) *flow.Dispatch {
+	if t.queue(s) != "" {
+		return nil
+	}
 	return &flow.Dispatch{Kind: flow.KindResume, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref}
 }
+
+// queue is where the tasks of a step go; empty = the partition's own.
+func (t *transition) queue(s *flow.Step) string { return t.x.QueueOf(t.plan.Nodes[s.ID.Node].Settings) }
 
 // suspend puts a step to sleep.
 func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
@@ -70,10 +78,9 @@ func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 	}
 	t.write(s)
 	t.ch.Opened = append(t.ch.Opened, flow.SuspensionID{Execution: t.x.ID, Step: s.ID, Turn: s.Turn})
-	if w.Timer && len(t.ch.Dispatch) < flow.MaxDispatch {
-		d := *t.alarm(s)
+	if d := t.alarmOf(s); d != nil && w.Timer && len(t.ch.Dispatch) < flow.MaxDispatch {
 		d.In, d.Trace, d.First = t.until(w), s.Trace, true
-		t.ch.Dispatch = append(t.ch.Dispatch, d)
+		t.ch.Dispatch = append(t.ch.Dispatch, *d)
 	}
 	t.recordWait(flow.NodeSuspended, s, w)
 }
@@ -216,7 +223,7 @@ func (t *transition) dispatch(s *flow.Step, kind string) {
 	}
 	t.ch.Dispatch = append(t.ch.Dispatch, flow.Dispatch{
 		Kind: kind, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref,
-		First: true, Trace: s.Trace,
+		Queue: t.queue(s), First: true, Trace: s.Trace,
 	})
 }
 

@@ -24,10 +24,12 @@ type Store interface {
 	// it is among Front.Ready; now when it is pending and not dispatched; now + LookDue (or its own end, if that is sooner) when it waits for an event or a place;
 	// Wait.Due or never when it waits otherwise; gone when it is not live (never when quarantined). A new execution with
 	// a Timeout has a deadline line until it ended. Every Outgoing makes an outbox line at now + OutboxDue.
+	// A Dispatch with a Queue is not enqueued; whoever commits does that next.
 	Commit(ctx context.Context, changes ...*flow.Change) error
 
 	Definitions
 	Schedules
+	NamedQueues
 	Rendezvous
 	Index
 }
@@ -50,6 +52,14 @@ type Schedules interface {
 	// MoveSchedule moves a schedule from where it was seen. False when it was moved elsewhere or replaced
 	// meanwhile: nothing is changed then.
 	MoveSchedule(ctx context.Context, from flow.ScheduleState, to flow.ScheduleMove) (moved bool, err error)
+}
+
+// NamedQueues know what queues there are beside the partitions' own, so that workers find one that came to be while they run.
+type NamedQueues interface {
+	// AddQueue makes a name known for ever. The Problem too_many_queues when there are flow.MaxQueues others.
+	AddQueue(ctx context.Context, name string) error
+	// Queues lists the names, in their order.
+	Queues(ctx context.Context) ([]string, error)
 }
 
 // Rendezvous is where things meet that do not know an execution.

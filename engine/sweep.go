@@ -113,10 +113,9 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 		}
 	}
 	if len(wake) > 0 {
-		if werr := e.store.Enqueue(ctx, wake...); werr != nil {
+		if werr := e.enqueue(ctx, wake); werr != nil {
 			return 0, errors.Join(err, werr)
 		}
-		e.cfg.Woken(part)
 	}
 	if len(due) == sweepBatch {
 		next = 0
@@ -207,6 +206,7 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 	}
 	switch state {
 	case flow.TaskPending:
+		e.announce(ctx, d.Queue)
 		wait, note := backlog(claim)
 		return nil, e.store.Settle(ctx, entry, wait, note)
 	case flow.TaskActive:
@@ -232,7 +232,7 @@ func hint(p *compiled, x *flow.Execution, s *flow.Step) flow.Dispatch {
 	}
 	return flow.Dispatch{
 		Kind: kind, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: p.ref,
-		First: true, Trace: s.Trace,
+		Queue: x.QueueOf(p.Nodes[s.ID.Node].Settings), First: true, Trace: s.Trace,
 	}
 }
 

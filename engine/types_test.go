@@ -163,6 +163,7 @@ var childFields = []node.Field{
 	{Name: "mode", Kind: node.String, Default: node.Sync},
 	{Name: "timeout_ms", Kind: node.Int},
 	{Name: "on_failure", Kind: node.String, Default: "fail_parent"},
+	{Name: "queue", Kind: node.String},
 }
 
 func child(_ context.Context, c *node.Call) (node.Outcome, error) {
@@ -170,7 +171,8 @@ func child(_ context.Context, c *node.Call) (node.Outcome, error) {
 		return childOver(c)
 	}
 	mode := c.Params["mode"].(string)
-	out := node.Outcome{Start: []node.Child{{Workflow: c.Params["workflow"].(string), Input: c.Input, Mode: mode}}}
+	queue, _ := c.Params["queue"].(string)
+	out := node.Outcome{Start: []node.Child{{Workflow: c.Params["workflow"].(string), Input: c.Input, Mode: mode, Queue: queue}}}
 	if mode != node.FireAndForget {
 		ms, _ := c.Params["timeout_ms"].(int)
 		out.Suspend = &node.Suspend{Type: flow.SubWorkflow, In: time.Duration(ms) * time.Millisecond}

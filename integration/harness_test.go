@@ -94,14 +94,24 @@ func (s *system) boot() error {
 }
 
 func (s *system) addWorker() error {
-	p, err := spawn(s.setup)
+	_, err := s.addWorkerOf()
+	return err
+}
+
+// addWorkerOf starts a worker that serves these queues; none = those of the setup.
+func (s *system) addWorkerOf(queues ...string) (*process, error) {
+	set := s.setup
+	if len(queues) > 0 {
+		set.Queues = queues
+	}
+	p, err := spawn(set)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.workers = append(s.workers, p)
-	return nil
+	return p, nil
 }
 
 // living lists the workers that run.

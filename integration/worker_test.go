@@ -33,6 +33,7 @@ type setup struct {
 	Grace      time.Duration // of the workers' shutdown
 	OTLP       string
 	NoIntake   bool
+	Queues     []string // that the workers serve; none = all
 	// Inside runs the worker in the process of the tests instead of two of its own, so that middleware can tell them what happens.
 	Inside     bool
 	Middleware []watcher `json:"-"`
@@ -52,6 +53,7 @@ func (s setup) options() app.Options {
 	c.Egress.Private = "always" // the world is on this machine
 	c.Worker.ShutdownGrace = s.Grace
 	c.Worker.Intake = !s.NoIntake
+	c.Worker.Queues = s.Queues
 	c.OTLP.Endpoint = s.OTLP
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
 	own := map[string]app.Middleware{}

@@ -25,6 +25,7 @@ type look struct {
 	owes     bool  // it has an outbox
 	now      int64 // ms
 	x        *flow.Execution
+	workflow *flow.Workflow // nil once it is terminal, or when it is gone
 	wants    []want
 	unwanted []place
 	findings []Finding

@@ -51,7 +51,8 @@ func (a *audit) definition(ctx context.Context, l *look) error {
 	if l.x.Status.Terminal() {
 		return nil
 	}
-	_, _, err := a.store.Workflow(ctx, l.x.Workflow, l.x.Version)
+	w, _, err := a.store.Workflow(ctx, l.x.Workflow, l.x.Version)
+	l.workflow = w
 	if errors.Is(err, flow.ErrNotFound) {
 		l.find("I1", fmt.Sprintf("its definition %s version %s is gone: it cannot go on", l.x.Workflow, l.x.Version), "publish the same definition again (its version is the digest of its content), or cancel the execution")
 		return nil
@@ -302,13 +303,22 @@ func (a *audit) tasks(l *look) {
 		if s.Status != flow.StepPending || slices.Contains(l.x.Ready, s.ID) {
 			continue
 		}
-		t, err := a.store.encoder.Encode(flow.Dispatch{Kind: flow.KindStep, Execution: l.id, Step: s.ID, Token: s.Token})
+		t, err := a.store.encoder.Encode(flow.Dispatch{Kind: flow.KindStep, Execution: l.id, Step: s.ID, Token: s.Token, Queue: l.queue(s)})
 		if err != nil {
 			l.find("format", err.Error(), "the record of the step was changed by hand")
 			continue
 		}
 		l.task(s, t)
 	}
+}
+
+// queue is where the task of a step is; empty = in the partition's own queue.
+func (l *look) queue(s *flow.Step) string {
+	var settings flow.Settings
+	if w := l.workflow; w != nil && s.ID.Node < len(w.Nodes) {
+		settings = w.Nodes[s.ID.Node].Settings
+	}
+	return l.x.QueueOf(settings)
 }
 
 // task judges the line and the task of a pending step together.

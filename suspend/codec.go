@@ -26,6 +26,7 @@ type storedHead struct {
 	Tags     map[string]string `json:"g,omitempty"`
 	Timeout  int64             `json:"o,omitempty"` // ms
 	Place    string            `json:"k,omitempty"`
+	Queue    string            `json:"q,omitempty"`
 }
 
 type storedParent struct {
@@ -153,7 +154,7 @@ func orTime(ms int64, other time.Time) time.Time {
 }
 
 func encodeHead(h *flow.Head) ([]byte, error) {
-	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place}
+	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place, Queue: h.Queue}
 	if p := h.Parent; p != nil {
 		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
 	}
@@ -171,7 +172,7 @@ func decodeHead(s string) (flow.Head, error) {
 	}
 	h := flow.Head{
 		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Line: st.Line, Trace: st.Trace, Tags: st.Tags,
-		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at, Place: st.Place,
+		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at, Place: st.Place, Queue: st.Queue,
 	}
 	if p := st.Parent; p != nil {
 		step, err := flow.ParseStepID(p.Step)

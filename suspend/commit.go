@@ -97,6 +97,9 @@ func (b *script) change(ch *flow.Change) error {
 	}
 	b.opened(ch, tag)
 	for _, d := range ch.Dispatch {
+		if d.Queue != "" {
+			continue // it lies in another slot: the writer enqueues it next, and its line stands until then
+		}
 		if err := b.dispatch(d); err != nil {
 			return err
 		}
@@ -431,14 +434,14 @@ func (b *script) status(ch *flow.Change, tag string) {
 
 // Enqueue writes tasks that do not exist, and makes alarms among them due at once.
 func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
-	byHome := map[string][]flow.Dispatch{}
+	bySlot := map[string][]flow.Dispatch{}
 	for _, d := range ds {
-		t := home(d.Execution)
-		byHome[t] = append(byHome[t], d)
+		t := home(d.Execution) + d.Queue
+		bySlot[t] = append(bySlot[t], d)
 	}
-	for _, tag := range slices.Sorted(maps.Keys(byHome)) {
+	for _, slot := range slices.Sorted(maps.Keys(bySlot)) {
 		b := newScript(s.encoder)
-		for _, d := range byHome[tag] {
+		for _, d := range bySlot[slot] {
 			d.In = 0
 			if err := b.dispatch(d); err != nil {
 				return fmt.Errorf("enqueueing a step of execution %s: %w", d.Execution, err)

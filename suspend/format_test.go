@@ -92,6 +92,7 @@ func (z *zoo) everything() {
 	z.populate()
 	writeFan(z, nil)
 	z.alarm()
+	z.queued()
 	taking := z.next(ran, stepOf(1, flow.StepCompleted), stepOf(2, flow.StepPending))
 	taking.Takes = []flow.Taken{{Event: "e1", Began: 1, Now: 2}}
 	taking.Values = map[flow.Ref]flow.Value{"d1.000": {Raw: json.RawMessage(`1`)}}
@@ -111,6 +112,20 @@ func (z *zoo) alarm() {
 	d.Kind, d.In = flow.KindResume, time.Hour
 	ch.Dispatch = []flow.Dispatch{d}
 	z.commit(ch)
+}
+
+// queued enqueues a step of a named queue, and wakes a process that sleeps for it.
+func (z *zoo) queued() {
+	ctx := z.Context()
+	z.must(z.store.AddQueue(ctx, "slow"))
+	ch := z.birth("queued", stepOf(1, flow.StepPending))
+	d := dispatchOf(ch.Execution, ch.Steps[0])
+	d.Queue = "slow"
+	ch.Dispatch = []flow.Dispatch{d}
+	z.commit(ch)
+	queue := tasks.NamedQueue(0, d.Queue)
+	z.must(z.redis.SAdd(ctx, tasks.SleepersKey(queue), tasks.WakeKey(queue, "one"), tasks.WakeKey(queue, "two")).Err())
+	z.must(z.store.Enqueue(ctx, d))
 }
 
 func (z *zoo) must(err error) {
@@ -186,7 +201,7 @@ func TestFormatExpiry(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	z.everything()
-	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until)|\d+\}:wake):`)
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until)|\d+(\.slow)?\}:wake):`)
 	for _, key := range z.keys() {
 		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
 			t.Errorf("%s expires in %v", key, ttl)

@@ -252,7 +252,7 @@ func writeSection(z *zoo, _ func(time.Duration)) {
 	holds, awaits := stepOf(1, flow.StepPending), waits(2, flow.Wait{Type: flow.Concurrency, Data: raw(`{"key":"b"}`)})
 	holds.Place, awaits.Place = "a", "b"
 	ch := z.birth("section", holds, awaits)
-	ch.Head.Place = "region/eu"
+	ch.Head.Place, ch.Head.Queue = "region/eu", "slow"
 	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendRelease, To: "c", Data: raw(`"` + animal("section") + `:3.001"`)}}
 	z.commit(ch)
 }
@@ -263,7 +263,7 @@ func readSection() *flow.Execution {
 		&flow.Step{ID: step2, Status: flow.StepSuspended, Token: "token000002", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Place: "b", Wait: &flow.Wait{
 			Type: flow.Concurrency, Data: raw(`{"key":"b"}`), Since: began,
 		}})
-	x.Place = "region/eu"
+	x.Place, x.Queue = "region/eu", "slow"
 	return x
 }
 

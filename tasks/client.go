@@ -24,7 +24,8 @@ type Client struct {
 	hold   time.Duration
 	queues []string
 	bells  []*bell
-	across bool // other processes can wake us
+	across bool   // other processes can wake us
+	slots  *Slots // nil = not bounded but by the Server
 
 	signal chan struct{}   // ask again
 	round  []ask           // the queues that were empty since the last task or hold
@@ -52,6 +53,13 @@ func (w *Waker) Client(queues ...string) *Client {
 // the wake-up: it asks every interval (at most 10 s), or earlier after Wake.
 func (w *Waker) Polled(interval time.Duration, queues ...string) *Client {
 	return w.client(min(interval, maxHold), false, queues)
+}
+
+// Within makes the client ask for tasks only while a slot is free, which whoever handles a task gives back. It is
+// called before the Server starts.
+func (c *Client) Within(s *Slots) *Client {
+	c.slots = s
+	return c
 }
 
 func (w *Waker) client(hold time.Duration, across bool, queues []string) *Client {
@@ -140,7 +148,11 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 	if len(c.round) == 0 {
 		c.drain() // from here on, a signal means something newer than what is asked now
 	}
-	cmd := a.send()
+	cmd := c.ask(a, c.hold)
+	if cmd == nil { // not a queue that is empty: it is asked again as soon as there is a slot
+		c.round = nil
+		return nothing(ctx)
+	}
 	if err := cmd.Err(); !errors.Is(err, redis.Nil) {
 		c.round = nil
 		c.pauseAfter(err)
@@ -155,6 +167,22 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 	return c.holdRound(ctx, cmd, round)
 }
 
+// ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
+// an empty queue: asynq counts the lease from before.
+func (c *Client) ask(a ask, atMost time.Duration) *redis.Cmd {
+	if c.slots == nil {
+		return a.send()
+	}
+	if !c.slots.take(c.ctx, atMost) {
+		return nil
+	}
+	cmd := a.send()
+	if cmd.Err() != nil {
+		c.slots.Free()
+	}
+	return cmd
+}
+
 // holdRound waits until somebody enqueues and asks all queues again. A task of
 // another queue than the one that asynq asks for is as good: it names its queue itself.
 func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *redis.Cmd {
@@ -165,7 +193,11 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 	for {
 		select {
 		case <-c.signal:
-			if cmd := askAll(round); cmd != nil {
+			cmd, busy := c.askAll(round)
+			switch {
+			case busy:
+				return empty // and waits for a slot without holding, so that nobody counts on us
+			case cmd != nil:
 				c.pauseAfter(cmd.Err())
 				return cmd
 			}
@@ -179,13 +211,18 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 	}
 }
 
-func askAll(round []ask) *redis.Cmd {
+// askAll gives the first task that there is. busy: there may be one, but no slot for it.
+func (c *Client) askAll(round []ask) (cmd *redis.Cmd, busy bool) {
 	for _, a := range round {
-		if cmd := a.send(); !errors.Is(cmd.Err(), redis.Nil) {
-			return cmd
+		cmd := c.ask(a, 0)
+		if cmd == nil {
+			return nil, true
+		}
+		if !errors.Is(cmd.Err(), redis.Nil) {
+			return cmd, false
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func (c *Client) holding(n int) {

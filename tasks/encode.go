@@ -3,7 +3,6 @@ package tasks
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -64,15 +63,12 @@ func TaskID(d flow.Dispatch) string {
 }
 
 func queueFor(d flow.Dispatch) (string, error) {
-	if d.Queue == "" {
-		partition, _ := flow.PartitionOf(d.Execution)
-		return QueueOf(partition), nil
-	}
-	// A brace would end the hash tag early and tear the queue's keys apart.
-	if strings.TrimSpace(d.Queue) == "" || strings.ContainsAny(d.Queue, "{}") {
+	// Among others, a brace would end the hash tag early and tear the queue's keys apart.
+	if d.Queue != "" && !flow.ValidQueue(d.Queue) {
 		return "", fmt.Errorf("%q cannot be the name of a queue", flow.Cut(d.Queue, 64))
 	}
-	return d.Queue, nil
+	partition, _ := flow.PartitionOf(d.Execution)
+	return NamedQueue(partition, d.Queue), nil
 }
 
 // queueKey is a key of asynq v0.26.0 (internal/base).

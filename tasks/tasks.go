@@ -31,6 +31,15 @@ const maxStepPayload = 1024 // bytes; ids only
 // is the hash tag of everything that the partition owns.
 func QueueOf(partition int) string { return "prana-" + strconv.Itoa(partition) }
 
+// NamedQueue names the asynq queue of a partition from which the steps of the queue of that name are run, such as
+// "prana-0.slow"; an empty name stands for the partition's own.
+func NamedQueue(partition int, name string) string {
+	if name == "" {
+		return QueueOf(partition)
+	}
+	return QueueOf(partition) + "." + name
+}
+
 // step is the payload of both types: ids only, so that what asynq copies with
 // every heartbeat stays small.
 type step struct {

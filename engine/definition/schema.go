@@ -246,7 +246,7 @@ func settingsSchema() object {
 		"timeout_ms":      described("Time for one attempt; 0 is the node type's own.", atLeast("integer", 0)),
 		"on_error":        described("What an error does after the retries.", choice(flow.StopWorkflow, flow.Continue, flow.ContinueErrorOutput)),
 		"join":            described("How many arrivals the node waits for.", object{"anyOf": []any{object{"enum": []any{"all", "any"}}, atLeast("integer", 1)}}),
-		"queue":           described("The queue of the step.", orNull("string")),
+		"queue":           described("The queue that the steps of the node are run from: by workers that serve it. default is the partition's own.", orNull("string")),
 		"max_iterations":  described("How often the loop may go round that is entered by this node; 0 is the engine's limit.", iterations),
 		"cancels":         described("Keys of nodes that are withdrawn when this node is done, or what it waited for came.", codes()),
 		"on_cancel":       described("Key of the node that undoes this one when the execution is cancelled, fails or times out.", orNull("string")),

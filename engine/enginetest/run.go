@@ -27,6 +27,7 @@ func (e *Env) Run() {
 // False: there was nothing to do.
 func (e *Env) Step() bool {
 	e.t.Helper()
+	e.engine.Wait() // what follows a commit may bring a task
 	for part := range e.opts.Partitions {
 		if d, ok := e.store.Pop(part); ok {
 			e.work(d)

@@ -25,7 +25,8 @@ type Change struct {
 	State  map[string]json.RawMessage // shared state to set; a nil value removes the key
 	Opened []SuspensionID             // waits of Steps that are new: to be listed and indexed
 	Closed []Closed                   // waits that end: every trace of them goes
-	// Dispatch are tasks to enqueue now; steps beyond the bound of one commit are stored as due now instead.
+	// Dispatch are tasks to enqueue now; steps beyond the bound of one commit are stored as due now instead. Those with a
+	// Queue lie in another slot: the commit gives them their lines only, and its writer enqueues them afterwards.
 	Dispatch []Dispatch
 	Outbox   []Outgoing
 	Result   *Value
@@ -65,7 +66,7 @@ type Closed struct {
 	ID    SuspensionID
 	Type  string
 	Event *Subscription
-	Alarm *Dispatch // the alarm task to withdraw; nil = none
+	Alarm *Dispatch // the alarm task to withdraw, in the partition's own queue; nil = none
 }
 
 // What a dispatch asks for.
@@ -81,7 +82,7 @@ type Dispatch struct {
 	Step      StepID
 	Token     string
 	Workflow  string        // id and version, so that the plan is known before the snapshot is read
-	Queue     string        // empty = the partition's own
+	Queue     string        // name of the queue; empty = the partition's own
 	First     bool          // goes on with something under way: ahead of new starts
 	In        time.Duration // 0 = now; otherwise an alarm
 	Trace     map[string]string

@@ -96,6 +96,7 @@ type Head struct {
 	Tags      map[string]string
 	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
 	Place     string        // concurrency key of which it holds a place from its first step to its end; empty = none
+	Queue     string        // from which its steps are run, unless their node says otherwise; empty = the partition's own
 }
 
 // Parent names the step that waits for, or merely started, this execution.

@@ -99,7 +99,9 @@ func (s *Store) apply(c *flow.Change, now time.Time) {
 		s.openWait(e, home, id)
 	}
 	for _, d := range c.Dispatch {
-		home.enqueue(d, now)
+		if d.Queue == "" { // no script of a real store could write the others
+			home.enqueue(d, now)
+		}
 	}
 	e.owe(home, c.Outbox, s.line(now.Add(flow.OutboxDue)))
 	e.end(home, c, now)

@@ -37,6 +37,7 @@ type Store struct {
 	starts     map[startKey]start
 	events     map[string]*event
 	places     map[string]*places // by concurrency key
+	queues     map[string]bool    // names
 	counter    uint64             // orders what happens within one millisecond
 }
 
@@ -83,6 +84,7 @@ func New(o Options) *Store {
 		starts:     map[startKey]start{},
 		events:     map[string]*event{},
 		places:     map[string]*places{},
+		queues:     map[string]bool{},
 	}
 	for range max(1, o.Partitions) {
 		s.partitions = append(s.partitions, &partition{

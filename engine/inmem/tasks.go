@@ -21,8 +21,9 @@ type Alarm struct {
 	Due      time.Time
 }
 
+// taskID names a task in its queue: no other queue knows it.
 func taskID(d flow.Dispatch) string {
-	return d.Execution + ":" + d.Step.String() + ":" + d.Token
+	return d.Queue + "/" + d.Execution + ":" + d.Step.String() + ":" + d.Token
 }
 
 // Enqueue writes tasks that do not exist and makes alarms among them pending:
@@ -64,7 +65,7 @@ func (s *Store) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, erro
 	return flow.TaskMissing, nil
 }
 
-// Tasks lists the pending tasks of a partition in the order in which Pop gives them.
+// Tasks lists the pending tasks of all queues of a partition in the order in which Pop gives them.
 func (s *Store) Tasks(partition int) []flow.Dispatch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +91,7 @@ func (s *Store) Alarms(partition int) []Alarm {
 	return out
 }
 
-// Pop takes the next pending task; it is active until Done.
+// Pop takes the next pending task, of whatever queue; it is active until Done.
 func (s *Store) Pop(partition int) (flow.Dispatch, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

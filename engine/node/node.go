@@ -210,8 +210,8 @@ type Child struct {
 	Workflow string
 	Version  string // empty = the newest
 	Input    any
-	Mode     string // sync, async, fire_and_forget
-	Queue    string
+	Mode     string        // sync, async, fire_and_forget
+	Queue    string        // from which its steps are run; empty = the partition's own. Its own children do not inherit it.
 	In       time.Duration // when it begins, from now
 }
 

@@ -244,9 +244,6 @@ func (c *compiler) behaviour(n *Node) {
 		c.joins(n)
 		c.iteration(n)
 	}
-	if n.Settings.Queue != "" {
-		c.warn(at+".settings.queue", CodeQueueNotServed, "remove the setting", "queues of nodes are not served yet: the step runs in the partition's own queue")
-	}
 }
 
 func (c *compiler) leavesBy(n *Node, port string) bool {

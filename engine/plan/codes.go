@@ -119,8 +119,6 @@ const (
 	CodeBadSetting = "BAD_SETTING"
 	// CodeNoTimeout (warning): a node waits for something that may never come, and nothing bounds the wait.
 	CodeNoTimeout = "NO_TIMEOUT"
-	// CodeQueueNotServed (warning): a node names a queue; its steps run in the partition's own queue all the same.
-	CodeQueueNotServed = "QUEUE_NOT_SERVED"
 	// CodeWaitsForItself (warning): an execution holds a place of its workflow's concurrency_key while a node asks for
 	// another of the same key, or waits for a child of the same workflow: with no place left, it waits for itself until a timeout.
 	CodeWaitsForItself = "WAITS_FOR_ITSELF"

@@ -41,6 +41,9 @@ func (c *compiler) settings(path string, s flow.Settings) {
 	if s.MaxIterations < 0 || s.MaxIterations > MaxIterations {
 		bad("max_iterations", "", "is %d; it must be 0 to %d", s.MaxIterations, MaxIterations)
 	}
+	if s.Queue != "" && !flow.ValidQueue(s.Queue) {
+		bad("queue", flow.QueueRule, "cannot be called %q", flow.Cut(s.Queue, 64))
+	}
 	c.oneOf(path+".backoff", s.Backoff, backoffs)
 	c.oneOf(path+".on_error", s.OnError, onErrors)
 }

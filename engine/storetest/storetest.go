@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"values", valuePromises},
 		{"due", append(lineRules(), duePromises...)},
 		{"tasks", taskPromises},
+		{"queues", queuePromises},
 		{"claims", claimPromises},
 		{"starts", startPromises},
 		{"waits", waitPromises},

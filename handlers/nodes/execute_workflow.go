@@ -3,6 +3,7 @@ package nodes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,13 +27,13 @@ var executeFields = []node.Field{
 	{Name: "workflow_id", Kind: node.String, Required: true, Summary: "The workflow to execute."},
 	{Name: "version", Kind: node.String, Summary: "A version of it; by default the newest."},
 	{Name: "input_data", Kind: node.Any, Summary: "Its input; by default the input of this node."},
-	{Name: "execution_mode", Kind: node.String, Enum: []string{node.Sync, node.Async, node.FireAndForget}, Summary: "sync (default): the child runs ahead of the queue and this node waits; async: it runs through its own queue and this node waits; fire_and_forget: nobody waits."},
+	{Name: "execution_mode", Kind: node.String, Enum: []string{node.Sync, node.Async, node.FireAndForget}, Summary: "sync (default): the child runs ahead of the queue and this node waits; async: it waits for its turn in the queue and this node waits; fire_and_forget: nobody waits."},
 	{Name: "wait_for_completion", Kind: node.Bool, Summary: "true is sync, false is fire_and_forget; execution_mode wins."},
 	{Name: "timeout_ms", Kind: node.Int, Default: 300_000, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait for the child."},
 	{Name: "failure_strategy", Kind: node.String, Default: failParent, Enum: []string{failParent, goOn}, Summary: "Whether a child that does not complete fails this node, or is its output."},
 	{Name: "batch_mode", Kind: node.String, Default: batchAll, Enum: []string{batchAll, batchSingle}, Summary: "all: one child with the whole input; single: one child for each item of the input, and a list of {execution_id, status, output | error} in their order."},
 	{Name: "distribution_window_ms", Kind: node.Int, Min: new(0.0), Max: new(float64(maxWaitMS)), Summary: "Batch mode single, async or fire_and_forget: the children begin evenly spread over this time."},
-	{Name: "queue", Kind: node.String, Summary: "The queue of an async or fire_and_forget child."},
+	{Name: "queue", Kind: node.String, Check: queueName, Summary: "The queue that the child's steps are run from, unless their nodes say otherwise; by default the partition's own. Its own children do not inherit it."},
 }
 
 func executeWorkflow() node.Type {
@@ -88,6 +89,14 @@ func runExecute(_ context.Context, c *node.Call) (node.Outcome, error) {
 		return startBatch(c, v)
 	}
 	return startChild(c, v)
+}
+
+// queueName checks the name of a queue.
+func queueName(v any) error {
+	if name, _ := v.(string); name != "" && !flow.ValidQueue(name) {
+		return errors.New("cannot name a queue: " + flow.QueueRule)
+	}
+	return nil
 }
 
 // startBatch asks for a part for each child.

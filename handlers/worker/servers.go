@@ -6,6 +6,7 @@ import (
 
 	"github.com/hibiken/asynq"
 
+	"prana/engine/flow"
 	"prana/tasks"
 )
 
@@ -48,22 +49,40 @@ func shares(partitions []int, n, concurrency int) []share {
 	return out
 }
 
+// serveSteps starts the servers of all queues that are known by now, within one bound.
 func (w *Worker) serveSteps() error {
-	h := &steps{runner: w.cfg.Runner, calls: w.calls, log: w.cfg.Logger, again: newAttempts()}
-	for _, s := range shares(w.cfg.Partitions, w.cfg.Servers, w.cfg.Concurrency) {
-		cfg := w.common(s.queues...)
-		cfg.Concurrency = s.concurrency
-		// Nothing that happens to a hint counts: the engine counts attempts itself.
-		cfg.IsFailure = func(error) bool { return false }
-		cfg.RetryDelayFunc = hintDelay
-		if !s.forwards {
-			cfg.DelayedTaskCheckInterval = forwardRarely
+	slots := tasks.NewSlots(w.cfg.Concurrency)
+	w.steps = &steps{runner: w.cfg.Runner, calls: w.calls, log: w.cfg.Logger, again: newAttempts(), slots: slots}
+	if w.cfg.serves(flow.DefaultQueue) {
+		for _, s := range shares(w.cfg.Partitions, w.cfg.Servers, w.cfg.Concurrency) {
+			if err := w.serveShare(s); err != nil {
+				return err
+			}
 		}
-		if err := w.start(w.waker.Client(s.queues...), cfg, h); err != nil {
+	}
+	for _, name := range w.cfg.named() {
+		if err := w.serveNamed(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// serveNamed starts the server of a named queue, of all partitions. Any of the process's slots may be its own.
+func (w *Worker) serveNamed(name string) error {
+	return w.serveShare(share{queues: w.cfg.queuesOf(name), concurrency: w.cfg.Concurrency, forwards: true})
+}
+
+func (w *Worker) serveShare(s share) error {
+	cfg := w.common(s.queues...)
+	cfg.Concurrency = s.concurrency
+	// Nothing that happens to a hint counts: the engine counts attempts itself.
+	cfg.IsFailure = func(error) bool { return false }
+	cfg.RetryDelayFunc = hintDelay
+	if !s.forwards {
+		cfg.DelayedTaskCheckInterval = forwardRarely
+	}
+	return w.start(w.waker.Client(s.queues...).Within(w.steps.slots), cfg, w.steps)
 }
 
 func (w *Worker) serveIntake() error {

@@ -10,17 +10,19 @@ import (
 	"prana/tasks"
 )
 
-// steps hands the tasks of the partitions' queues to the engine.
+// steps hands the tasks of steps, from whatever queue, to the engine.
 type steps struct {
 	runner Runner
 	calls  *calls
 	log    *slog.Logger
 	again  *attempts
+	slots  *tasks.Slots // each task that comes took one
 }
 
 // ProcessTask runs one step. Its error makes asynq bring the hint again; only
 // what cannot be read is archived.
 func (s *steps) ProcessTask(task context.Context, t *asynq.Task) error {
+	defer s.slots.Free()
 	d, err := tasks.ReadStep(t)
 	if err != nil {
 		id, _ := asynq.GetTaskID(task)

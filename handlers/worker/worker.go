@@ -49,9 +49,15 @@ type Config struct {
 	Partitions []int                 // whose steps are run; empty = none
 	Runner     Runner
 
-	Concurrency int // steps at a time in this process; 0 = 32
-	// Servers is how many asynq Servers take steps: each takes one at a time off Redis. 0 = 4.
-	// There are never fewer than one and never more than Concurrency.
+	// Queues names the queues whose steps are run; flow.DefaultQueue is the partitions' own. Empty = all there are, and
+	// those that come to be.
+	Queues []string
+	// Known lists the named queues there are. It is asked every two seconds when Queues is empty; nil = there are none.
+	Known func(ctx context.Context) ([]string, error)
+
+	Concurrency int // steps at a time in this process, from all queues; 0 = 32
+	// Servers is how many asynq Servers take steps from the partitions' own queues: each takes one at a time off Redis. 0 = 4.
+	// There are never fewer than one and never more than Concurrency. Each named queue has one more.
 	Servers int
 	// Grace is how long steps may go on after Shutdown began, before their contexts are cancelled; 0 = 30 s.
 	Grace time.Duration
@@ -75,16 +81,20 @@ type Worker struct {
 	waker   *tasks.Waker
 	ownWake bool
 	calls   *calls
+	steps   *steps
 	servers []*asynq.Server
 	clients []*tasks.Client
 	once    sync.Once
 	err     error
+
+	stopLearning context.CancelFunc
+	learning     sync.WaitGroup // who alone adds servers after Start
 }
 
 // New prepares a worker; nothing runs and nothing is asked of Redis before Start.
 func New(cfg Config) *Worker {
 	cfg.defaults()
-	return &Worker{cfg: cfg, waker: cfg.Waker, calls: newCalls()}
+	return &Worker{cfg: cfg, waker: cfg.Waker, calls: newCalls(), stopLearning: func() {}}
 }
 
 func (c *Config) defaults() {
@@ -121,6 +131,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err := w.serve(); err != nil {
 		return errors.Join(err, w.Shutdown(ctx))
 	}
+	w.learn()
 	return nil
 }
 
@@ -148,6 +159,8 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 }
 
 func (w *Worker) shutdown(ctx context.Context) error {
+	w.stopLearning()
+	w.learning.Wait()
 	for _, c := range w.clients {
 		_ = c.Close() // ends a held dequeue; never fails
 	}
@@ -173,8 +186,11 @@ func (w *Worker) stopServers() {
 
 func (w *Worker) queues() []string {
 	var queues []string
-	for _, p := range w.cfg.Partitions {
-		queues = append(queues, tasks.QueueOf(p))
+	if w.cfg.serves(flow.DefaultQueue) {
+		queues = w.cfg.queuesOf("")
+	}
+	for _, name := range w.cfg.named() {
+		queues = append(queues, w.cfg.queuesOf(name)...)
 	}
 	if w.cfg.Intake {
 		queues = append(queues, tasks.IntakeQueue)

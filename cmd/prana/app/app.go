@@ -162,7 +162,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
-		Woken:    func(p int) { a.waker.Wake(tasks.QueueOf(p)) },
+		Woken:    func(p int, queue string) { a.waker.Wake(tasks.NamedQueue(p, queue)) },
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
 		Counters: counters,
@@ -229,7 +229,7 @@ func (a *App) startWorker(ctx context.Context) error {
 		partitions[i] = i
 	}
 	a.worker = worker.New(worker.Config{
-		Redis: a.client, Partitions: partitions, Runner: a.engine, Concurrency: c.Concurrency, Servers: c.Servers,
+		Redis: a.client, Partitions: partitions, Runner: a.engine, Queues: c.Queues, Known: a.store.Queues, Concurrency: c.Concurrency, Servers: c.Servers,
 		Grace: max(time.Millisecond, c.ShutdownGrace), Intake: c.Intake, Intaker: a.engine, Waker: a.waker, Logger: a.log,
 	})
 	if err := a.worker.Start(ctx); err != nil {
@@ -243,10 +243,6 @@ func (a *App) startWorker(ctx context.Context) error {
 const queuesEvery = 30 * time.Second
 
 func (a *App) keepQueues(ctx context.Context) {
-	names := []string{tasks.IntakeQueue}
-	for p := range a.partitions {
-		names = append(names, tasks.QueueOf(p))
-	}
 	tick := time.NewTicker(queuesEvery)
 	defer tick.Stop()
 	for {
@@ -254,11 +250,26 @@ func (a *App) keepQueues(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := tasks.Ensure(ctx, a.client, names...); err != nil && ctx.Err() == nil {
+			if err := a.nameQueues(ctx); err != nil && ctx.Err() == nil {
 				a.log.WarnContext(ctx, "naming the queues to asynq failed; it is tried again", "error", err)
 			}
 		}
 	}
+}
+
+// nameQueues names to asynq's tools what there is, be it served or not.
+func (a *App) nameQueues(ctx context.Context) error {
+	named, err := a.store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	names := []string{tasks.IntakeQueue}
+	for p := range a.partitions {
+		for _, name := range append([]string{""}, named...) {
+			names = append(names, tasks.NamedQueue(p, name))
+		}
+	}
+	return tasks.Ensure(ctx, a.client, names...)
 }
 
 // Shutdown stops the parts in the reverse order: nothing new is taken, steps

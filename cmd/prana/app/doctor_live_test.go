@@ -26,7 +26,7 @@ id: busy
 timeout_ms: 60000
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: nap, type: time.delay, params: {duration_ms: 30}}
+  - {key: nap, type: time.delay, params: {duration_ms: 30}, settings: {queue: slow}}
   - {key: hear, type: wait.wait_for_event, params: {event_type: go, event_filter: {id: $input.id}, timeout_ms: 20000}}
   - {key: child, type: workflow.execute_workflow, params: {workflow_id: child, execution_mode: sync}}
   - {key: flaky, type: http.request, params: {url: "http://127.0.0.1:1/"}, settings: {retry_on_failed: true, max_retries: 2, retry_delay_ms: 20, on_error: continue}}

@@ -19,14 +19,22 @@ import (
 
 // backlog is what waits in a queue.
 type backlog struct {
-	known, paused bool
-	pending       int64
-	oldest        time.Duration // how long the next task has been waiting
+	known, paused, served bool // served: or too young to tell
+	pending               int64
+	oldest                time.Duration // how long the next task has been waiting
 }
 
-// queues looks at the queue of each partition, and at the intake.
+// queues looks at the intake, the queue of each partition, and the named queues in which something waits.
 func (d *doctor) queues(ctx context.Context) error {
 	n, err := d.store.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	named, err := d.store.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	served, err := d.served()
 	if err != nil {
 		return err
 	}
@@ -34,14 +42,42 @@ func (d *doctor) queues(ctx context.Context) error {
 	for p := range n {
 		names = append(names, tasks.QueueOf(p))
 	}
-	for _, name := range names {
+	always := len(names)
+	for p := range n {
+		for _, name := range named {
+			names = append(names, tasks.NamedQueue(p, name))
+		}
+	}
+	for i, name := range names {
 		b, err := d.backlog(ctx, name)
 		if err != nil {
 			return fmt.Errorf("looking at queue %s: %w", name, err)
 		}
-		d.judgeQueue(name, b)
+		b.served = served[name] || b.oldest < noticed
+		b.known = b.known || i >= always // processes name it to asynq's tools twice a minute
+		if i < always || b.pending > 0 || b.paused {
+			d.judgeQueue(name, b)
+		}
 	}
 	return nil
+}
+
+// noticed is how long it may take until a worker serves a new queue, and until it has said so.
+const noticed = 10 * time.Second
+
+// served finds the queues from which a worker takes tasks now.
+func (d *doctor) served() (map[string]bool, error) {
+	servers, err := asynq.NewInspectorFromRedisClient(d.client).Servers()
+	if err != nil {
+		return nil, fmt.Errorf("listing the workers: %w", err)
+	}
+	served := map[string]bool{}
+	for _, s := range servers {
+		for name := range s.Queues {
+			served[name] = true
+		}
+	}
+	return served, nil
 }
 
 // backlog reads asynq's keys itself: its own inspector fails when a task's hash is missing.
@@ -87,11 +123,16 @@ func (d *doctor) judgeQueue(name string, b backlog) {
 	if b.pending > 0 {
 		message += fmt.Sprintf(", the next one for %s", b.oldest.Round(time.Second))
 	}
+	if b.pending > 0 && !b.served {
+		message += "; no worker serves it"
+	}
 	switch {
 	case b.paused:
 		d.tell("queue", Warning, message+"; it is paused", "somebody paused it in asynqmon or with asynq's CLI; unpause it there")
 	case !b.known && b.pending > 0:
 		d.tell("queue", Warning, message+"; asynq's tools do not know it", "start a worker, which makes it known")
+	case b.pending > 0 && !b.served:
+		d.tell("queue", Warning, message, "start a worker that serves it: one without worker.queues serves all")
 	case b.oldest > backlogDelay, b.pending > backlogSize:
 		d.tell("queue", Warning, message, "start workers, or more of them")
 	default:

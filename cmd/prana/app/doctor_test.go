@@ -88,6 +88,12 @@ func TestDoctorFindings(t *testing.T) {
 		{"queue", Warning, "do not know it", func(ctx context.Context, c *redis.Client) error {
 			return c.LPush(ctx, "asynq:{prana-0}:pending", "ghost").Err()
 		}},
+		{"queue", Warning, "prana-0.slow: 1 tasks wait, the next one for 1h0m0s; no worker serves it", func(ctx context.Context, c *redis.Client) error {
+			store := suspend.New(c, tasks.Encoder{}, suspend.Options{})
+			d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Token: "t", Workflow: "w@v", Queue: "slow"}
+			return errors.Join(store.AddQueue(ctx, "slow"), store.Enqueue(ctx, d),
+				c.HSet(ctx, "asynq:{prana-0.slow}:t:"+tasks.TaskID(d), "pending_since", time.Now().Add(-time.Hour).UnixNano()).Err())
+		}},
 		{"intake", Warning, "was given up", archive},
 		{"invariant I1", Failed, id, func(ctx context.Context, c *redis.Client) error {
 			return c.ZAdd(ctx, "{prana-0}:due", redis.Z{Score: 1, Member: id + ":0.0"}).Err()

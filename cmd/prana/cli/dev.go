@@ -22,6 +22,7 @@ func (sh *shell) devCommand() *cobra.Command {
 		Args: takes(0, 1),
 	}
 	g := overrides(cmd).listening()
+	g.queues()
 	cmd.RunE = verb(func(ctx context.Context, args []string) error {
 		w := &watcher{dir: "."}
 		if len(args) == 1 {

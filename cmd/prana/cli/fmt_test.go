@@ -77,7 +77,7 @@ func TestFmtRefuses(t *testing.T) {
 func definitions(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, pattern := range []string{"../demo/workflows/*.yaml", "../../../integration/testdata/*/*.yaml", "../../../integration/testdata/*.yaml"} {
+	for _, pattern := range []string{"../demo/workflows/*.yaml", "../../../integration/testdata/guide/*.yaml", "../../../integration/testdata/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

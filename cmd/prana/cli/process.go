@@ -37,6 +37,11 @@ func (g *given) listening() *given {
 	return g
 }
 
+// queues adds the flag of a verb that runs steps.
+func (g *given) queues() {
+	g.flag("queues", "worker.queues", "names of the queues to run steps from, with commas; default is that of steps that name none (all queues unless given)")
+}
+
 func (g *given) flag(name, key, usage string) {
 	g.cmd.Flags().String(name, "", usage)
 	g.keys[name] = key

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,7 @@ func (sh *shell) workerCommand() *cobra.Command {
 	}
 	g := overrides(cmd)
 	g.flag("concurrency", "worker.concurrency", "how many steps run at once (default 16)")
+	g.queues()
 	// For a process that starts workers of its own: the pipe closes when it dies, however it dies.
 	cmd.Flags().BoolVar(&tied, "exit-with-stdin", false, "shut down when stdin is closed")
 	_ = cmd.Flags().MarkHidden("exit-with-stdin") // it exists: declared one line above
@@ -46,9 +48,17 @@ func (sh *shell) work(ctx context.Context, g *given) error {
 	if err != nil {
 		return err
 	}
-	sh.note("prana worker: %d steps at once", cfg.Worker.Concurrency)
+	sh.note("prana worker: %d steps at once, from %s", cfg.Worker.Concurrency, queuesServed(cfg.Worker.Queues))
 	sh.note("%s", a.Redis())
 	return sh.serve(ctx, a, cfg.Worker.ShutdownGrace)
+}
+
+// queuesServed says from which queues a worker takes its steps.
+func queuesServed(names []string) string {
+	if len(names) == 0 {
+		return "all queues"
+	}
+	return "queues " + strings.Join(names, ", ")
 }
 
 // untilClosed ends the context when the stream does.
