@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"due", append(lineRules(), duePromises...)},
 		{"tasks", taskPromises},
 		{"claims", claimPromises},
+		{"key", keyPromises},
 		{"starts", startPromises},
 		{"waits", waitPromises},
 		{"events", eventPromises},
