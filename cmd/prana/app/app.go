@@ -161,8 +161,7 @@ func (a *App) registry() *node.Registry {
 func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
 	c := a.o.Config
 	return engine.Config{
-		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions,
-		PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
+		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
