@@ -256,7 +256,7 @@ connections: [start -> mail, mail -> w]
 	}
 }
 
-// TestResumeURLDoesNotEndTheEnginesOwnWaits: a retry, a place and a planned start are nobody's to end.
+// TestResumeURLDoesNotEndTheEnginesOwnWaits: a retry and a place are nobody's to end.
 func TestResumeURLDoesNotEndTheEnginesOwnWaits(t *testing.T) {
 	t.Parallel()
 	env := enginetest.New(t, types()...)
@@ -277,13 +277,6 @@ connections: [start -> retried, start -> placed, retried -> f, placed -> p]
 	for _, key := range []string{"retried", "placed"} {
 		wantURL(t, env.Engine(), tokenIn(t, env.NodeRun(second, key, 0).Output), flow.ResumePending)
 	}
-	env.Deploy(`{"id":"early","nodes":[{"key":"start","type":"test.start"}]}`)
-	planned, err := env.Engine().Start(t.Context(), flow.StartRequest{Workflow: "early", StartAt: env.Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	env.Run()
-	env.WantStatus(planned.ExecutionID, flow.Pending)
 }
 
 // TestResumeURLs: which run of a node its URL names, seen from elsewhere.
