@@ -24,7 +24,8 @@ type Config struct {
 	Listen string `key:"listen"`
 	// Port is the TCP port that API and console listen on; 0 takes a free one. Default 8484.
 	Port int `key:"port"`
-	// PublicURL is how people and partners reach the server, for links that are sent out. Default "": http://Listen:Port.
+	// PublicURL is how people and partners reach the server, for links that are sent out. Default "": where
+	// this process listens; a worker without API takes Server. Workers send links too: give all processes the same.
 	PublicURL string `key:"public_url"`
 	// Token is what the API asks for, and the client sends, as a Bearer token. Default "": none is asked for.
 	Token Secret `key:"token"`

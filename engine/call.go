@@ -61,6 +61,9 @@ func (e *Engine) env(j *job, sc *scope) (eval.Env, map[string]any, error) {
 	}
 	env := sc.stepEnv(j.step, inputs, j.attempt)
 	e.outside(env, j.node)
+	if ex, ok := env["execution"].(map[string]any); ok {
+		e.links(ex, j, sc)
+	}
 	return env, inputs, nil
 }
 

@@ -4,10 +4,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"prana/engine/flow"
@@ -22,6 +25,7 @@ type Config struct {
 	Registry   *node.Registry // required
 	Partitions int            // that exist, and are swept; default 1
 	Spread     int            // over how many of them new executions are spread; default all
+	PublicURL  string         // where people and partners reach the API, for links; default http://127.0.0.1:8484
 	EnvAllow   []string       // names that $env may read
 	Env        func(name string) string
 	Secrets    func(name string) (string, bool)
@@ -60,6 +64,7 @@ type Engine struct {
 	limits limits
 
 	plans      sync.Map // "workflow@version" -> *compiled
+	key        atomic.Pointer[signer]
 	folder     folder
 	running    running
 	suspect    chan struct{} // holds the one suspect that may run
@@ -94,6 +99,7 @@ func setDefaults(cfg *Config) {
 	if cfg.Spread < 1 || cfg.Spread > cfg.Partitions {
 		cfg.Spread = cfg.Partitions
 	}
+	cfg.PublicURL = strings.TrimRight(cmp.Or(cfg.PublicURL, "http://127.0.0.1:8484"), "/")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"prana/engine/flow"
@@ -21,11 +22,8 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if err := tooLarge("the data", r.Data, e.limits.Payload); err != nil {
+	if err := e.checkData(r.Data); err != nil {
 		return flow.ResumeResult{}, err
-	}
-	if _, err := flow.Decode(r.Data); err != nil {
-		return flow.ResumeResult{}, flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
 	}
 	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
 		return again, nil
@@ -50,6 +48,17 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 		return flow.ResumeResult{}, err
 	}
 	return res, nil
+}
+
+// checkData judges what somebody brings for a wait.
+func (e *Engine) checkData(data json.RawMessage) error {
+	if p := tooLarge("the data", data, e.limits.Payload); p != nil {
+		return p
+	}
+	if _, err := flow.Decode(data); err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
+	return nil
 }
 
 // repeatedResume answers a resume whose id ended a wait before.

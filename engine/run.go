@@ -51,6 +51,7 @@ type job struct {
 	node    *plan.Node
 	woke    string // how its wait ended, when time alone ended it
 	attempt int
+	key     signer  // of the store; nil unless the step names resume URLs
 	places  []place // that this run asked for, and that may stand in no record yet
 }
 
@@ -73,7 +74,10 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if woke != "" && s.Wait.Type == flow.Retry {
 		j.attempt++
 	}
-	return j, nil
+	if needs := j.node.Needs; needs.ResumeURL || len(needs.ResumeURLs) > 0 {
+		j.key, err = e.signer(ctx)
+	}
+	return j, wrap("finding the key of the store for", d.Execution, err)
 }
 
 // loadStep reads what the step needs before it runs.
@@ -91,8 +95,14 @@ func (e *Engine) loadStep(ctx context.Context, d flow.Dispatch) (*compiled, *flo
 	if err != nil {
 		return nil, nil, err
 	}
-	if more, any := wantsInParts(p, x, d.Step); any {
-		x, err = e.store.Load(ctx, d.Execution, want.And(more))
+	more, any := wantsInParts(p, x, d.Step)
+	want = want.And(more)
+	last := lastRuns(p, x, d.Step)
+	for err == nil && (any || len(last) > 0) { // again when a node ran once more meanwhile
+		want.Steps = append(want.Steps, last...)
+		if x, err = e.store.Load(ctx, d.Execution, want); err == nil {
+			any, last = false, lastRuns(p, x, d.Step)
+		}
 	}
 	return p, x, err
 }
@@ -123,7 +133,7 @@ func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, 
 func wantsToRun(p *compiled, id flow.StepID) flow.Want {
 	n := p.Nodes[id.Node].Needs
 	w := flow.Want{Steps: []flow.StepID{id}, Inputs: true, Outputs: n.Outputs, Records: n.Records, Input: n.Trigger, State: n.State}
-	return w.And(p.after(id.Node))
+	return w.And(p.after(id.Node)).And(flow.Want{Nodes: n.ResumeURLs})
 }
 
 // runnable tells whether a task with this token may run the step now, and what woke

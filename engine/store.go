@@ -32,6 +32,14 @@ type Store interface {
 	NamedQueues
 	Rendezvous
 	Index
+	Keeper
+}
+
+// Keeper keeps the secret of the store.
+type Keeper interface {
+	// Key gives 32 random bytes, made once and kept with the data. Who knows them can end every wait: never to be stored
+	// elsewhere, logged or answered.
+	Key(ctx context.Context) ([]byte, error)
 }
 
 // Definitions keeps workflows for ever, by id and version.

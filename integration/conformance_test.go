@@ -30,7 +30,6 @@ var conformanceIDs = strings.Fields(`
 // pending are cases of what is not built yet, with what they wait for. It must become empty.
 var pending = map[string]string{
 	"A-04": "starting from a node",
-	"I-09": "resume URLs",
 	"K-09": "starting from a node",
 }
 

@@ -72,6 +72,8 @@ func (z *zoo) everything() {
 	z.must(err)
 	_, err = s.Identify(ctx)
 	z.must(err)
+	_, err = s.Key(ctx)
+	z.must(err)
 	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
 	z.must(err)
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{}`)}

@@ -24,6 +24,8 @@ type Refs struct {
 	Event           bool
 	Env             []string // names of $env
 	Secrets         []string // names of $secrets
+	ResumeURL       bool     // $execution.resume_url, by name
+	ResumeURLs      []string // nodes of $execution.resume_urls
 	ExecutionFields []string // $execution.FIELD by name; "*" when it is read as a whole
 }
 
@@ -39,6 +41,7 @@ func (r Refs) Union(o Refs) Refs {
 	out.InputPorts = append(out.InputPorts, o.InputPorts...)
 	out.Env = append(out.Env, o.Env...)
 	out.Secrets = append(out.Secrets, o.Secrets...)
+	out.ResumeURLs = append(out.ResumeURLs, o.ResumeURLs...)
 	out.ExecutionFields = append(out.ExecutionFields, o.ExecutionFields...)
 	out.Input = r.Input || o.Input
 	out.Inputs = r.Inputs || o.Inputs
@@ -46,6 +49,7 @@ func (r Refs) Union(o Refs) Refs {
 	out.Workflow = r.Workflow || o.Workflow
 	out.Execution = r.Execution || o.Execution
 	out.State = r.State || o.State
+	out.ResumeURL = r.ResumeURL || o.ResumeURL
 	out.Trigger = r.Trigger || o.Trigger
 	out.Loop = r.Loop || o.Loop
 	out.Now = r.Now || o.Now
@@ -60,12 +64,13 @@ func (r Refs) clone() Refs {
 	r.InputPorts = slices.Clone(r.InputPorts)
 	r.Env = slices.Clone(r.Env)
 	r.Secrets = slices.Clone(r.Secrets)
+	r.ResumeURLs = slices.Clone(r.ResumeURLs)
 	r.ExecutionFields = slices.Clone(r.ExecutionFields)
 	return r
 }
 
 func (r Refs) sorted() Refs {
-	for _, names := range []*[]string{&r.InputPorts, &r.Env, &r.Secrets, &r.ExecutionFields} {
+	for _, names := range []*[]string{&r.InputPorts, &r.Env, &r.Secrets, &r.ResumeURLs, &r.ExecutionFields} {
 		slices.Sort(*names)
 		*names = slices.Compact(*names)
 	}
@@ -132,7 +137,7 @@ func (w *rewriter) reference(pos int, root string, keys []any) {
 			r.Secrets = append(r.Secrets, first)
 		}
 	case "$execution":
-		w.executionReference(first, named)
+		w.executionReference(pos, keys)
 	case "$loop":
 		r.Loop = r.Loop || w.c.leavesLoops(keys)
 	default:
@@ -177,8 +182,7 @@ func (w *rewriter) nodeReference(pos int, keys []any) {
 		w.dynamic(pos, "$nodes")
 		return
 	}
-	if nodes := w.c.scope.Nodes; nodes != nil && !nodes[key] {
-		w.issue(pos, CodeUnknownNode, "there is no node "+quote(key), didYouMean(key, sortedKeys(nodes)))
+	if !w.knownNode(pos, key) {
 		return
 	}
 	part, named := firstName(keys[1:])
@@ -194,6 +198,15 @@ func (w *rewriter) nodeReference(pos int, keys []any) {
 		return
 	}
 	w.c.refs.node(key, ref)
+}
+
+func (w *rewriter) knownNode(pos int, key string) bool {
+	nodes := w.c.scope.Nodes
+	if nodes == nil || nodes[key] {
+		return true
+	}
+	w.issue(pos, CodeUnknownNode, "there is no node "+quote(key), didYouMean(key, sortedKeys(nodes)))
+	return false
 }
 
 func (w *rewriter) envReference(pos int, name string, named bool) {
@@ -212,13 +225,28 @@ func (w *rewriter) envReference(pos int, name string, named bool) {
 	w.c.refs.Env = append(w.c.refs.Env, name)
 }
 
-func (w *rewriter) executionReference(name string, named bool) {
+// executionReference knows $execution as a whole to be without resume URLs: they are made only where they are named.
+func (w *rewriter) executionReference(pos int, keys []any) {
 	r := &w.c.refs
 	r.Execution = true
+	name, named := firstName(keys)
 	if !named {
 		name = "*"
+	}
+	r.ResumeURL = r.ResumeURL || name == "resume_url"
+	if name == "resume_urls" {
+		w.urlReference(pos, keys[1:])
 	}
 	r.ExecutionFields = append(r.ExecutionFields, name)
 	r.State = r.State || name == "state" || name == "*"
 	r.Loop = r.Loop || name == "loop" || name == "*"
+}
+
+func (w *rewriter) urlReference(pos int, keys []any) {
+	key, named := firstName(keys)
+	if !named {
+		w.dynamic(pos, "$execution.resume_urls")
+	} else if w.knownNode(pos, key) {
+		w.c.refs.ResumeURLs = append(w.c.refs.ResumeURLs, key)
+	}
 }

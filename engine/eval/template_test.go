@@ -137,6 +137,8 @@ func TestRefs(t *testing.T) {
 		{`$nodes.call`, Refs{Nodes: map[string]NodeRef{"call": all}}},
 		{`{{ [$vars.a, $variables, $workflow.id, $trigger.x, $loop.item, $now] }}`, Refs{Vars: true, Workflow: true, Trigger: true, Loop: true, Now: true}},
 		{`$execution.state.x`, Refs{Execution: true, State: true, ExecutionFields: []string{"state"}}},
+		{`$execution.resume_url`, Refs{Execution: true, ResumeURL: true, ExecutionFields: []string{"resume_url"}}},
+		{`{{ $execution.resume_urls.start }}{{ $execution.resume_urls["a-b"] }}`, Refs{Execution: true, ResumeURLs: []string{"a-b", "start"}, ExecutionFields: []string{"resume_urls"}}},
 		{`$execution.id`, Refs{Execution: true, ExecutionFields: []string{"id"}}},
 		{`$execution`, Refs{Execution: true, State: true, Loop: true, ExecutionFields: []string{"*"}}},
 		{`{{ $secrets.B + $secrets.A + $secrets.A + $env.REGION }}`, Refs{Env: []string{"REGION"}, Secrets: []string{"A", "B"}}},

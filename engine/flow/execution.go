@@ -271,6 +271,7 @@ const (
 	ByTimer   = "timer"   // the time came that the step itself asked for
 	ByTimeout = "timeout" // it waited for something else, which did not come
 	ByManual  = "manual"  // resume through the API, CLI or a task
+	ByURL     = "url"     // resume by the URL that was made for the wait
 	ByChild   = "child"
 	ByCancel  = "cancel"
 	ByParts   = "parts"       // enough of its own parts are over

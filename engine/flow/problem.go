@@ -62,6 +62,8 @@ var (
 	ErrInvalid = &Problem{Code: "invalid", Message: "the request is not valid"}
 	// ErrGone: it existed and was used up or expired.
 	ErrGone = &Problem{Code: "gone", Message: "it is used up or expired"}
+	// ErrNotWaitingYet: a resume URL was called before its wait began; later it may do.
+	ErrNotWaitingYet = &Problem{Code: "not_waiting_yet", Message: "the wait has not begun yet"}
 	// ErrMismatch: the same idempotency key or start id came with another body.
 	ErrMismatch = &Problem{Code: "idempotency_mismatch", Message: "the same key was used with another body"}
 	// ErrUnavailable: the store cannot be reached or refuses writes now; nothing was changed, try again.

@@ -4,7 +4,9 @@
 package inmem
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -29,6 +31,7 @@ type Options struct {
 // way in and out, so that no caller shares memory with it.
 type Store struct {
 	clock func() time.Time
+	key   []byte
 
 	mu         sync.Mutex
 	partitions []*partition
@@ -79,6 +82,7 @@ func New(o Options) *Store {
 	}
 	s := &Store{
 		clock:      o.Now,
+		key:        make([]byte, 32),
 		executions: map[string]*execution{},
 		workflows:  map[string]*workflow{},
 		starts:     map[startKey]start{},
@@ -86,6 +90,7 @@ func New(o Options) *Store {
 		places:     map[string]*places{},
 		queues:     map[string]bool{},
 	}
+	_, _ = rand.Read(s.key) // never fails: crypto/rand aborts the process instead
 	for range max(1, o.Partitions) {
 		s.partitions = append(s.partitions, &partition{
 			due:   map[flow.DueEntry]line{},
@@ -98,6 +103,9 @@ func New(o Options) *Store {
 
 // Ping answers as long as the context lives.
 func (s *Store) Ping(ctx context.Context) error { return alive(ctx) }
+
+// Key gives the secret of the store.
+func (s *Store) Key(ctx context.Context) ([]byte, error) { return bytes.Clone(s.key), alive(ctx) }
 
 // now has the resolution of a real store, so that no test relies on a finer one.
 func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }

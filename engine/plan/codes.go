@@ -103,7 +103,7 @@ const (
 	CodeUnknownFunction = "UNKNOWN_FUNCTION"
 	// CodeEnvNotAllowed: an expression reads a name of $env that is not on the allow-list.
 	CodeEnvNotAllowed = "ENV_NOT_ALLOWED"
-	// CodeDynamicReference: $nodes, $env or $secrets without a constant name.
+	// CodeDynamicReference: $nodes, $env, $secrets or $execution.resume_urls without a constant name.
 	CodeDynamicReference = "DYNAMIC_REFERENCE"
 	// CodeNotAllowed: an expression uses something that is refused for safety.
 	CodeNotAllowed = "NOT_ALLOWED"

@@ -375,7 +375,12 @@ func (c *compiler) needs(r eval.Refs) Needs {
 	out := Needs{
 		Input: r.Input || r.Inputs || len(r.InputPorts) > 0,
 		Vars:  r.Vars, State: r.State, Trigger: r.Trigger, Loop: r.Loop,
-		Secrets: r.Secrets, Env: r.Env,
+		Secrets: r.Secrets, Env: r.Env, ResumeURL: r.ResumeURL,
+	}
+	for _, key := range r.ResumeURLs {
+		if i, ok := c.plan.keys[key]; ok {
+			out.ResumeURLs = append(out.ResumeURLs, i)
+		}
 	}
 	for key, ref := range r.Nodes {
 		i, ok := c.plan.keys[key]

@@ -87,6 +87,9 @@ type Needs struct {
 	Input, Vars, State, Trigger, Loop bool
 	Secrets                           []string
 	Env                               []string
+	// ResumeURL: the step names its own; ResumeURLs are the nodes whose URLs it names.
+	ResumeURL  bool
+	ResumeURLs []int
 }
 
 // Options is what compiling depends on beside the workflow and the registry.

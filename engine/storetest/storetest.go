@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"tasks", taskPromises},
 		{"queues", queuePromises},
 		{"claims", claimPromises},
+		{"key", keyPromises},
 		{"starts", startPromises},
 		{"waits", waitPromises},
 		{"events", eventPromises},

@@ -74,6 +74,9 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/schedules", do: a.listSchedules},
 		{method: "POST", path: "/v1/events", do: a.publish},
 		{method: "GET", path: "/v1/node-types", do: a.listNodeTypes},
+
+		{method: "GET", path: "/resume/{token}", do: a.showResume, open: true},
+		{method: "POST", path: "/resume/{token}", do: a.resumeByURL, open: true},
 	}
 	if a.Hooks != nil {
 		routes = append(routes, route{method: "POST", path: "/v1/hooks/{name}", do: pass(a.Hooks), open: true})

@@ -34,6 +34,8 @@ var samples = map[string]struct{ target, body string }{
 	"POST /v1/executions/{id}:cancel":           {"/v1/executions/" + execID + ":cancel", ""},
 	"POST /v1/suspensions/{id}:resume":          {"/v1/suspensions/" + execID + ":1.0:1:resume", `{"data":1}`},
 	"POST /v1/events":                           {"/v1/events", `{"type":"t"}`},
+	"GET /resume/{token}":                       {"/resume/a-1.000-b", ""},
+	"POST /resume/{token}":                      {"/resume/a-1.000-b", `{"y":2}`},
 	"POST /v1/hooks/{name}":                     {"/v1/hooks/shop", `{}`},
 	"POST /webhook/{workflow}":                  {"/webhook/order", `{}`},
 	"POST /webhook/{workflow}/{path}":           {"/webhook/order/paid/now", `{}`},
@@ -62,7 +64,7 @@ func TestEveryRouteAnswers(t *testing.T) {
 
 func TestEveryRouteAsksForTheToken(t *testing.T) {
 	t.Parallel()
-	open := map[string]bool{"/healthz": true, "/readyz": true, "/v1/hooks/{name}": true, "/webhook/{workflow}": true, "/webhook/{workflow}/{path}": true}
+	open := map[string]bool{"/healthz": true, "/readyz": true, "/v1/hooks/{name}": true, "/webhook/{workflow}": true, "/webhook/{workflow}/{path}": true, "/resume/{token}": true}
 	c := config(newFake())
 	c.Token = "correct horse"
 	for _, rt := range newAPI(c).routes() {

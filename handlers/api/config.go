@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 
@@ -19,7 +20,7 @@ type Config struct {
 	// NodeTypes is what /v1/node-types lists; it must be fit for JSON.
 	NodeTypes any
 
-	// Token is asked of every request, except of probes, hooks and webhooks. Empty: no token is asked, but only
+	// Token is asked of every request, except of probes, hooks, webhooks and resume URLs. Empty: no token is asked, but only
 	// requests to a loopback name or one of Hosts are served.
 	Token string
 	// Hosts are names, without port, that may be used without a token; "*" allows all.
@@ -60,9 +61,12 @@ type Starter interface {
 	Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error)
 }
 
-// Resumer ends waits by hand.
+// Resumer ends waits by hand or by their URLs.
 type Resumer interface {
 	Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error)
+	// ResumeToken shows the wait that a resume URL names; ResumeByToken ends it and gives the execution.
+	ResumeToken(ctx context.Context, token string) (flow.ResumeView, error)
+	ResumeByToken(ctx context.Context, token string, data json.RawMessage) (execution string, err error)
 }
 
 // Publisher offers events to what waits for them.

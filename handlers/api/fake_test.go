@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +76,14 @@ func (f *fake) Start(_ context.Context, r flow.StartRequest) (flow.StartResult, 
 
 func (f *fake) Resume(_ context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
 	return flow.ResumeResult{Suspension: execID + ":1.0:1", Node: "wait", Repeated: f.replayed}, f.ask(r)
+}
+
+func (f *fake) ResumeToken(_ context.Context, token string) (flow.ResumeView, error) {
+	return flow.ResumeView{Status: flow.ResumeActive, Workflow: "order", Node: "wait", ExpiresAt: &born}, f.ask(token)
+}
+
+func (f *fake) ResumeByToken(_ context.Context, token string, data json.RawMessage) (string, error) {
+	return execID, f.ask(token + " " + string(data))
 }
 
 func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, error) {

@@ -70,6 +70,19 @@ func (g guard) check(r *http.Request) error {
 		return forbidden("the Host %q is not served without a token; use a loopback name, or allow this one", flow.Cut(r.Host, 100))
 	}
 	// Also with a token: a browser repeats Basic credentials by itself.
+	return g.ownPage(r)
+}
+
+// sameOrigin judges who has a credential in the URL: a server that asks for no token serves no pages of others. It may
+// be reached by any host, since a page that was led here by another name does not know the URL.
+func (g guard) sameOrigin(r *http.Request) error {
+	if g.closed {
+		return nil
+	}
+	return g.ownPage(r)
+}
+
+func (g guard) ownPage(r *http.Request) error {
 	if err := g.origin.Check(r); err != nil {
 		return forbidden("a page of another origin may not do this")
 	}

@@ -52,11 +52,14 @@ func decode(r *http.Request, target any, mayBeEmpty bool) error {
 	return wire.Decode(raw, target)
 }
 
+// formType is what browsers send of forms, and curl of anything.
+const formType = "application/x-www-form-urlencoded"
+
 // accept refuses a body of another media type than those that ok accepts. The
 // types that curl sends when nobody says otherwise are always fine.
 func accept(r *http.Request, ok func(mediaType string) bool) error {
 	media := mediaType(r)
-	if media == "" || media == "application/x-www-form-urlencoded" || ok(media) {
+	if media == "" || media == formType || ok(media) {
 		return nil
 	}
 	return flow.Problemf("unsupported_media_type", "a body of type %s is not read here", flow.Cut(media, 100))

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -35,7 +34,7 @@ func startOf(w http.ResponseWriter, r *http.Request, t *trigger) (flow.StartRequ
 	if req.ID, err = deliveryOf(r.Header); err != nil {
 		return req, err
 	}
-	if in.Query, err = fieldsOf(r.URL.RawQuery); err != nil {
+	if in.Query, err = wire.Form(r.URL.RawQuery); err != nil {
 		return req, err
 	}
 	if in.Body, err = bodyOf(w, r); err != nil {
@@ -80,29 +79,6 @@ func headersOf(h http.Header, a auth) map[string]string {
 	return out
 }
 
-// fieldsOf reads name=value&… into texts, and lists where a name comes again.
-func fieldsOf(encoded string) (map[string]any, error) {
-	values, err := url.ParseQuery(encoded)
-	if err != nil {
-		return nil, flow.Problemf(flow.ErrInvalid.Code, "the query or form is not written as name=value&name=value")
-	}
-	if len(values) > wire.MaxMembers {
-		return nil, flow.Problemf(flow.ErrInvalid.Code, "the query or form has more than %d names", wire.MaxMembers)
-	}
-	out := make(map[string]any, len(values))
-	for name, list := range values {
-		for i, v := range list {
-			list[i] = strings.ToValidUTF8(v, "\uFFFD")
-		}
-		name = strings.ToValidUTF8(name, "\uFFFD")
-		out[name] = list
-		if len(list) == 1 {
-			out[name] = list[0]
-		}
-	}
-	return out, nil
-}
-
 // bodyOf reads the body: data where it is JSON or a form, else text; null when there is none.
 func bodyOf(w http.ResponseWriter, r *http.Request) (any, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
@@ -121,7 +97,7 @@ func bodyOf(w http.ResponseWriter, r *http.Request) (any, error) {
 	case media == "application/json" || strings.HasSuffix(media, "+json"):
 		return json.RawMessage(raw), wire.Check(raw)
 	case media == "application/x-www-form-urlencoded":
-		return fieldsOf(string(raw))
+		return wire.Form(string(raw))
 	}
 	return string(raw), nil
 }

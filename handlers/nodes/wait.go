@@ -27,7 +27,7 @@ const (
 )
 
 var timedWaitFields = []node.Field{
-	{Name: "mode", Kind: node.String, Required: true, Enum: []string{modeInterval, modeSchedule, modeWebhook}, Summary: "What is waited for: a time to pass, a date, or a call of the resume API."},
+	{Name: "mode", Kind: node.String, Required: true, Enum: []string{modeInterval, modeSchedule, modeWebhook}, Summary: "What is waited for: a time to pass, a date, or a call of the resume API or of the resume URL."},
 	{Name: "duration", Kind: node.Number, Min: new(0.0), Summary: "Mode interval: how long, in units; more than 0, fractions are allowed, at most 400 days."},
 	{Name: "unit", Kind: node.String, Default: "ms", Enum: []string{"ms", "seconds", "minutes", "hours", "days"}, Summary: "Mode interval: the unit of duration; a day has 24 hours."},
 	{Name: "schedule_at", Kind: node.String, Summary: "Mode schedule: the date in RFC 3339, or without an offset when there is a timezone; at most 400 days ahead."},
@@ -65,7 +65,9 @@ func timedWait() node.Type {
 	return node.Type{
 		Name: "wait.wait",
 		Summary: "Waits for a time to pass, for a date, or for a call of the resume API. Leaves with the data that resumed it, {} when a time was reached; " +
-			"by port timeout with {type: \"timeout\", mode, timeout_hours}.",
+			"by port timeout with {type: \"timeout\", mode, timeout_hours}. A POST to its resume URL, which is good once, ends mode webhook too: " +
+			"$execution.resume_url is that of the node itself, $execution.resume_urls.KEY that of node KEY, in the run that waits now or comes next, " +
+			"so that a mail can be sent before the wait begins; it is null where that cannot be known, as in a core.for_each that takes several items at a time.",
 		Fields:    timedWaitFields,
 		Outputs:   []string{flow.PortMain, flow.PortTimeout},
 		Output:    timedWaitOutput,

@@ -3,11 +3,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -72,6 +74,7 @@ type App struct {
 	egress     *http.Client
 	console    *console.Console
 	triggers   *hooks.Triggers
+	listener   net.Listener
 	server     *http.Server
 	url        string
 	failed     chan error
@@ -91,7 +94,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if a.o.Stderr == nil {
 		a.o.Stderr = os.Stderr
 	}
-	for _, part := range []func(context.Context) error{a.openRedis, a.makeEngine, a.startWorker, a.startAPI} {
+	for _, part := range []func(context.Context) error{a.openRedis, a.openPort, a.makeEngine, a.startWorker, a.startAPI} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, a.Shutdown(context.WithoutCancel(ctx)))
 		}
@@ -158,7 +161,7 @@ func (a *App) registry() *node.Registry {
 func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
 	c := a.o.Config
 	return engine.Config{
-		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions,
+		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
@@ -278,6 +281,8 @@ func (a *App) Shutdown(ctx context.Context) error {
 	var errs []error
 	if a.server != nil {
 		errs = append(errs, closeServer(ctx, a.server))
+	} else if a.listener != nil {
+		errs = append(errs, a.listener.Close())
 	}
 	if a.worker != nil {
 		errs = append(errs, a.worker.Shutdown(ctx))

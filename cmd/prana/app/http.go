@@ -21,23 +21,30 @@ import (
 	"prana/handlers/hooks"
 )
 
+// openPort takes the port before anything runs: steps send out URLs that lead to it.
+func (a *App) openPort(context.Context) (err error) {
+	if !a.o.API {
+		return nil
+	}
+	if a.listener, err = a.listen(); err != nil {
+		return err
+	}
+	a.url = "http://" + a.listener.Addr().String()
+	return nil
+}
+
 func (a *App) startAPI(context.Context) error {
 	if !a.o.API {
 		return nil
 	}
-	l, err := a.listen()
+	h, err := a.handler(a.listener.Addr())
 	if err != nil {
 		return err
-	}
-	a.url = "http://" + l.Addr().String()
-	h, err := a.handler(l.Addr())
-	if err != nil {
-		return errors.Join(err, l.Close())
 	}
 	a.server = api.NewServer(h)
 	a.server.RegisterOnShutdown(a.triggers.Close)
 	go func() {
-		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serving HTTP: %w", err)
 		}
 	}()

@@ -49,6 +49,14 @@ func (e *engine) Resume(_ context.Context, r flow.ResumeRequest) (flow.ResumeRes
 	return flow.ResumeResult{Suspension: execID + ":1.000:1", Node: "n", Repeated: e.repeat}, e.ask(r)
 }
 
+func (e *engine) ResumeToken(_ context.Context, token string) (flow.ResumeView, error) {
+	return flow.ResumeView{Status: flow.ResumeActive}, e.ask(token)
+}
+
+func (e *engine) ResumeByToken(_ context.Context, token string, _ json.RawMessage) (string, error) {
+	return execID, e.ask(token)
+}
+
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
 	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }

@@ -34,6 +34,7 @@ func Codes() []Code {
 		{"invalid", http.StatusBadRequest, "Invalid request", "A value of the request breaks a stated bound. Correct it.", flow.ErrInvalid},
 		{"invalid_json", http.StatusBadRequest, "Invalid JSON", "The body is not the JSON that is expected: line, column and pointer say where.", flow.ErrInvalid},
 		{"invalid_query", http.StatusBadRequest, "Invalid query", "A query parameter is unknown or cannot be read.", flow.ErrInvalid},
+		{"not_waiting_yet", http.StatusBadRequest, "Not waiting yet", "The wait that a resume URL names has not begun, or its step runs. Call again later.", flow.ErrNotWaitingYet},
 		{"unauthorized", http.StatusUnauthorized, "Unauthorized", "No token came, or a wrong one; for a webhook, no such hook or a wrong signature.", nil},
 		{"forbidden", http.StatusForbidden, "Forbidden", "Without a token only allowed hosts are served, and no other origin.", nil},
 		{"not_found", http.StatusNotFound, "Not found", "Nothing of that name exists.", flow.ErrNotFound},

@@ -56,6 +56,12 @@ type Resumed struct {
 	Node         string `json:"node"`
 }
 
+// ResumedByURL answers POST /resume/{token}.
+type ResumedByURL struct {
+	Status      string `json:"status"` // always "resumed"
+	ExecutionID string `json:"execution_id"`
+}
+
 // Cancel is the body of POST /v1/executions/{id}:cancel.
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`

@@ -1,0 +1,23 @@
+package flow
+
+import "time"
+
+// ResumeState is how far the wait is that a resume URL names.
+type ResumeState string
+
+// The states of a resume URL.
+const (
+	ResumePending  ResumeState = "pending"  // the wait has not begun, or its step runs
+	ResumeActive   ResumeState = "active"   // the next call ends the wait
+	ResumeConsumed ResumeState = "consumed" // something came for the wait, by this URL or otherwise
+	ResumeExpired  ResumeState = "expired"  // time ended the wait, or the execution ended without it
+)
+
+// ResumeView is what a resume URL shows to whoever has it.
+type ResumeView struct {
+	Status   ResumeState `json:"status"`
+	Workflow string      `json:"workflow"`
+	Node     string      `json:"node"`
+	// ExpiresAt is when time ends the wait; nil unless it is active and bounded.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
