@@ -46,7 +46,7 @@ func (t *transition) fanOut(s *flow.Step, f *fan) error {
 
 // beginParts begins as many parts as may live at a time.
 func (t *transition) beginParts(owner flow.StepID, f *flow.Fan) error {
-	for f.Next < f.Items && len(f.Parts) < f.Width {
+	for f.Next < f.Items && len(f.Parts) < f.Width && t.broken == nil {
 		if err := t.beginPart(owner, f); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (t *transition) beginPart(owner flow.StepID, f *flow.Fan) error {
 		return err
 	}
 	s.Inputs = of.Inputs
-	t.ready(s)
+	t.dispatch(s, flow.KindStep) // no branch of its own: it waits for no turn
 	return nil
 }
 
@@ -86,12 +86,30 @@ func (t *transition) emitter(n int, part *flow.StepID) (*flow.Fan, *flow.Part) {
 	for part != nil {
 		owner, p := t.part(*part)
 		f := t.x.Fans[owner]
-		if f == nil || owner.Node == n {
+		if f == nil {
+			return nil, nil
+		}
+		if owner.Node == n {
 			return f, p
 		}
 		part = f.Part
 	}
 	return nil, nil
+}
+
+// emitters lists the nodes whose items a part belongs to.
+func (t *transition) emitters(part *flow.StepID) []int {
+	var all []int
+	for part != nil {
+		owner, _ := t.part(*part)
+		f := t.x.Fans[owner]
+		if f == nil {
+			break
+		}
+		all = append(all, owner.Node)
+		part = f.Part
+	}
+	return all
 }
 
 // comeBack notes what came back to a node that emitted the item of this part. By port break no more
@@ -241,6 +259,7 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 	for id, p := range parts {
 		gone[id] = true
 		empty = empty && len(p.Live) == 0
+		p.Joins = nil
 	}
 	if empty {
 		return nil
@@ -262,7 +281,7 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 		}
 	}
 	for _, p := range parts {
-		p.Live, p.Joins = map[int]flow.Live{}, nil
+		p.Live = map[int]flow.Live{}
 	}
 	return nil
 }

@@ -77,13 +77,13 @@ func (t *transition) needs(n int) int {
 }
 
 // fire runs a join with the branches of its round. What came twice opens the next
-// round. A round of any or N that more can still come to stays, so that the rest is
+// round. A round of any or N stays until nothing more can come to it, so that the rest is
 // dropped; one of all is over: what comes later has been round the loop.
 func (t *transition) fire(at place, n int, open *flow.Open) error {
 	round, rest := distinct(open.Arrived)
 	open.Fired = true
 	t.activate(n, round, at.part)
-	if t.plan.Nodes[n].Join.All || !t.blocked(at.region, n, true) {
+	if t.plan.Nodes[n].Join.All {
 		delete(at.region.Joins, n)
 	}
 	for _, a := range rest {
@@ -97,10 +97,15 @@ func (t *transition) fire(at place, n int, open *flow.Open) error {
 // settleJoins fires every open join of a region that no live step can bring more to. When
 // joins wait only for one another, the first declared goes first.
 func (t *transition) settleJoins(at place) error {
+	ready := len(t.x.Ready)
 	for {
 		more, err := t.settleOne(at)
-		if !more || err != nil {
+		if err != nil {
 			return err
+		}
+		if !more {
+			slices.Reverse(t.x.Ready[ready:]) // the last is next: the first declared
+			return nil
 		}
 	}
 }
@@ -108,13 +113,13 @@ func (t *transition) settleJoins(at place) error {
 func (t *transition) settleOne(at place) (more bool, err error) {
 	open := slices.Sorted(maps.Keys(at.region.Joins))
 	for _, n := range open {
-		if t.blocked(at.region, n, true) {
+		if t.blocked(at, n, true) {
 			continue
 		}
 		return true, t.settleJoin(at, n)
 	}
 	for _, n := range open {
-		if !at.region.Joins[n].Fired && !t.blocked(at.region, n, false) {
+		if !at.region.Joins[n].Fired && !t.blocked(at, n, false) {
 			return true, t.settleJoin(at, n)
 		}
 	}
@@ -133,19 +138,20 @@ func (t *transition) settleJoin(at place, n int) error {
 // blocked tells whether something can still come over a connection that has not
 // brought its branch yet: from a live step of the region, or (joins) from another join that will run.
 // What the join itself sends round once it fired belongs to the next round.
-func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
+func (t *transition) blocked(at place, n int, joins bool) bool {
+	r, emitters := at.region, t.emitters(at.part)
 	o := r.Joins[n]
 	for _, e := range t.plan.Nodes[n].In {
 		if arrived(o, e) {
 			continue
 		}
 		for m := range r.Live {
-			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m) {
+			if again := m == n && o.Fired; !again && t.plan.Reaches(e, m, emitters...) {
 				return true
 			}
 		}
 		for m, other := range r.Joins {
-			if joins && m != n && !other.Fired && t.plan.Reaches(e, m) {
+			if joins && m != n && !other.Fired && t.plan.Reaches(e, m, emitters...) {
 				return true
 			}
 		}

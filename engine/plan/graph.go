@@ -12,15 +12,18 @@ func (s set) has(i int) bool { return i >= 0 && i/64 < len(s) && s[i/64]&(1<<(i%
 func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
 
 // reaching gives the nodes from which the edge's source can be reached without
-// passing through the edge's target.
-func (p *Plan) reaching(e Edge) set {
+// passing through the edge's target or one of some others. Items leave once, as their region begins: nothing in it brings more.
+func (p *Plan) reaching(e Edge, but ...int) set {
 	seen := newSet(len(p.Nodes))
+	if p.emits(e.Index) {
+		return seen
+	}
 	seen.add(e.From)
 	todo := []int{e.From}
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if n == e.To {
+		if n == e.To || slices.Contains(but, n) {
 			continue
 		}
 		for _, in := range p.Nodes[n].In {

@@ -132,10 +132,15 @@ func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
 // Reaches tells whether a live step at node from can still bring an arrival
 // over the edge: whether a path leads from it to the edge's source without
 // passing through the edge's target. A path may begin at the target itself: a
-// step that runs there can come round again.
-func (p *Plan) Reaches(edge, from int) bool {
-	if s, ok := p.reaches[edge]; ok {
+// step that runs there can come round again. Where an item is worked on, no path
+// leads through the nodes that emitted it: what comes back to them ends there.
+func (p *Plan) Reaches(edge, from int, emitters ...int) bool {
+	s, ok := p.reaches[edge]
+	if !ok {
+		s = p.reaching(p.Edges[edge])
+	}
+	if len(emitters) == 0 || !s.has(from) {
 		return s.has(from)
 	}
-	return p.reaching(p.Edges[edge]).has(from)
+	return p.reaching(p.Edges[edge], emitters...).has(from)
 }
