@@ -44,9 +44,9 @@ func (t *transition) fanOut(s *flow.Step, f *fan) error {
 	return t.beginParts(s.ID, open)
 }
 
-// beginParts begins as many parts as may live at a time.
+// beginParts begins as many parts as may live at a time. One that leaves with its item may end the fan, or what the fan belongs to.
 func (t *transition) beginParts(owner flow.StepID, f *flow.Fan) error {
-	for f.Next < f.Items && len(f.Parts) < f.Width && t.broken == nil {
+	for f.Next < f.Items && len(f.Parts) < f.Width && t.x.Fans[owner] == f && t.broken == nil {
 		if err := t.beginPart(owner, f); err != nil {
 			return err
 		}
@@ -164,6 +164,9 @@ func (t *transition) endPart(owner flow.StepID, f *flow.Fan, id flow.StepID, res
 	if f.Over >= f.Need {
 		return t.closeFan(owner, f)
 	}
+	if err := t.sufficed(f); err != nil {
+		return err
+	}
 	return t.beginParts(owner, f)
 }
 
@@ -223,14 +226,19 @@ func (t *transition) failPart(id flow.StepID, p *flow.Problem) error {
 	return t.unrecovered(s, p)
 }
 
-// came notes that what a part waited for came. Once enough did, those that still wait are withdrawn: nothing
-// that comes for them now is lost on them.
+// came notes that what a part waited for came.
 func (t *transition) came(s *flow.Step) error {
 	if !t.runsItself(s) {
 		return nil
 	}
 	f := t.x.Fans[s.Of.Owner]
 	f.Parts[s.ID].Came = true
+	return t.sufficed(f)
+}
+
+// sufficed withdraws the parts that still wait once what enough others waited for came: nothing
+// that comes for them now is lost on them.
+func (t *transition) sufficed(f *flow.Fan) error {
 	came, waiting := f.Over, map[flow.StepID]*flow.Part{}
 	for id, p := range f.Parts {
 		if p.Came {
@@ -239,7 +247,7 @@ func (t *transition) came(s *flow.Step) error {
 			waiting[id] = p
 		}
 	}
-	if came < f.Need || len(waiting) == 0 && f.Next == f.Items {
+	if f.Emit != "" || came < f.Need {
 		return nil
 	}
 	f.Items = f.Next

@@ -37,13 +37,16 @@ func (t *transition) settle() error {
 	return nil
 }
 
-// settleAll settles joins and fans, since each may move the other.
+// settleAll settles joins and fans, since each may move the other. Nothing more begins once the whole execution must end.
 func (t *transition) settleAll() error {
-	for done := false; !done && t.broken == nil; {
+	for done := false; !done; {
 		for _, at := range t.regions() {
 			if err := t.settleJoins(at); err != nil {
 				return err
 			}
+		}
+		if t.broken != nil {
+			return nil
 		}
 		var err error
 		if done, err = t.settleFans(); err != nil {

@@ -111,6 +111,9 @@ func (t *transition) settleJoins(at place) error {
 }
 
 func (t *transition) settleOne(at place) (more bool, err error) {
+	if t.broken != nil {
+		return false, nil
+	}
 	open := slices.Sorted(maps.Keys(at.region.Joins))
 	for _, n := range open {
 		if t.blocked(at, n, true) {

@@ -28,7 +28,7 @@ func (n *naive) open(a *activity, node cnode) {
 // begin begins as many parts as may be under way at a time.
 func (n *naive) begin(a *activity) {
 	node := n.c.nodes[a.node]
-	for n.broken == "" && a.next < a.items && len(a.parts) < a.width {
+	for a.state == "open" && n.broken == "" && a.next < a.items && len(a.parts) < a.width {
 		r := &region{of: a, index: a.next}
 		a.next++
 		a.parts = append(a.parts, r)

@@ -92,7 +92,7 @@ func (n *naive) fire(in *region, node int, r *round) {
 
 // settle has happen all that follows by itself: joins that nothing more can reach, items that are over, the end.
 func (n *naive) settle() {
-	for !n.over && n.broken == "" && (n.joinOne() || n.partsOver()) {
+	for !n.over && n.broken == "" && (n.joinOne() || n.broken == "" && n.partsOver()) {
 	}
 	switch {
 	case n.over:
@@ -121,7 +121,7 @@ func (n *naive) next() {
 func (n *naive) joinOne() (some bool) {
 	for _, in := range n.regions() {
 		before := len(n.ready)
-		for n.joinIn(in) {
+		for n.broken == "" && n.joinIn(in) {
 			some = true
 		}
 		slices.Reverse(n.ready[before:]) // of those that run now the first declared is next
