@@ -51,7 +51,7 @@ type cedge struct {
 }
 
 func drawChart(t *rapid.T) *chart {
-	n := rapid.IntRange(3, 10).Draw(t, "nodes")
+	n := rapid.SampledFrom([]int{3, 5, 7, 9, 10, 11, 12}).Draw(t, "nodes")
 	c := &chart{nodes: []cnode{{kind: begins}}, mode: rapid.SampledFrom([]flow.Mode{flow.Parallel, flow.Sequential}).Draw(t, "mode")}
 	for range n - 1 {
 		c.nodes = append(c.nodes, drawNode(t, n))
@@ -88,19 +88,20 @@ func drawNode(t *rapid.T, n int) cnode {
 	}
 	switch c.kind {
 	case emits:
-		c.items = rapid.SliceOfN(rapid.SampledFrom([]any{1, 2, 3}), 0, 3).Draw(t, "items")
+		c.items = rapid.SampledFrom([][]any{{}, {1}, {1, 2}, {3, 2}, {1, 2, 3}}).Draw(t, "items")
 		if c.onError == flow.Continue { // it has no port main
 			c.onError = ""
 		}
 	case divides:
-		c.items = rapid.SliceOfN(rapid.SampledFrom([]any{10, 10, 20, "go", "go", nil}), 0, 4).Draw(t, "parts")
+		size := rapid.SampledFrom([]int{0, 1, 2, 3, 4}).Draw(t, "size")
+		c.items = rapid.SliceOfN(rapid.SampledFrom([]any{10, 10, 20, "go", "go", nil}), size, size).Draw(t, "parts")
 		c.need = rapid.IntRange(0, 3).Draw(t, "need")
 		c.width = rapid.IntRange(0, 3).Draw(t, "width")
 	}
-	if rapid.IntRange(0, 9).Draw(t, "limited") == 0 {
+	if rapid.SampledFrom([]bool{false, false, false, false, true}).Draw(t, "limited") {
 		c.limit = rapid.IntRange(1, 3).Draw(t, "limit")
 	}
-	if rapid.IntRange(0, 7).Draw(t, "cancelling") == 0 {
+	if rapid.SampledFrom([]bool{false, false, false, false, true}).Draw(t, "cancelling") {
 		c.cancels = []int{rapid.IntRange(1, n-1).Draw(t, "cancels")}
 	}
 	return c

@@ -80,11 +80,12 @@ type driver struct {
 	engines []*engine.Engine
 	id      string
 	done    []flow.Dispatch
+	byTime  bool // only time ends waits
 }
 
 func newDriver(rt *rapid.T, source string, bound int) *driver {
 	d := &driver{rt: rt, witness: &witness{open: map[flow.StepID]bool{}}}
-	d.env = enginetest.Open(rt, enginetest.Options{Types: append(types(), mixType), Limits: engine.Limits{Transitions: bound}, Store: func(s engine.Store) engine.Store {
+	d.env = enginetest.Open(rt, enginetest.Options{Types: append(types(), mixType, pureType, pickType), Limits: engine.Limits{Transitions: bound}, Store: func(s engine.Store) engine.Store {
 		d.witness.Store = s
 		return d.witness
 	}})
@@ -135,7 +136,7 @@ func (d *driver) move() {
 // resume ends one of the waits by hand.
 func (d *driver) resume() {
 	waits := d.env.Execution(d.id).Suspensions
-	if len(waits) == 0 {
+	if d.byTime || len(waits) == 0 {
 		return
 	}
 	w := rapid.SampledFrom(waits).Draw(d.rt, "wait")
