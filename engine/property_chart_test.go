@@ -15,6 +15,7 @@ type chart struct {
 	mode  flow.Mode
 	nodes []cnode
 	edges []cedge
+	undo  []kind // nodes that undo others; they come after all of these
 }
 
 // kind says what a node does.
@@ -43,6 +44,7 @@ type cnode struct {
 	lenient bool
 	limit   int // max_iterations
 	cancels []int
+	undo    int // the node that undoes it; 0 = none
 }
 
 type cedge struct {
@@ -189,6 +191,9 @@ func (c *chart) source() string {
 	for i, n := range c.nodes {
 		fmt.Fprintf(&b, "  - {key: %s, type: %s, params: {%s}, settings: {%s}}\n", key(i), n.kind, n.params(), n.settings())
 	}
+	for i, u := range c.undo {
+		fmt.Fprintf(&b, "  - {key: %s, type: %s}\n", key(len(c.nodes)+i), u)
+	}
 	b.WriteString("connections:\n")
 	for _, e := range c.edges {
 		fmt.Fprintf(&b, "  - %s.%s -> %s.%s\n", key(e.from), e.fromPort, key(e.to), e.toPort)
@@ -225,6 +230,9 @@ func (n cnode) settings() string {
 	}
 	for _, m := range n.cancels {
 		all = append(all, "cancels: ["+key(m)+"]")
+	}
+	if n.undo > 0 {
+		all = append(all, "on_cancel: "+key(n.undo))
 	}
 	return strings.Join(all, ", ")
 }
