@@ -14,14 +14,15 @@ func (t *transition) settle() error {
 	if t.x.Status.Terminal() || t.x.Status == flow.Quarantined {
 		return nil
 	}
+	if t.x.Status == flow.Cancelling {
+		return t.undo() // nothing goes forward any more
+	}
 	if err := t.settleAll(); err != nil {
 		return err
 	}
 	switch {
 	case t.broken != nil:
 		return t.failExecution(t.broken)
-	case t.x.Status == flow.Cancelling:
-		return t.undo()
 	case len(t.x.Live) == 0:
 		return t.finish()
 	}
