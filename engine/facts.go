@@ -86,18 +86,19 @@ func (f redispatched) wants(*compiled) flow.Want { return flow.Want{Steps: []flo
 func (ended) wants(*compiled) flow.Want          { return flow.Want{All: true} }
 
 // after says what may change when a step of the node ends: the node itself with its context, those its connections lead
-// to, the same of every node whose items it works on, and every join, since one may fire once the step is gone.
+// to, the same of every node whose items it works on, every join, since one may fire once the step is gone, and every node
+// that undoes another, since its end may be that of the execution.
 func (c *compiled) after(n int) flow.Want {
 	w := flow.Want{Nodes: c.around(n), Values: []flow.Ref{flow.ContextRef(n)}}
 	for _, f := range c.Nodes[n].Within { // its item may be the last, or the next may begin
 		w.Nodes = append(w.Nodes, c.around(f)...)
 	}
-	if undo := c.Nodes[n].Undo; undo != nil {
-		w.Nodes = append(w.Nodes, *undo)
-	}
 	for i, node := range c.Nodes {
 		if !node.Join.IsZero() {
 			w.Nodes = append(w.Nodes, i)
+		}
+		if node.Undo != nil {
+			w.Nodes = append(w.Nodes, *node.Undo)
 		}
 	}
 	return w

@@ -104,11 +104,7 @@ func (t *transition) goOn(s *flow.Step, port, how string, p *flow.Problem) error
 
 // failBeyond ends a step that failed for good, and the part or the execution that it belongs to.
 func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
-	s.Status, s.Error = flow.StepFailed, p
-	t.shift(s, flow.Live{Pending: -1})
-	t.release(s)
-	t.write(s)
-	t.record(flow.NodeFailed, s)
+	t.failStep(s, p)
 	if s.Part != nil {
 		return t.failPart(*s.Part, p)
 	}
@@ -117,6 +113,15 @@ func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 		return nil
 	}
 	return t.failExecution(p)
+}
+
+// failStep ends a step that failed for good.
+func (t *transition) failStep(s *flow.Step, p *flow.Problem) {
+	s.Status, s.Error = flow.StepFailed, p
+	t.shift(s, flow.Live{Pending: -1})
+	t.release(s)
+	t.write(s)
+	t.record(flow.NodeFailed, s)
 }
 
 // failExecution ends everything.

@@ -61,9 +61,9 @@ func (t *transition) skipParts(s *flow.Step, f *flow.Fan) {
 	f.Next, f.Over = f.Items, f.Items
 }
 
-// beginParts begins as many parts as may live at a time.
+// beginParts begins as many parts as may live at a time. One that leaves with its item may end the fan, or what the fan belongs to.
 func (t *transition) beginParts(owner flow.StepID, f *flow.Fan) error {
-	for f.Next < f.Items && f.Alive < f.Width {
+	for f.Next < f.Items && f.Alive < f.Width && t.x.Fans[owner] == f && t.broken == nil {
 		if err := t.beginPart(owner, f); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (t *transition) beginPart(owner flow.StepID, f *flow.Fan) error {
 		return err
 	}
 	s.Inputs = of.Inputs
-	t.ready(s)
+	t.dispatch(s, flow.KindStep) // no branch of its own: it waits for no turn
 	return nil
 }
 
@@ -104,15 +104,30 @@ func (t *transition) emitter(n int, part *flow.StepID) (*flow.Fan, *flow.Part) {
 	for part != nil {
 		owner, p := t.part(*part)
 		f := t.x.Fans[owner]
-		switch {
-		case f == nil:
+		if f == nil {
 			return nil, nil
-		case owner.Node == n:
+		}
+		if owner.Node == n {
 			return f, p
 		}
 		part = f.Part
 	}
 	return nil, nil
+}
+
+// emitters lists the nodes whose items a part belongs to.
+func (t *transition) emitters(part *flow.StepID) []int {
+	var all []int
+	for part != nil {
+		owner, _ := t.part(*part)
+		f := t.x.Fans[owner]
+		if f == nil {
+			break
+		}
+		all = append(all, owner.Node)
+		part = f.Part
+	}
+	return all
 }
 
 // comeBack notes what came back to a node that emitted the item of this part. By port break no more
@@ -177,6 +192,9 @@ func (t *transition) endPart(owner flow.StepID, f *flow.Fan, id flow.StepID, res
 		return t.tooManyResults(owner, f)
 	case f.Over >= f.Need:
 		return t.closeFan(owner, f)
+	}
+	if err := t.sufficed(f); err != nil {
+		return err
 	}
 	return t.beginParts(owner, f)
 }
@@ -267,8 +285,7 @@ func (t *transition) failPart(id flow.StepID, p *flow.Problem) error {
 	return t.unrecovered(s, p)
 }
 
-// came notes that what a part waited for came. Once enough did, those that still wait are withdrawn: nothing
-// that comes for them now is lost on them.
+// came notes that what a part waited for came.
 func (t *transition) came(s *flow.Step) error {
 	if !t.runsItself(s) {
 		return nil
@@ -276,11 +293,20 @@ func (t *transition) came(s *flow.Step) error {
 	f := t.x.Fans[s.Of.Owner]
 	f.Parts[s.ID].Came = true
 	f.Came++
-	if f.Over+f.Came < f.Need || f.Came == f.Alive && f.Next == f.Items {
+	return t.sufficed(f)
+}
+
+// sufficed withdraws the parts that still wait once what enough others waited for came: nothing
+// that comes for them now is lost on them.
+func (t *transition) sufficed(f *flow.Fan) error {
+	if f.Emit != "" || f.Over+f.Came < f.Need {
 		return nil
 	}
 	f.Items = f.Next
-	if f.Alive > len(f.Parts) {
+	switch {
+	case f.Came == f.Alive:
+		return nil
+	case f.Alive > len(f.Parts):
 		return errNeedAll
 	}
 	waiting := maps.Clone(f.Parts)
@@ -310,6 +336,7 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 	for id, p := range parts {
 		gone[id] = true
 		empty = empty && len(p.Live) == 0
+		p.Joins = nil
 	}
 	if empty {
 		return nil
@@ -330,9 +357,6 @@ func (t *transition) withdrawParts(parts map[flow.StepID]*flow.Part) error {
 		if f.Part != nil && gone[*f.Part] {
 			delete(t.x.Fans, owner)
 		}
-	}
-	for _, p := range parts {
-		p.Joins = nil
 	}
 	return nil
 }

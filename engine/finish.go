@@ -14,6 +14,9 @@ func (t *transition) settle() error {
 	if t.x.Status.Terminal() || t.x.Status == flow.Quarantined {
 		return nil
 	}
+	if t.x.Status == flow.Cancelling {
+		return t.settleUndoing()
+	}
 	if err := t.settleAll(); err != nil {
 		return err
 	}
@@ -22,8 +25,6 @@ func (t *transition) settle() error {
 		return nil
 	case t.broken != nil:
 		return t.failExecution(t.broken)
-	case t.x.Status == flow.Cancelling:
-		return t.undo()
 	case len(t.x.Live) == 0:
 		return t.finish()
 	}
@@ -39,13 +40,16 @@ func (t *transition) settle() error {
 	return nil
 }
 
-// settleAll settles joins and fans, since each may move the other.
+// settleAll settles joins and fans, since each may move the other. Nothing more begins once the whole execution must end.
 func (t *transition) settleAll() error {
-	for done := false; !done && t.broken == nil && !t.x.Status.Terminal(); {
+	for done := false; !done && !t.x.Status.Terminal(); {
 		for _, at := range t.regions() {
 			if err := t.settleJoins(at); err != nil {
 				return err
 			}
+		}
+		if t.broken != nil {
+			return nil
 		}
 		var err error
 		if done, err = t.settleFans(); err != nil {
@@ -53,6 +57,17 @@ func (t *transition) settleAll() error {
 		}
 	}
 	return nil
+}
+
+// settleUndoing goes on with what undoes completed steps. Nothing else goes forward any more.
+func (t *transition) settleUndoing() error {
+	for done := false; !done; {
+		var err error
+		if done, err = t.settleFans(); err != nil {
+			return err
+		}
+	}
+	return t.undo()
 }
 
 // awake tells running from suspended. Steps that a sequential execution holds back do not run.
@@ -148,7 +163,7 @@ func (t *transition) end(status flow.Status, reason string) {
 		t.withdraw(s)
 	}
 	t.x.Live, t.x.InParts = map[int]flow.Live{}, flow.Live{}
-	if status != flow.Failed { // a failed one may be retried, and goes on from there
+	if status != flow.Failed || t.x.Undo != nil { // a failed one may be retried, and goes on from there, unless it was undone
 		t.x.Joins, t.x.Ready, t.x.Fans = nil, nil, nil
 	}
 	t.broken = nil

@@ -106,24 +106,32 @@ func (t *transition) nextRound(at spot, n int, open *flow.Open) error {
 // settleJoins fires every open join of a region that no live step can bring more to. When
 // joins wait only for one another, the first declared goes first.
 func (t *transition) settleJoins(at spot) error {
+	ready := len(t.x.Ready)
 	for {
 		more, err := t.settleOne(at)
-		if !more || err != nil {
+		if err != nil {
 			return err
+		}
+		if !more {
+			slices.Reverse(t.x.Ready[ready:]) // the last is next: the first declared
+			return nil
 		}
 	}
 }
 
 func (t *transition) settleOne(at spot) (more bool, err error) {
+	if t.broken != nil {
+		return false, nil
+	}
 	open := slices.Sorted(maps.Keys(at.region.Joins))
 	for _, n := range open {
-		if t.blocked(at.region, n, true) {
+		if t.blocked(at, n, true) {
 			continue
 		}
 		return true, t.settleJoin(at, n)
 	}
 	for _, n := range open {
-		if !at.region.Joins[n].Fired && !t.blocked(at.region, n, false) {
+		if !at.region.Joins[n].Fired && !t.blocked(at, n, false) {
 			return true, t.settleJoin(at, n)
 		}
 	}
@@ -141,7 +149,8 @@ func (t *transition) settleJoin(at spot, n int) error {
 // blocked tells whether something can still come over a connection that has not
 // brought its branch yet: from a live step of the region, or (joins) from another join that will run.
 // Once the join fired, what goes round a loop that it is part of belongs to the next round.
-func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
+func (t *transition) blocked(at spot, n int, joins bool) bool {
+	r, emitters := at.region, t.emitters(at.part)
 	o := r.Joins[n]
 	comes := t.plan.Reaches
 	if o.Fired {
@@ -152,12 +161,12 @@ func (t *transition) blocked(r *flow.Region, n int, joins bool) bool {
 			continue
 		}
 		for m := range r.Live {
-			if comes(e, m) {
+			if comes(e, m, emitters...) {
 				return true
 			}
 		}
 		for m, other := range r.Joins {
-			if joins && m != n && runs(other) && comes(e, m) {
+			if joins && m != n && runs(other) && comes(e, m, emitters...) {
 				return true
 			}
 		}

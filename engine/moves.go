@@ -97,7 +97,9 @@ func (t *transition) until(w *flow.Wait) time.Duration {
 func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if p := t.count(); p != nil {
 		p.Node = t.key(s)
-		return t.failBeyond(s, p)
+		t.failStep(s, p)
+		t.broken = p
+		return nil
 	}
 	s.Status, s.Port = flow.StepCompleted, port
 	t.release(s)
@@ -121,13 +123,29 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if len(edges) == 0 {
 		t.endPath(s)
 	}
+	return t.arriveAll(edges, ref, s.Part)
+}
+
+// arriveAll brings a value over all connections of a port. What breaks off a loop comes last: it also ends what begins beside it.
+func (t *transition) arriveAll(edges []int, ref flow.Ref, part *flow.StepID) error {
 	ready := len(t.x.Ready)
+	var breaks []func() error
 	for _, e := range edges {
-		if err := t.arrive(e, ref, s.Part); err != nil {
+		to, port := t.plan.Edges[e].To, t.plan.Edges[e].ToPort
+		if f, p := t.emitter(to, part); p != nil && port == flow.PortBreak {
+			breaks = append(breaks, func() error { return t.comeBack(flow.Arrival{Edge: e, Port: port, Ref: ref}, f, p) })
+			continue
+		}
+		if err := t.arrive(e, ref, part); err != nil {
 			return err
 		}
 	}
 	slices.Reverse(t.x.Ready[ready:]) // the last is next: the first declared
+	for _, end := range breaks {
+		if err := end(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -290,8 +308,11 @@ func (t *transition) connected(n int, port string) bool {
 func (t *transition) key(s *flow.Step) string { return t.plan.Nodes[s.ID.Node].Key }
 
 // count bounds the life of an execution, by its completed steps: waiting, polling
-// and trying again are bounded by their own settings.
+// and trying again are bounded by their own settings, and what is undone by what was done.
 func (t *transition) count() *flow.Problem {
+	if t.x.Status == flow.Cancelling {
+		return nil
+	}
 	t.x.Transitions++
 	if t.limits.Transitions == 0 || t.x.Transitions <= t.limits.Transitions {
 		return nil

@@ -2,9 +2,9 @@ package engine
 
 import "prana/engine/flow"
 
-// remember notes that a step completed which another node can undo: last in, first out.
+// remember notes that a step completed which another node can undo: last in, first out. What only left with an item did nothing.
 func (t *transition) remember(s *flow.Step) {
-	if t.plan.Nodes[s.ID.Node].Undo == nil {
+	if t.plan.Nodes[s.ID.Node].Undo == nil || s.Of != nil && !t.runsItself(s) {
 		return
 	}
 	s.Below, t.x.Undo = t.x.Undo, &s.ID

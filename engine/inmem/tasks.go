@@ -92,16 +92,19 @@ func (s *Store) Alarms(partition int) []Alarm {
 }
 
 // Pop takes the next pending task, of whatever queue; it is active until Done.
-func (s *Store) Pop(partition int) (flow.Dispatch, bool) {
+func (s *Store) Pop(partition int) (flow.Dispatch, bool) { return s.Take(partition, 0) }
+
+// Take takes a pending task out of turn, by its place in Tasks; false when there are not so many.
+func (s *Store) Take(partition, place int) (flow.Dispatch, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	home := s.at(partition)
 	home.forward(s.now())
-	if len(home.queue) == 0 {
+	if place >= len(home.queue) {
 		return flow.Dispatch{}, false
 	}
-	t := home.tasks[home.queue[0]]
-	home.queue = home.queue[1:]
+	t := home.tasks[home.queue[place]]
+	home.queue = slices.Delete(home.queue, place, place+1)
 	t.state = flow.TaskActive
 	return clone(t.dispatch), true
 }

@@ -361,10 +361,8 @@ func effectiveTimeout(s flow.Settings, t node.Type) time.Duration {
 const mergeType = "data.merge"
 
 func effectiveJoin(s flow.Settings, t node.Type) flow.Join {
-	if t.Body != "" {
-		return s.Join // its ports mean different things: only who wants it waits for several
-	}
-	if s.Join.IsZero() && (t.Name == mergeType || len(t.InputPorts()) > 1) {
+	several := len(t.InputPorts()) > 1 && t.Body == "" // those of a loop mean different things
+	if s.Join.IsZero() && (t.Name == mergeType || several) {
 		return flow.Join{All: true}
 	}
 	return s.Join

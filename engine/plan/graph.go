@@ -12,20 +12,19 @@ func (s set) has(i int) bool { return i >= 0 && i/64 < len(s) && s[i/64]&(1<<(i%
 func (s set) add(i int) { s[i/64] |= 1 << (i % 64) }
 
 // reaching gives the nodes from which the edge's source can be reached without
-// passing through the edge's target.
-func (p *Plan) reaching(e Edge) set {
-	return p.reachingOver(e, func(int) bool { return true })
-}
-
-// reachingOver is reaching by a path of edges that count.
-func (p *Plan) reachingOver(e Edge, counts func(edge int) bool) set {
+// passing through the edge's target or one of some others, by edges that count. Items leave once, as their region
+// begins: nothing in it brings more.
+func (p *Plan) reaching(e Edge, counts func(edge int) bool, but ...int) set {
 	seen := newSet(len(p.Nodes))
+	if p.emits(e.Index) {
+		return seen
+	}
 	seen.add(e.From)
 	todo := []int{e.From}
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if n == e.To {
+		if n == e.To || slices.Contains(but, n) {
 			continue
 		}
 		for _, in := range p.Nodes[n].In {
@@ -74,18 +73,25 @@ func (s set) addAll(o set) {
 func (p *Plan) index() {
 	p.nest()
 	p.bodies()
-	p.reaches, p.lags = map[int]set{}, map[int]set{}
+	p.reaches = map[int]set{}
 	for _, n := range p.Nodes {
 		if n.Join.IsZero() {
 			continue
 		}
 		for _, e := range n.In {
-			p.reaches[e] = p.reaching(p.Edges[e])
-			if p.sameRound(e, n) {
-				p.lags[e] = p.reachingOver(p.Edges[e], func(in int) bool { return p.sameRound(in, n) })
-			}
+			p.reaches[e] = p.reaching(p.Edges[e], p.inRound(e))
 		}
 	}
+}
+
+// inRound tells over which edges something may still come to a join over the given one, in the same round of the join: what goes
+// round a loop that the join is part of belongs to the next. Only where the given edge itself closes a loop, that loop is gone round.
+func (p *Plan) inRound(edge int) func(edge int) bool {
+	n := p.Nodes[p.Edges[edge].To]
+	if !p.sameRound(edge, n) {
+		return func(int) bool { return true }
+	}
+	return func(in int) bool { return p.sameRound(in, n) }
 }
 
 // sameRound tells whether what goes over the edge stays in the round of the join n: the edge closes no loop that n is part of.

@@ -27,7 +27,6 @@ type Plan struct {
 	keys    map[string]int
 	loops   [][]int     // members of the outermost loops
 	reaches map[int]set // by edge into a join
-	lags    map[int]set // the same, within one round of the join
 	input   *inputSchema
 }
 
@@ -138,19 +137,25 @@ func (p *Plan) Node(key string) (*Node, bool) {
 // InLoop tells whether a path leads from the node back to itself.
 func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
 
-// Lags tells whether a live step at node from can still bring an arrival over the edge in a round of the join that fired
-// already: as Reaches, but not by going once more round a loop that the join is part of, which begins the next round.
-func (p *Plan) Lags(edge, from int) bool { return p.lags[edge].has(from) }
-
 // Reaches tells whether a live step at node from can still bring an arrival
-// over the edge: whether a path leads from it to the edge's source without
-// passing through the edge's target. A path may begin at the target itself: a
-// step that runs there can come round again.
-func (p *Plan) Reaches(edge, from int) bool {
-	if s, ok := p.reaches[edge]; ok {
+// over the edge, in the same round of the join that the edge leads to: whether a path leads from it to the edge's source without
+// passing through the edge's target, or going round a loop that the join is part of. A path may begin at the target itself: a
+// step that runs there can come round again. Where an item is worked on, no path
+// leads through the nodes that emitted it: what comes back to them ends there.
+func (p *Plan) Reaches(edge, from int, emitters ...int) bool {
+	s, ok := p.reaches[edge]
+	if !ok {
+		s = p.reaching(p.Edges[edge], p.inRound(edge))
+	}
+	if len(emitters) == 0 || !s.has(from) {
 		return s.has(from)
 	}
-	return p.reaching(p.Edges[edge]).has(from)
+	return p.reaching(p.Edges[edge], p.inRound(edge), emitters...).has(from)
+}
+
+// Lags is Reaches for a round of the join that fired already: what closes a loop that the join is part of begins the next round.
+func (p *Plan) Lags(edge, from int, emitters ...int) bool {
+	return p.sameRound(edge, p.Nodes[p.Edges[edge].To]) && p.Reaches(edge, from, emitters...)
 }
 
 // HasBody tells whether the items of the node lead to any other node.
