@@ -32,6 +32,8 @@ type setup struct {
 	Grace      time.Duration // of the workers' shutdown
 	OTLP       string
 	NoIntake   bool
+	Slots      int    // steps at a time in a worker; 0 = as by default
+	Turnstile  string // asked before and after each step; empty = nobody
 }
 
 // options are those of every process of the system: only the parts differ.
@@ -43,8 +45,24 @@ func (s setup) options() app.Options {
 	c.Worker.ShutdownGrace = s.Grace
 	c.Worker.Intake = !s.NoIntake
 	c.OTLP.Endpoint = s.OTLP
+	if s.Slots > 0 {
+		c.Worker.Concurrency = s.Slots
+	}
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Version: "test"}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.registry(), Version: "test"}
+}
+
+// registry is registry with all nodes behind the turnstile, if there is one.
+func (s setup) registry() *node.Registry {
+	r := registry(s.World)
+	if s.Turnstile == "" {
+		return r
+	}
+	for _, name := range r.Names() {
+		t, _ := r.Lookup(name)
+		r = r.With(gated(t, s.Turnstile))
+	}
+	return r
 }
 
 // registry is the built-in nodes and those of the tests.

@@ -1,0 +1,377 @@
+package integration
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"prana/engine/definition"
+	"prana/engine/flow"
+	"prana/handlers/nodes"
+)
+
+// TestEveryBuiltInTypeIsRestarted has a new type fail until a row of the table runs it.
+func TestEveryBuiltInTypeIsRestarted(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for _, r := range restartRows {
+		for _, src := range r.sources() {
+			w, _, found := definition.Read("row.yaml", []byte(src))
+			if w == nil {
+				t.Fatalf("row %s: %v", r.name, found)
+			}
+			for _, n := range w.Nodes {
+				used[n.Type] = true
+			}
+		}
+	}
+	for _, typ := range nodes.Builtin(nodes.Options{}) {
+		if !used[typ.Name] {
+			t.Errorf("no row of restartRows has a node of type %s", typ.Name)
+		}
+	}
+}
+
+// TestRestartInTheMiddleOfEveryNodeType runs every row undisturbed, once for each moment of it with all workers killed at
+// that moment, once with all of them killed while it sleeps, and a few times with all of them killed at random. What comes
+// of it is the same.
+func TestRestartInTheMiddleOfEveryNodeType(t *testing.T) {
+	t.Parallel()
+	r := beginRestarts(t)
+	r.undisturbed(t)
+	r.stopEverywhere(t)
+	r.killAtRandom(t, 2)
+	r.compare(t, time.Minute)
+	r.onlyKillsExplainRepetitions(t, r.killed)
+}
+
+// restarts is a system in which all workers are killed at once.
+type restarts struct {
+	*system
+	gate   *turnstile
+	cases  []*restarted
+	calm   map[string]result // what came of the undisturbed case, by row
+	killed map[int]bool
+
+	mu    sync.Mutex
+	sleep bool // cases that are to be killed asleep are not answered
+}
+
+// restarted is one execution of a row.
+type restarted struct {
+	row
+	start string // its start id and case
+	why   string
+	id    string // of the execution
+}
+
+func beginRestarts(t *testing.T) *restarts {
+	t.Helper()
+	r := &restarts{gate: newTurnstile(t), calm: map[string]result{}, killed: map[int]bool{}, sleep: true}
+	r.system = begin(t, setup{Turnstile: r.gate.URL, Slots: 500})
+	r.gate.startOf = r.startOf
+	for _, row := range restartRows {
+		sources := row.sources()
+		slices.Reverse(sources) // a child before its parent
+		r.deploy(t, sources...)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var outside sync.WaitGroup
+	outside.Go(func() { r.answer(ctx) })
+	t.Cleanup(func() { cancel(); outside.Wait() })
+	return r
+}
+
+// startOf gives the start id of an execution, or of the ancestor that has one.
+func (r *restarts) startOf(ctx context.Context, execution string) (string, error) {
+	x, err := r.app.Store().Load(ctx, execution, flow.Want{})
+	if err != nil {
+		return "", err
+	}
+	if x.Parent != nil {
+		return r.gate.start(ctx, x.Parent.Execution)
+	}
+	return x.StartID, nil
+}
+
+// begin starts another execution of a row.
+func (r *restarts) begin(t *testing.T, row row, name, why string) *restarted {
+	t.Helper()
+	c := &restarted{row: row, start: row.name + "-" + name, why: why}
+	r.world.open(c.start + "/room")
+	input := map[string]any{"case": c.start, "list": []int{1, 2, 3}, "n": 7, "soon": time.Now().Add(1500 * time.Millisecond).UTC().Format(time.RFC3339Nano)}
+	res, err := r.engine.Start(t.Context(), flow.StartRequest{Workflow: row.name, ID: c.start, Input: raw(input)})
+	if err != nil {
+		t.Fatalf("starting %s: %v", c.start, err)
+	}
+	c.id = res.ExecutionID
+	return c
+}
+
+// undisturbed runs every row once, and compares with what was worked out by hand.
+func (r *restarts) undisturbed(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	var all []*restarted
+	for _, row := range restartRows {
+		all = append(all, r.begin(t, row, "calm", "was not disturbed"))
+	}
+	results := make([]result, len(all))
+	together(t, len(all), 16, func(i int) (err error) {
+		results[i], err = r.result(t.Context(), all[i], 30*time.Second)
+		return err
+	})
+	for i, c := range all {
+		c.check(t, results[i])
+		r.calm[c.name] = results[i]
+	}
+	t.Logf("%d rows took %s undisturbed", len(all), time.Since(began).Round(time.Millisecond))
+}
+
+// stopEverywhere has an execution stop at every moment of every row, and others sleep, and kills all workers then.
+func (r *restarts) stopEverywhere(t *testing.T) {
+	t.Helper()
+	for _, row := range restartRows {
+		for i, m := range r.gate.moments(row.name + "-calm") {
+			if m.Node == "start" && row.name != "trigger_manual" {
+				continue // they are all alike
+			}
+			name := fmt.Sprint("at-", i)
+			r.gate.stopAt(row.name+"-"+name, m)
+			r.cases = append(r.cases, r.begin(t, row, name, "was killed at "+m.String()))
+		}
+	}
+	began := time.Now()
+	stopped := r.gate.awaitStopped(t, 30*time.Second)
+	t.Logf("%d executions stopped within %s", stopped, time.Since(began).Round(time.Millisecond))
+	for _, row := range restartRows {
+		r.cases = append(r.cases, r.begin(t, row, "asleep", "was killed asleep"))
+	}
+	time.Sleep(500 * time.Millisecond)
+	r.killAll(t)
+	r.mu.Lock()
+	r.sleep = false
+	r.mu.Unlock()
+	r.addWorkers(t)
+}
+
+// killAtRandom kills all workers some time after every row was started, again and again.
+func (r *restarts) killAtRandom(t *testing.T, times int) {
+	t.Helper()
+	d := dice(t)
+	for i := range times {
+		for _, row := range restartRows {
+			r.cases = append(r.cases, r.begin(t, row, fmt.Sprint("storm-", i), "was killed at random"))
+		}
+		time.Sleep(d.upTo(1200 * time.Millisecond))
+		r.killAll(t)
+		r.addWorkers(t)
+	}
+}
+
+func (r *restarts) killAll(t *testing.T) {
+	t.Helper()
+	all := r.living()
+	var wg sync.WaitGroup
+	for _, p := range all {
+		wg.Go(p.kill)
+		r.killed[p.pid] = true
+	}
+	wg.Wait()
+}
+
+func (r *restarts) addWorkers(t *testing.T) {
+	t.Helper()
+	for range 2 {
+		if err := r.addWorker(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// compare waits for all executions, and looks for what is not as in the undisturbed one.
+func (r *restarts) compare(t *testing.T, within time.Duration) {
+	t.Helper()
+	began := time.Now()
+	errs := make([]string, len(r.cases))
+	together(t, len(r.cases), 32, func(i int) error {
+		c := r.cases[i]
+		got, err := r.result(t.Context(), c, max(time.Second, within-time.Since(began)))
+		if err != nil {
+			errs[i] = err.Error()
+			return nil
+		}
+		errs[i] = got.differs(r.calm[c.name])
+		return nil
+	})
+	t.Logf("%d executions ended within %s", len(r.cases), time.Since(began).Round(time.Millisecond))
+	for i, c := range r.cases {
+		if errs[i] != "" {
+			t.Errorf("%s (%s), which %s:\n%s", c.start, c.id, c.why, errs[i])
+		}
+	}
+}
+
+// result is all that came of an execution and its descendants.
+type result struct {
+	status  flow.Status
+	code    string
+	output  string
+	reply   string
+	runs    []string // node and run index
+	steps   []string // node, port, status, attempt, error, output: which run got which item is a matter of luck
+	effects map[string]int
+	crowd   int
+}
+
+// result waits for the end of an execution and of all its descendants.
+func (r *restarts) result(ctx context.Context, c *restarted, within time.Duration) (result, error) {
+	v, err := r.reaches(ctx, c.id, c.want(), within)
+	if err != nil {
+		return result{}, err
+	}
+	got := result{status: v.Status, output: scrub(v.Output), reply: string(v.Reply), effects: map[string]int{}}
+	if v.Error != nil {
+		got.code = v.Error.Code
+	}
+	if err := r.add(ctx, &got, v, within); err != nil {
+		return got, err
+	}
+	slices.Sort(got.runs)
+	slices.Sort(got.steps)
+	r.effects(&got, c.start)
+	return got, nil
+}
+
+// add notes the runs of an execution, and those of its children.
+func (r *restarts) add(ctx context.Context, got *result, v *flow.View, within time.Duration) error {
+	for _, n := range v.Nodes {
+		code := ""
+		if n.Error != nil {
+			code = n.Error.Code
+		}
+		got.runs = append(got.runs, fmt.Sprintf("%s.%s[%d]", v.Workflow, n.Node, n.RunIndex))
+		got.steps = append(got.steps, fmt.Sprintf("%s.%s %s by %q, attempt %d, %s, left %s", v.Workflow, n.Node, n.Status, n.Port, n.Attempt, cmp.Or(code, "no error"), scrub(n.Output)))
+	}
+	for _, child := range v.Children {
+		cv, err := r.ends(ctx, child.ChildID, within)
+		if err != nil {
+			return fmt.Errorf("child %s of %s: %w", child.ChildID, v.ID, err)
+		}
+		got.steps = append(got.steps, fmt.Sprintf("%s of %s is %s", cv.Workflow, child.Node, cv.Status))
+		if err := r.add(ctx, got, cv, within); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// effects counts what was done in the world, each idempotency key once.
+func (r *restarts) effects(got *result, start string) {
+	for _, kind := range []string{"effect", "http", "attempt", "poll", "room"} {
+		keys := map[string]map[string]bool{}
+		for _, call := range r.world.calls("/" + kind + "/" + start + "/") {
+			name := kind + "/" + path.Base(call.Path)
+			if keys[name] == nil {
+				keys[name] = map[string]bool{}
+			}
+			keys[name][call.Key] = true
+		}
+		for name, k := range keys {
+			got.effects[name] = len(k)
+		}
+	}
+	got.crowd = r.world.crowd(start + "/room")
+}
+
+// volatile is what no two executions have in common: their ids, times, and how often the world was called.
+var volatile = regexp.MustCompile(`"0[0-9A-Za-z]{22}"|"\d{4}-\d\d-\d\dT[^"]*"|"call":\d+|-(calm|at|asleep|storm)[-\d]*"|"date":"[^"]*"`)
+
+func scrub(raw json.RawMessage) string { return volatile.ReplaceAllString(string(raw), "~") }
+
+// differs says in what two results differ; empty = in nothing.
+func (got result) differs(want result) string {
+	var b strings.Builder
+	for name, pair := range map[string][2]string{
+		"status": {string(got.status), string(want.status)},
+		"error":  {got.code, want.code},
+		"output": {got.output, want.output},
+		"reply":  {got.reply, want.reply},
+		"done":   {fmt.Sprint(got.effects), fmt.Sprint(want.effects)},
+		"crowd":  {fmt.Sprint(got.crowd), fmt.Sprint(want.crowd)},
+		"runs":   {strings.Join(got.runs, " "), strings.Join(want.runs, " ")},
+		"steps":  {strings.Join(got.steps, "\n\t"), strings.Join(want.steps, "\n\t")},
+	} {
+		if pair[0] != pair[1] {
+			fmt.Fprintf(&b, "%s:\n\t%s\nwant:\n\t%s\n", name, pair[0], pair[1])
+		}
+	}
+	return b.String()
+}
+
+// check compares with what stands in the table.
+func (c *restarted) check(t *testing.T, got result) {
+	t.Helper()
+	if got.status != c.want() || got.code != c.code || got.reply != c.reply || c.output != "" && got.output != c.output {
+		t.Errorf("%s: %s %q, output %s, reply %s; want %s %q, %s, %s", c.name, got.status, got.code, got.output, got.reply, c.want(), c.code, c.output, c.reply)
+	}
+	if !maps.Equal(got.effects, c.effects) || got.crowd != c.crowd {
+		t.Errorf("%s did %v with %d in its room; want %v with %d", c.name, got.effects, got.crowd, c.effects, c.crowd)
+	}
+}
+
+// answer is what the outside does: it ends waits as they appear, each once.
+func (r *restarts) answer(ctx context.Context) {
+	answered := map[string]bool{}
+	for ctx.Err() == nil {
+		for _, kind := range []string{flow.ExternalEvent, flow.Webhook} {
+			page, err := r.app.Store().Suspensions(ctx, flow.SuspensionFilter{Type: kind, Limit: 1000})
+			if err != nil {
+				continue // asked again
+			}
+			for _, wait := range page.Items {
+				if !answered[wait.ID] && r.mayAnswer(ctx, wait) {
+					answered[wait.ID] = r.answerOne(ctx, wait) == nil
+				}
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (r *restarts) mayAnswer(ctx context.Context, wait flow.Suspension) bool {
+	start, err := r.gate.start(ctx, wait.ExecutionID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return err == nil && wait.Node != "unanswered" && !(r.sleep && strings.HasSuffix(start, "-asleep"))
+}
+
+func (r *restarts) answerOne(ctx context.Context, wait flow.Suspension) error {
+	var data struct {
+		Filter map[string]any `json:"event_filter"`
+	}
+	if err := json.Unmarshal(wait.Data, &data); err != nil {
+		return err
+	}
+	answer := map[string]any{"answer": "yes"}
+	maps.Copy(answer, data.Filter)
+	var err error
+	switch {
+	case wait.Node == "cancel":
+		err = r.engine.Cancel(ctx, flow.CancelRequest{Execution: wait.ExecutionID, Reason: "asked for"})
+	case wait.Type == flow.Webhook:
+		_, err = r.engine.Resume(ctx, flow.ResumeRequest{Token: wait.ID, Data: raw(answer)})
+	default:
+		_, err = r.engine.Publish(ctx, flow.Event{ID: wait.ID, Type: wait.EventType, Data: raw(answer)})
+	}
+	return err
+}

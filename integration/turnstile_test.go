@@ -1,0 +1,178 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"prana/engine/node"
+)
+
+// moment is a place in an execution at which its worker can be caught: one turn of one step, before or after what the node does.
+type moment struct {
+	Workflow, Node string
+	Run, Part      int // Part is -1 for the step itself
+	Attempt        int
+	Resumed        bool // the turn after a wait
+	After          bool
+}
+
+func (m moment) String() string { return string(raw(m)) }
+
+// passing is what a worker tells the gate.
+type passing struct {
+	Execution string
+	Moment    moment
+}
+
+// gated has nodes of the type ask at the turnstile before and after what they do.
+func gated(t node.Type, url string) node.Type {
+	own := t.Run
+	t.Run = func(ctx context.Context, c *node.Call) (node.Outcome, error) {
+		m := moment{Workflow: c.Workflow, Node: c.Node, Run: c.Run, Part: -1, Attempt: c.Attempt, Resumed: c.Resume != nil}
+		if c.Part != nil {
+			m.Part = c.Part.Index
+		}
+		if err := pass(ctx, url, passing{c.Execution, m}); err != nil {
+			return node.Outcome{}, err
+		}
+		out, err := own(ctx, c)
+		m.After = true
+		if gone := pass(ctx, url, passing{c.Execution, m}); gone != nil {
+			return node.Outcome{}, gone
+		}
+		return out, err
+	}
+	return t
+}
+
+// turnstileClient keeps connections: every step asks twice.
+var turnstileClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
+func pass(ctx context.Context, url string, p passing) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(raw(p)))
+	if err != nil {
+		return err
+	}
+	res, err := turnstileClient.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
+// turnstile knows all moments of all executions, by the start id of the execution that
+// nobody else started. At each it stops at most one step, once, until its worker is killed.
+type turnstile struct {
+	*httptest.Server
+	startOf func(ctx context.Context, execution string) (start string, err error)
+
+	mu      sync.Mutex
+	starts  map[string]string // start ids, by execution
+	seen    map[string]map[moment]bool
+	targets map[string]moment // where to stop, by start id
+	stopped int
+	news    *sync.Cond
+}
+
+func newTurnstile(t testing.TB) *turnstile {
+	t.Helper()
+	g := &turnstile{starts: map[string]string{}, seen: map[string]map[moment]bool{}, targets: map[string]moment{}}
+	g.news = sync.NewCond(&g.mu)
+	g.Server = httptest.NewServer(g)
+	t.Cleanup(g.Close)
+	return g
+}
+
+func (g *turnstile) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	var p passing
+	err := json.NewDecoder(r.Body).Decode(&p)
+	start := ""
+	if err == nil {
+		start, err = g.start(r.Context(), p.Execution)
+	}
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if g.stops(start, p.Moment) {
+		<-r.Context().Done() // its worker is dead
+	}
+}
+
+// start gives the start id behind an execution.
+func (g *turnstile) start(ctx context.Context, execution string) (string, error) {
+	g.mu.Lock()
+	start, known := g.starts[execution]
+	g.mu.Unlock()
+	if known {
+		return start, nil
+	}
+	start, err := g.startOf(ctx, execution)
+	if err != nil {
+		return "", err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.starts[execution] = start
+	return start, nil
+}
+
+func (g *turnstile) stops(start string, m moment) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.seen[start] == nil {
+		g.seen[start] = map[moment]bool{}
+	}
+	g.seen[start][m] = true
+	if target, ok := g.targets[start]; !ok || target != m {
+		return false
+	}
+	delete(g.targets, start)
+	g.stopped++
+	g.news.Broadcast()
+	return true
+}
+
+// stopAt has the execution of that start id stop at the moment.
+func (g *turnstile) stopAt(start string, m moment) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.targets[start] = m
+}
+
+// moments lists those that an execution passed.
+func (g *turnstile) moments(start string) []moment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(g.seen[start]), func(a, b moment) int { return bytes.Compare(raw(a), raw(b)) })
+}
+
+// awaitStopped waits until every execution that is to stop has stopped.
+func (g *turnstile) awaitStopped(t testing.TB, within time.Duration) int {
+	t.Helper()
+	late := false
+	timer := time.AfterFunc(within, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		late = true
+		g.news.Broadcast()
+	})
+	defer timer.Stop()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.targets) > 0 && !late {
+		g.news.Wait()
+	}
+	for start, m := range g.targets {
+		t.Errorf("%s did not come to %s within %s", start, m, within)
+	}
+	return g.stopped
+}
