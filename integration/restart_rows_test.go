@@ -5,8 +5,8 @@ import "prana/engine/flow"
 // row is a small workflow, and by hand what must come of it. It is started with the input
 // {case, list: [1, 2, 3], n: 7}; its case is a name of this one execution, also for what happens in the world.
 //
-// Waits are answered from outside, with the filter of the event and {answer: "yes"}, but nobody answers a node
-// that is called unanswered, and a node that is called cancel has its execution cancelled.
+// Waits are answered from outside, with the filter of the event and {answer: "yes"}, but nobody answers a node that is
+// called unanswered, or whose filter has {by: nobody}, and a node that is called cancel has its execution cancelled.
 type row struct {
 	name    string // and id of the workflow
 	nodes   string // the first is the trigger; and whatever else a definition says
@@ -237,11 +237,9 @@ connections: [start -> each, each.loop -> if, if.false -> each, if.true -> found
 nodes:
   - {key: start, type: manual.trigger}
   - {key: each, type: core.for_each, params: {collection: [1, 2], parallel: 2}}
-  - {key: if, type: logic.if_condition, params: {condition: "$input == 2"}}
-  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never}}
-  - {key: wait, type: wait.wait_for_event, params: {event_type: rs_break, event_filter: {id: $execution.id}}}
+  - {key: wait, type: wait.wait_for_event, params: {event_type: rs_break, event_filter: {id: $execution.id, by: "{{ $nodes.each.output == 2 ? 'us' : 'nobody' }}"}}}
   - {key: found, type: data.set_data, params: {mapping_map: found}}
-connections: [start -> each, each.loop -> if, if.false -> unanswered, unanswered -> each, if.true -> wait, wait -> found, found -> each.break]
+connections: [start -> each, each.loop -> wait, wait -> found, found -> each.break]
 `,
 		output: `[null,"found"]`,
 	},
@@ -317,9 +315,20 @@ connections: [start -> wait, wait -> pay]
 nodes:
   - {key: start, type: manual.trigger}
   - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never, timeout_ms: 1200, on_timeout: late}}
+  - {key: out, type: code.expr, params: {expression: "$input.type"}}
+connections: [start -> unanswered, unanswered.late -> out]
+`,
+		output: `"timeout"`,
+	},
+	{
+		name: "wait_event_fails",
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never, timeout_ms: 1200, on_timeout: fail}}
 connections: [start -> unanswered]
 `,
-		status: flow.Failed, code: "timeout_unconnected",
+		status: flow.Failed, code: "timeout",
 	},
 	{
 		name: "wait_any_event",

@@ -12,16 +12,18 @@ import (
 	"testing"
 	"time"
 
+	"prana/engine/flow"
 	"prana/engine/node"
 )
 
-// moment is a place in an execution at which its worker can be caught: one turn of one step, before or after what the node does.
+// moment is a place in an execution at which its worker can be caught: one turn of one step, before or after what the
+// node does, or once what came of it is stored and nobody else was told.
 type moment struct {
 	Workflow, Node string
 	Run, Part      int // Part is -1 for the step itself
 	Attempt        int
-	Resumed        bool // the turn after a wait
-	After          bool
+	Resumed        bool   // the turn after a wait
+	When           string // before, after, or the name of a notice
 }
 
 func (m moment) String() string { return string(raw(m)) }
@@ -36,7 +38,7 @@ type passing struct {
 func gated(t node.Type, url string) node.Type {
 	own := t.Run
 	t.Run = func(ctx context.Context, c *node.Call) (node.Outcome, error) {
-		m := moment{Workflow: c.Workflow, Node: c.Node, Run: c.Run, Part: -1, Attempt: c.Attempt, Resumed: c.Resume != nil}
+		m := moment{Workflow: c.Workflow, Node: c.Node, Run: c.Run, Part: -1, Attempt: c.Attempt, Resumed: c.Resume != nil, When: "before"}
 		if c.Part != nil {
 			m.Part = c.Part.Index
 		}
@@ -44,13 +46,25 @@ func gated(t node.Type, url string) node.Type {
 			return node.Outcome{}, err
 		}
 		out, err := own(ctx, c)
-		m.After = true
+		m.When = "after"
 		if gone := pass(ctx, url, passing{c.Execution, m}); gone != nil {
 			return node.Outcome{}, gone
 		}
 		return out, err
 	}
 	return t
+}
+
+// stored asks at the turnstile after every commit that a step of a worker led to.
+func stored(url string) flow.Middleware {
+	return func(ctx context.Context, n flow.Notice, next flow.Next) {
+		switch n.Name {
+		case flow.NodeCompleted, flow.NodeFailed, flow.NodeSuspended, flow.NodeRetryScheduled:
+			// Its only failure is that the test is over.
+			_ = pass(ctx, url, passing{n.Execution, moment{Workflow: n.Workflow, Node: n.Node, Run: n.Run, Part: -1, Attempt: n.Attempt, When: n.Name}})
+		}
+		next(ctx, n)
+	}
 }
 
 // turnstileClient keeps connections: every step asks twice.

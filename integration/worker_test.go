@@ -84,6 +84,10 @@ func workerMain(raw string) int {
 	signal.Notify(stop, syscall.SIGTERM)
 	o := s.options()
 	o.Worker, o.Logger = true, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if s.Turnstile != "" {
+		o.Middleware = map[string]app.Middleware{"turnstile": {Call: stored(s.Turnstile)}}
+		o.Config.Middleware = append(o.Config.Middleware, "turnstile")
+	}
 	a, err := app.Start(context.Background(), o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starting:", err)
