@@ -516,13 +516,13 @@ connections: [start -> inside, inside -> nap, nap -> out]
 		nodes: `
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: a, type: test.room, params: {name: "{{ $trigger.case }}/room"}, settings: {concurrency_key: "rs/{{ $trigger.case }}"}}
-  - {key: b, type: test.room, params: {name: "{{ $trigger.case }}/room"}, settings: {concurrency_key: "rs/{{ $trigger.case }}"}}
-  - {key: c, type: test.room, params: {name: "{{ $trigger.case }}/room"}, settings: {concurrency_key: "rs/{{ $trigger.case }}"}}
+  - {key: nap, type: time.delay, params: {duration_ms: 900}, settings: {concurrency_key: "rs/{{ $trigger.case }}"}}
+  - {key: later, type: time.delay, params: {duration_ms: 200}}
+  - {key: inside, type: test.room, params: {name: "{{ $trigger.case }}/room"}, settings: {concurrency_key: "rs/{{ $trigger.case }}"}}
   - {key: out, type: code.expr, params: {expression: "$trigger.n"}, settings: {join: all}}
-connections: [start -> a, start -> b, start -> c, a -> out, b -> out, c -> out]
+connections: [start -> nap, start -> later, later -> inside, nap -> out, inside -> out]
 `,
-		output: `7`, effects: map[string]int{"room/room": 3}, crowd: 1,
+		output: `7`, effects: map[string]int{"room/room": 1}, crowd: 1,
 	},
 	{
 		name: "state",
