@@ -17,6 +17,7 @@ type row struct {
 	reply   string         // JSON
 	effects map[string]int // how often something was done in the world, by name
 	crowd   int            // how many were in its room at once, at most
+	loose   bool           // how far steps came that are withdrawn depends on when: only what is above must be the same, and children must end
 }
 
 // sources are the definitions, the row's own first.
@@ -523,6 +524,73 @@ nodes:
 connections: [start -> nap, start -> later, later -> inside, nap -> out, inside -> out]
 `,
 		output: `7`, effects: map[string]int{"room/room": 1}, crowd: 1,
+	},
+	{
+		name: "child_spread",
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: list, type: data.set_data, params: {mapping_map: [{case: $trigger.case, i: 1}, {case: $trigger.case, i: 2}]}}
+  - {key: children, type: workflow.execute_workflow, params: {workflow_id: child_spread_child, batch_mode: single, execution_mode: async, distribution_window_ms: 1200}}
+  - {key: out, type: code.expr, params: {expression: "map($input, .output)"}}
+connections: [start -> list, list -> children, children -> out]
+`,
+		child: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: pay, type: test.effect, params: {name: "{{ $trigger.case }}/pay"}}
+  - {key: out, type: code.expr, params: {expression: "$trigger.i * 10"}}
+connections: [start -> pay, pay -> out]
+`,
+		output: `[10,20]`, effects: map[string]int{"effect/pay": 2},
+	},
+	{
+		name: "child_times_out", loose: true,
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: child, type: workflow.execute_workflow, params: {workflow_id: child_times_out_child, timeout_ms: 1200, failure_strategy: continue}}
+  - {key: out, type: code.expr, params: {expression: "$input.sub_workflow_timeout"}}
+connections: [start -> child, child -> out]
+`,
+		child: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never}}
+connections: [start -> unanswered]
+`,
+		output: `true`,
+	},
+	{
+		name: "wait_any_withdraws_a_child", loose: true,
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - key: wait
+    type: wait.wait_for
+    params: {for: [{name: kid, workflow_id: wait_any_withdraws_a_child_child}, {name: answer, event_type: rs_any, event_filter: {id: $execution.id}}]}
+  - {key: out, type: code.expr, params: {expression: "$input.came"}}
+connections: [start -> wait, wait -> out]
+`,
+		child: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never}}
+connections: [start -> unanswered]
+`,
+		output: `["answer"]`,
+	},
+	{
+		name: "times_out", loose: true,
+		nodes: `
+timeout_ms: 4000
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: nap, type: time.delay, params: {duration_ms: 200}}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never}}
+connections: [start -> nap, nap -> unanswered]
+`,
+		status: flow.TimedOut, code: "execution_timeout",
 	},
 	{
 		name: "state",

@@ -187,12 +187,12 @@ func (r *restarts) stopEverywhere(t *testing.T) {
 	}
 	r.begin(t, all)
 	r.cases = append(r.cases, all...)
-	missed := r.gate.awaitStopped(30 * time.Second)
+	missed := r.gate.awaitStopped(6 * time.Second)
 	t.Logf("%d executions stopped within %s", len(all)-len(missed), time.Since(began).Round(time.Millisecond))
 	for _, m := range missed {
 		t.Logf("none stopped at %s", m)
 	}
-	if len(missed) > len(all)/50 { // a few depend on what comes first
+	if len(missed) > len(all)/50 { // some depend on what comes first, and on how busy the machine is
 		t.Errorf("%d of %d executions did not stop where they should", len(missed), len(all))
 	}
 }
@@ -254,7 +254,7 @@ func (r *restarts) compare(t *testing.T, within time.Duration) {
 			errs[i] = err.Error()
 			return nil
 		}
-		errs[i] = got.differs(r.calm[c.name])
+		errs[i] = got.differs(r.calm[c.name], c.loose)
 		return nil
 	})
 	t.Logf("%d executions ended within %s", len(r.cases), time.Since(began).Round(time.Millisecond))
@@ -346,20 +346,25 @@ var volatile = regexp.MustCompile(`"[01][0-9A-Za-z]{22}"|"\d{4}-\d\d-\d\dT[^"]*"
 func scrub(raw json.RawMessage) string { return volatile.ReplaceAllString(string(raw), "~") }
 
 // differs says in what two results differ; empty = in nothing.
-func (got result) differs(want result) string {
+func (got result) differs(want result, loose bool) string {
+	type pair struct{ name, got, want string }
+	pairs := []pair{
+		{"status", string(got.status), string(want.status)},
+		{"error", got.code, want.code},
+		{"output", got.output, want.output},
+		{"reply", got.reply, want.reply},
+		{"done", fmt.Sprint(got.effects), fmt.Sprint(want.effects)},
+		{"crowd", fmt.Sprint(got.crowd), fmt.Sprint(want.crowd)},
+	}
+	if !loose {
+		pairs = append(pairs,
+			pair{"runs", strings.Join(got.runs, " "), strings.Join(want.runs, " ")},
+			pair{"steps", strings.Join(got.steps, "\n\t"), strings.Join(want.steps, "\n\t")})
+	}
 	var b strings.Builder
-	for name, pair := range map[string][2]string{
-		"status": {string(got.status), string(want.status)},
-		"error":  {got.code, want.code},
-		"output": {got.output, want.output},
-		"reply":  {got.reply, want.reply},
-		"done":   {fmt.Sprint(got.effects), fmt.Sprint(want.effects)},
-		"crowd":  {fmt.Sprint(got.crowd), fmt.Sprint(want.crowd)},
-		"runs":   {strings.Join(got.runs, " "), strings.Join(want.runs, " ")},
-		"steps":  {strings.Join(got.steps, "\n\t"), strings.Join(want.steps, "\n\t")},
-	} {
-		if pair[0] != pair[1] {
-			fmt.Fprintf(&b, "%s:\n\t%s\nwant:\n\t%s\n", name, pair[0], pair[1])
+	for _, p := range pairs {
+		if p.got != p.want {
+			fmt.Fprintf(&b, "%s:\n\t%s\nwant:\n\t%s\n", p.name, p.got, p.want)
 		}
 	}
 	return b.String()

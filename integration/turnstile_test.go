@@ -199,10 +199,11 @@ func (g *turnstile) moments(start string) []moment {
 	return slices.SortedFunc(maps.Keys(g.seen[start]), func(a, b moment) int { return bytes.Compare(raw(a), raw(b)) })
 }
 
-// awaitStopped waits until every execution that is to stop has stopped. It gives the moments of those that did not.
-func (g *turnstile) awaitStopped(within time.Duration) []moment {
+// awaitStopped waits until every execution that is to stop has stopped, or none did for a while. It gives the moments of
+// those that did not.
+func (g *turnstile) awaitStopped(quiet time.Duration) []moment {
 	late := false
-	timer := time.AfterFunc(within, func() {
+	timer := time.AfterFunc(quiet, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		late = true
@@ -213,6 +214,7 @@ func (g *turnstile) awaitStopped(within time.Duration) []moment {
 	defer g.mu.Unlock()
 	for len(g.targets) > 0 && !late {
 		g.news.Wait()
+		timer.Reset(quiet)
 	}
 	return slices.Collect(maps.Values(g.targets))
 }
