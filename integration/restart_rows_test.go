@@ -16,6 +16,7 @@ type row struct {
 	output  string         // JSON; not looked at unless it completed
 	reply   string         // JSON
 	effects map[string]int // how often something was done in the world, by name
+	early   string         // type of an event with {case} that is published before it starts
 	crowd   int            // how many were in its room at once, at most
 	loose   bool           // how far steps came that are withdrawn depends on when: only what is above must be the same, and children must end
 }
@@ -309,6 +310,17 @@ output: "{{ $nodes.wait.output.answer }}"
 connections: [start -> wait, wait -> pay]
 `,
 		output: `"yes"`, effects: map[string]int{"effect/pay": 1},
+	},
+	{
+		name: "wait_event_early", early: "rs_early",
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_early, event_filter: {case: $trigger.case}}}
+  - {key: out, type: code.expr, params: {expression: "$input.early"}}
+connections: [start -> unanswered, unanswered -> out]
+`,
+		output: `true`,
 	},
 	{
 		name: "wait_event_times_out",

@@ -135,6 +135,11 @@ func (r *restarts) begin(t *testing.T, cases []*restarted) {
 	together(t, len(cases), 16, func(i int) error {
 		c := cases[i]
 		r.world.open(c.start + "/room")
+		if c.early != "" {
+			if _, err := r.engine.Publish(t.Context(), flow.Event{Type: c.early, Data: raw(map[string]any{"case": c.start, "early": true})}); err != nil {
+				return err
+			}
+		}
 		input := map[string]any{"case": c.start, "list": []int{1, 2, 3}, "n": 7, "soon": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)}
 		res, err := r.engine.Start(t.Context(), flow.StartRequest{Workflow: c.row.name, ID: c.start, Input: raw(input)})
 		c.id = res.ExecutionID
