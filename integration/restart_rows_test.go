@@ -18,6 +18,7 @@ type row struct {
 	effects map[string]int // how often something was done in the world, by name
 	early   string         // type of an event with {case} that is published before it starts
 	crowd   int            // how many were in its room at once, at most
+	clock   bool           // its moments pass with the time
 	loose   bool           // how far steps came that are withdrawn depends on when: only what is above must be the same, and children must end
 }
 
@@ -269,7 +270,7 @@ connections: [start -> wait, wait -> out]
 		output: `[7,{}]`,
 	},
 	{
-		name: "wait_schedule", // its date may have passed when it is run again
+		name: "wait_schedule", clock: true, // its date may have passed when it is run again
 		nodes: `
 nodes:
   - {key: start, type: manual.trigger}
@@ -593,7 +594,7 @@ connections: [start -> unanswered]
 		output: `["answer"]`,
 	},
 	{
-		name: "times_out", loose: true,
+		name: "times_out", loose: true, clock: true,
 		nodes: `
 timeout_ms: 4000
 nodes:

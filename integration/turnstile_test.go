@@ -199,9 +199,9 @@ func (g *turnstile) moments(start string) []moment {
 	return slices.SortedFunc(maps.Keys(g.seen[start]), func(a, b moment) int { return bytes.Compare(raw(a), raw(b)) })
 }
 
-// awaitStopped waits until every execution that is to stop has stopped, or none did for a while. It gives the moments of
-// those that did not.
-func (g *turnstile) awaitStopped(quiet time.Duration) []moment {
+// awaitStopped waits until every execution that is to stop has stopped, or none did for a while. It forgets those
+// that did not, and gives them by start id.
+func (g *turnstile) awaitStopped(quiet time.Duration) map[string]moment {
 	late := false
 	timer := time.AfterFunc(quiet, func() {
 		g.mu.Lock()
@@ -216,5 +216,7 @@ func (g *turnstile) awaitStopped(quiet time.Duration) []moment {
 		g.news.Wait()
 		timer.Reset(quiet)
 	}
-	return slices.Collect(maps.Values(g.targets))
+	missed := g.targets
+	g.targets = map[string]moment{}
+	return missed
 }
