@@ -141,7 +141,7 @@ func (r *restarts) begin(t *testing.T, cases []*restarted) {
 			}
 		}
 		input := map[string]any{"case": c.start, "list": []int{1, 2, 3}, "n": 7, "soon": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)}
-		res, err := r.engine.Start(t.Context(), flow.StartRequest{Workflow: c.row.name, ID: c.start, Input: raw(input)})
+		res, err := r.engine.Start(t.Context(), flow.StartRequest{Workflow: c.name, ID: c.start, Input: raw(input)})
 		c.id = res.ExecutionID
 		return err
 	})
