@@ -297,6 +297,36 @@ func keepLongStep(t *testing.T, workflow string) {
 	}
 }
 
+// TestTaskOfAWithdrawnStepIsSettled: a step that is cancelled while it runs is broken off, and its task need not come again.
+func TestTaskOfAWithdrawnStepIsSettled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		long := node.Type{Name: "test.long", Run: func(ctx context.Context, _ *node.Call) (node.Outcome, error) {
+			<-ctx.Done()
+			return node.Outcome{}, ctx.Err()
+		}}
+		env := enginetest.Open(t, enginetest.Options{Types: append(types(), long), Now: time.Now})
+		env.Deploy(`{"id":"long","nodes":[{"key":"s","type":"test.start"},{"key":"l","type":"test.long"}],"connections":["s -> l"]}`)
+		id := env.Start("long", nil)
+		env.Step()
+		d, ok := env.Store().Pop(0)
+		if !ok {
+			t.Fatal("the step has no task")
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		swept, settled := make(chan struct{}), make(chan error, 1)
+		go func() { env.Engine().Run(ctx); close(swept) }()
+		go func() { settled <- env.Engine().RunStep(ctx, d) }()
+		synctest.Wait()
+		env.Cancel(id, "enough")
+		if err := <-settled; err != nil {
+			t.Errorf("its task is to come again: %v", err)
+		}
+		stop()
+		<-swept
+	})
+}
+
 // live runs processes that sweep, renew and work, until the test ends.
 func live(t *testing.T, env *enginetest.Env, processes int) {
 	t.Helper()

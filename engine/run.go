@@ -182,9 +182,13 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 	return nil
 }
 
-// giveBack gives up the claim of a step that is to be brought again.
+// giveBack gives up the claim of a step that is to be brought again, unless it is not ours any more.
 func (e *Engine) giveBack(ctx context.Context, j *job, cause error) error {
-	if errors.Is(cause, errLost) {
+	switch {
+	case errors.Is(cause, errLost):
+		e.log.InfoContext(ctx, "a running step was broken off", "execution", j.x.ID, "node", j.node.Key, "step", j.Step.String(), "reason", errLost)
+		return nil // the task is settled: who ended the step, or has it, sees to what follows
+	case errors.Is(cause, errCutOff):
 		return cause
 	}
 	if err := e.postpone(ctx, j.Dispatch, flow.FreshDue); err != nil {
@@ -217,7 +221,7 @@ func (e *Engine) try(ctx context.Context, j *job) (stepEnded, []*flow.Change, er
 	if err == nil {
 		return f, children, nil
 	}
-	if cause := context.Cause(runCtx); ctx.Err() != nil || errors.Is(cause, errLost) {
+	if cause := context.Cause(runCtx); ctx.Err() != nil || errors.Is(cause, errLost) || errors.Is(cause, errCutOff) {
 		return f, nil, j.stopped(cause)
 	}
 	if away := (errAway{}); errors.As(err, &away) {

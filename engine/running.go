@@ -11,7 +11,8 @@ import (
 
 // Reasons for which an attempt is broken off.
 var (
-	errLost        = errors.New("the step belongs to another worker now")
+	errLost        = errors.New("the step is over, or another worker has it")
+	errCutOff      = errors.New("the store could not be reached for too long: another worker may have the step")
 	errAttemptTime = errors.New("the attempt's time is up")
 )
 
@@ -123,7 +124,7 @@ func (e *Engine) claimGroup(ctx context.Context, group []*run) {
 			r.renewed = now
 		case now.Sub(r.renewed) > loseAfter:
 			e.log.WarnContext(ctx, "a running step could not be renewed and is broken off", "execution", d.Execution, "step", d.Step.String(), "error", err)
-			r.cancel(errLost)
+			r.cancel(errCutOff)
 		}
 	}
 }

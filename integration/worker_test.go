@@ -33,6 +33,8 @@ type setup struct {
 	Grace      time.Duration // of the workers' shutdown
 	OTLP       string
 	NoIntake   bool
+	Slots      int      // steps at a time in a worker; 0 = as by default
+	Turnstile  string   // asked before and after each step; empty = nobody
 	Queues     []string // that the workers serve; none = all
 	// Inside runs the worker in the process of the tests instead of two of its own, so that middleware can tell them what happens.
 	Inside     bool
@@ -55,13 +57,29 @@ func (s setup) options() app.Options {
 	c.Worker.Intake = !s.NoIntake
 	c.Worker.Queues = s.Queues
 	c.OTLP.Endpoint = s.OTLP
+	if s.Slots > 0 {
+		c.Worker.Concurrency = s.Slots
+	}
 	c.Middleware = []string{"tracing", "metrics"} // logs of every step would bury what matters
 	own := map[string]app.Middleware{}
 	for _, m := range s.Middleware {
 		c.Middleware = append(c.Middleware, m.name)
 		own[m.name] = app.Middleware{Call: m.call}
 	}
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: registry(s.World), Middleware: own, Version: "test"}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.registry(), Middleware: own, Version: "test"}
+}
+
+// registry is registry with all nodes behind the turnstile, if there is one.
+func (s setup) registry() *node.Registry {
+	r := registry(s.World)
+	if s.Turnstile == "" {
+		return r
+	}
+	for _, name := range r.Names() {
+		t, _ := r.Lookup(name)
+		r = r.With(gated(t, s.Turnstile))
+	}
+	return r
 }
 
 // registry is the built-in nodes and those of the tests.
@@ -83,6 +101,10 @@ func workerMain(raw string) int {
 	signal.Notify(stop, syscall.SIGTERM)
 	o := s.options()
 	o.Worker, o.Logger = true, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if s.Turnstile != "" {
+		o.Middleware = map[string]app.Middleware{"turnstile": {Call: stored(s.Turnstile)}}
+		o.Config.Middleware = append(o.Config.Middleware, "turnstile")
+	}
 	a, err := app.Start(context.Background(), o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starting:", err)

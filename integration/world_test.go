@@ -37,6 +37,8 @@ type call struct {
 //	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
 //	/job/NAME?after=N   says "running" N times, then "completed"
 //	/say/NAME?status=&type=&body=  answers with these
+//	/attempt/NAME?fail=N  answers 503 to attempts before N, whatever came before
+//	/poll/NAME?after=N  says "running" to polls before N, as their keys number them
 type world struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -93,6 +95,17 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); n <= fail {
 			rw.WriteHeader(http.StatusServiceUnavailable)
 		}
+	case "attempt":
+		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); number(r.Header.Get("X-Prana-Attempt")) < fail {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+	case "poll":
+		if after, _ := strconv.Atoi(r.URL.Query().Get("after")); number(r.Header.Get("Idempotency-Key")) < after {
+			fmt.Fprint(rw, `{"status":"running"}`)
+			return
+		}
+		fmt.Fprint(rw, `{"status":"completed"}`)
+		return
 	case "job":
 		if after, _ := strconv.Atoi(r.URL.Query().Get("after")); n <= after {
 			fmt.Fprint(rw, `{"status":"running"}`)
@@ -105,6 +118,12 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(rw, `{"ok":true,"call":%d}`, n)
+}
+
+// number gives the number at the end of a text.
+func number(s string) int {
+	n, _ := strconv.Atoi(s[strings.LastIndex(s, "-")+1:])
+	return n
 }
 
 // room counts who is inside.
