@@ -98,7 +98,7 @@ func (t *transition) finish() error {
 // result is the workflow's output, else what the one node left that ended the
 // execution, else node -> output.
 func (t *transition) result() (*flow.Value, *flow.Problem, error) {
-	if t.plan.Output == nil && len(t.x.Ends) == 1 {
+	if (t.plan.Output == nil || t.x.Only) && len(t.x.Ends) == 1 {
 		for n, run := range t.x.Ends {
 			return &flow.Value{Same: flow.OutputRef(flow.StepID{Node: n, Run: run})}, nil, nil
 		}

@@ -110,6 +110,9 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 		return nil // the fan that it is a part of takes what it left
 	}
 	edges := t.plan.Nodes[s.ID.Node].Out[port]
+	if t.x.Only {
+		edges = nil
+	}
 	if len(edges) == 0 {
 		t.endPath(s)
 	}

@@ -22,6 +22,8 @@ import (
 //	start INPUT              begin an execution of the first workflow; it is looked at from here on
 //	start WORKFLOW INPUT     … of another
 //	start_at DURATION INPUT  … of the first, at a later time
+//	start_from NODE INPUT    … of the first, from a node
+//	start_only NODE INPUT    … of the first, and only that node of it
 //	publish TYPE DATA        offer an event to all
 //	publish_first TYPE DATA  … to the oldest wait only
 //	resume NODE DATA         end a wait by hand; "-" for the only one
@@ -147,6 +149,12 @@ func (s *script) line(n int, line string) {
 var commands = map[string]func(s *script, rest string) error{
 	"start":    (*script).start,
 	"start_at": (*script).startAt,
+	"start_from": func(s *script, rest string) error {
+		return s.startFrom(rest, false)
+	},
+	"start_only": func(s *script, rest string) error {
+		return s.startFrom(rest, true)
+	},
 	"publish": func(s *script, rest string) error {
 		return s.publish(rest, 0)
 	},
@@ -186,6 +194,11 @@ func (s *script) start(rest string) error {
 func (s *script) startAt(rest string) error {
 	in, input, _ := strings.Cut(rest, " ")
 	return s.begin(flow.StartRequest{Workflow: s.workflows[0], Input: json.RawMessage(input), StartAt: s.env.Now().Add(s.duration(in))})
+}
+
+func (s *script) startFrom(rest string, only bool) error {
+	node, input, _ := strings.Cut(rest, " ")
+	return s.begin(flow.StartRequest{Workflow: s.workflows[0], Input: json.RawMessage(input), From: node, Only: only})
 }
 
 func (s *script) begin(r flow.StartRequest) error {

@@ -14,8 +14,13 @@ type StartRequest struct {
 	ID string
 	// StartAt is when the first step is due; zero or past = at once.
 	StartAt time.Time
-	Tags    map[string]string
-	Trace   map[string]string
+	// From is the key of the node that begins, with the input as what arrived on its port main: nothing before it has run.
+	// Empty = the trigger, whose input schema applies.
+	From string
+	// Only runs that node and nothing that follows it; its output is that of the execution.
+	Only  bool
+	Tags  map[string]string
+	Trace map[string]string
 }
 
 // StartResult names the execution.

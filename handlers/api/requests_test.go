@@ -21,10 +21,10 @@ func TestStartSaysItAll(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	w := send(f, "POST", startPath,
-		`{"input":{"a":1},"id":"o-1","version":"v","start_at":"2026-01-02T03:04:05Z","tags":{"k":"v"}}`, "Traceparent", traceparent)
+		`{"input":{"a":1},"id":"o-1","version":"v","start_at":"2026-01-02T03:04:05Z","from":"pay","only":true,"tags":{"k":"v"}}`, "Traceparent", traceparent)
 	want := flow.StartRequest{
 		Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "o-1", StartAt: born,
-		Tags: map[string]string{"k": "v"}, Trace: map[string]string{"traceparent": traceparent},
+		From: "pay", Only: true, Tags: map[string]string{"k": "v"}, Trace: map[string]string{"traceparent": traceparent},
 	}
 	if !reflect.DeepEqual(f.last(), want) {
 		t.Errorf("got  %+v\nwant %+v", f.last(), want)

@@ -135,7 +135,7 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		want any
 	}{
 		"start": ask(flow.StartRequest{
-			Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "i", StartAt: moment1,
+			Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "i", StartAt: moment1, From: "n", Only: true,
 			Tags: map[string]string{"k": "v"}, Trace: carrier,
 		}, (*Client).Start),
 		"bare start":  ask(flow.StartRequest{Workflow: "order"}, (*Client).Start),

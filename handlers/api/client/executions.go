@@ -12,7 +12,7 @@ import (
 // Start starts an execution.
 func (c *Client) Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error) {
 	var res flow.StartResult
-	b := wire.Start{Input: r.Input, ID: r.ID, Version: r.Version, Tags: r.Tags}
+	b := wire.Start{Input: r.Input, ID: r.ID, Version: r.Version, From: r.From, Only: r.Only, Tags: r.Tags}
 	if !r.StartAt.IsZero() {
 		b.StartAt = &r.StartAt
 	}

@@ -13,6 +13,8 @@ type Start struct {
 	ID      string            `json:"id,omitempty"` // counts once per workflow; the Idempotency-Key is the same thing
 	Version string            `json:"version,omitempty"`
 	StartAt *time.Time        `json:"start_at,omitempty"`
+	From    string            `json:"from,omitempty"` // the node that begins, with the input as what arrived; empty = the trigger
+	Only    bool              `json:"only,omitempty"` // run that node and nothing that follows
 	Tags    map[string]string `json:"tags,omitempty"`
 }
 
