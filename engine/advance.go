@@ -241,11 +241,7 @@ func (f redispatched) apply(t *transition) error {
 		return t.quarantine(s)
 	}
 	s.Token = flow.NewToken()
-	kind := flow.KindStep
-	if s.Status == flow.StepSuspended || s.Resumed != nil {
-		kind = flow.KindResume
-	}
-	t.dispatch(s, kind)
+	t.dispatch(s, kindOf(s))
 	return nil
 }
 

@@ -142,11 +142,23 @@ func (t *transition) output() (any, error) {
 
 // end ends the execution before its time: every live step is withdrawn, and what is to be undone is undone first.
 func (t *transition) end(status flow.Status, reason string) {
+	again := status == flow.Failed && t.x.Undo == nil // it may be retried, and goes on from there
+	ready := slices.Clone(t.x.Ready)
 	for _, s := range t.liveSteps() {
+		was := flow.StepPending
+		if s.Status == flow.StepOpen {
+			was = flow.StepOpen
+		}
 		t.withdraw(s)
+		if again {
+			s.Was = was
+		}
 	}
-	t.x.Live = map[int]flow.Live{}
-	if status != flow.Failed { // a failed one may be retried, and goes on from there
+	for _, at := range t.regions() {
+		at.region.Live = map[int]flow.Live{}
+	}
+	t.x.Ready = ready
+	if !again {
 		t.x.Joins, t.x.Ready, t.x.Fans = nil, nil, nil
 	}
 	t.broken = nil

@@ -28,6 +28,7 @@ import (
 //	publish_first TYPE DATA  … to the oldest wait only
 //	resume NODE DATA         end a wait by hand; "-" for the only one
 //	cancel REASON
+//	retry [ID]
 //	advance DURATION         let time pass (24h, 1500ms)
 //	lose                     forget every task
 //	on N                     look at the N-th execution that was started (from 1)
@@ -41,6 +42,8 @@ import (
 //	want ran KEY KEY …       the same as path, in any order
 //	want waits [NODE=TYPE …]
 //	want children N
+//	want generation N        how often it was retried
+//	want attempts NODE N     … failed attempts of the last run of a node are remembered
 //	want notices NAME …      without node_starting, each with ":node" where it has one
 //	want refused CODE        by the command before
 //
@@ -172,6 +175,10 @@ var commands = map[string]func(s *script, rest string) error{
 	"cancel": func(s *script, rest string) error {
 		return s.env.engine.Cancel(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
 	},
+	"retry": func(s *script, rest string) error {
+		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})
+		return err
+	},
 	"advance": func(s *script, rest string) error {
 		s.env.Advance(s.duration(rest))
 		return nil
@@ -254,6 +261,13 @@ var wants = map[string]func(s *script, rest string){
 	},
 	"children": func(s *script, rest string) {
 		s.equal("number of children", strconv.Itoa(len(s.env.Children(s.id))), rest)
+	},
+	"generation": func(s *script, rest string) {
+		s.equal("generation", strconv.Itoa(s.env.Execution(s.id).Generation), rest)
+	},
+	"attempts": func(s *script, rest string) {
+		name, n, _ := strings.Cut(rest, " ")
+		s.equal("failed attempts of "+name, strconv.Itoa(len(s.env.NodeRun(s.id, name, s.env.Runs(s.id, name)-1).Attempts)), n)
 	},
 	"notices": func(s *script, rest string) {
 		s.equal("notices", strings.Join(s.notices(), " "), strings.Join(strings.Fields(rest), " "))

@@ -65,6 +65,22 @@ type PublishResult struct {
 	Repeated bool `json:"-"`
 }
 
+// RetryRequest lets an execution live again that failed, or is in quarantine.
+type RetryRequest struct {
+	Execution string
+	// ID makes the request count once, for as long as it is among the last ten; empty = each counts.
+	ID string
+}
+
+// RetryResult is how the execution stands after a retry.
+type RetryResult struct {
+	ExecutionID string `json:"execution_id"`
+	Status      Status `json:"status"`
+	Generation  int    `json:"generation"` // how often it was retried
+	// Repeated: the same ID had retried it before.
+	Repeated bool `json:"-"`
+}
+
 // CancelRequest ends an execution before its time.
 type CancelRequest struct {
 	Execution string
