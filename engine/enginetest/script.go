@@ -29,6 +29,7 @@ import (
 //	resume NODE DATA         end a wait by hand; "-" for the only one
 //	cancel REASON
 //	retry [ID]
+//	rerun [NODE [INPUT]]     run it again, from a node on; the new execution is looked at from here on
 //	advance DURATION         let time pass (24h, 1500ms)
 //	lose                     forget every task
 //	on N                     look at the N-th execution that was started (from 1)
@@ -43,6 +44,7 @@ import (
 //	want waits [NODE=TYPE …]
 //	want children N
 //	want generation N        how often it was retried
+//	want kept KEY …          the runs that a rerun kept, in any order; see path
 //	want attempts NODE N     … failed attempts of the last run of a node are remembered
 //	want notices NAME …      without node_starting, each with ":node" where it has one
 //	want refused CODE        by the command before
@@ -179,6 +181,15 @@ var commands = map[string]func(s *script, rest string) error{
 		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})
 		return err
 	},
+	"rerun": func(s *script, rest string) error {
+		node, input, _ := strings.Cut(rest, " ")
+		res, err := s.env.engine.Rerun(s.t.Context(), flow.RerunRequest{Execution: s.id, From: node, Input: rawOrNil(input)})
+		if err == nil {
+			s.id = res.ExecutionID
+			s.started = append(s.started, s.id)
+		}
+		return err
+	},
 	"advance": func(s *script, rest string) error {
 		s.env.Advance(s.duration(rest))
 		return nil
@@ -262,6 +273,7 @@ var wants = map[string]func(s *script, rest string){
 	"children": func(s *script, rest string) {
 		s.equal("number of children", strconv.Itoa(len(s.env.Children(s.id))), rest)
 	},
+	"kept": (*script).wantKept,
 	"generation": func(s *script, rest string) {
 		s.equal("generation", strconv.Itoa(s.env.Execution(s.id).Generation), rest)
 	},
@@ -278,6 +290,26 @@ var wants = map[string]func(s *script, rest string){
 		}
 		s.refused = nil
 	},
+}
+
+func (s *script) wantKept(rest string) {
+	want, got := strings.Fields(rest), []string{}
+	for _, r := range s.env.Execution(s.id).Nodes {
+		if r.Kept {
+			got = append(got, nameOf(r))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	s.equal("kept", strings.Join(got, " "), strings.Join(want, " "))
+}
+
+// rawOrNil tells an input that was not given from null.
+func rawOrNil(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
 }
 
 func (s *script) wantResult(rest string) {

@@ -81,6 +81,51 @@ type RetryResult struct {
 	Repeated bool `json:"-"`
 }
 
+// RerunRequest asks for a new execution that runs another one again.
+type RerunRequest struct {
+	Execution string
+	// From is the key of the node that runs again, with all that follows it; what cannot be reached from it keeps its recorded
+	// results. Empty = from the beginning.
+	From string
+	// Input is what arrives at From on port main, or the input of the new execution; nil = as it was.
+	Input json.RawMessage
+	// Version is that of the workflow; empty = the one that the execution had, LatestVersion = the newest.
+	Version string
+	// ID makes the request count once, as that of a start does; empty = always a new one.
+	ID    string
+	Trace map[string]string
+}
+
+// LatestVersion asks for the newest version where none asks for another one.
+const LatestVersion = "latest"
+
+// RerunResult names the new execution.
+type RerunResult struct {
+	StartResult
+	RerunOf string `json:"rerun_of"`
+}
+
+// RerunPlan says what a rerun would do.
+type RerunPlan struct {
+	RerunOf  string `json:"rerun_of"`
+	Workflow string `json:"workflow"`
+	Version  string `json:"version"`
+	// From is the node that runs again first: the trigger, the one asked for, or the one whose items that one works on.
+	From  string      `json:"from"`
+	Kept  []RerunNode `json:"kept"`
+	Again []RerunNode `json:"rerun"` // what runs again, as far as it is reached
+	// Input is what arrives at From, by port.
+	Input    map[string]any `json:"input"`
+	Warnings []string       `json:"warnings"`
+}
+
+// RerunNode is a node in a plan, with the number of its runs in the execution that is run again.
+type RerunNode struct {
+	Node string `json:"node"`
+	Type string `json:"type"`
+	Runs int    `json:"runs"`
+}
+
 // CancelRequest ends an execution before its time.
 type CancelRequest struct {
 	Execution string
