@@ -41,9 +41,7 @@ func (sh *shell) runCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.id, "id", "", "a name for this start, which then counts once")
 	cmd.Flags().StringVar(&f.from, "from", "", "the node that begins, with the input as what arrived there (default: the trigger)")
 	cmd.Flags().BoolVar(&f.only, "only", false, "run that node, and nothing that follows it")
-	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait for the end")
-	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "tell what happens, and wait for the end")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "with --wait: how long, such as 30s; the execution goes on after it (default: no end)")
+	f.waiting(cmd)
 	cmd.Flags().BoolVar(&f.embedded, "embedded", false, "run it in this process, on a Redis of its own, and wait; needs no server")
 	f.given = overrides(cmd)
 	return cmd
