@@ -32,6 +32,7 @@ type call struct {
 //	/effect/NAME      answers at once
 //	/block/NAME       answers when the gate NAME is open; /block/nap after 300 ms
 //	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
+//	/broken/NAME      answers 503 until the gate NAME is open
 //	/job/NAME?after=N   says "running" N times, then "completed"
 type world struct {
 	*httptest.Server
@@ -72,6 +73,12 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done(): // the worker died or gave the step back
 			w.left <- name
 			return
+		}
+	case "broken":
+		select {
+		case <-w.gate(name):
+		default:
+			rw.WriteHeader(http.StatusServiceUnavailable)
 		}
 	case "flaky":
 		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); n <= fail {
