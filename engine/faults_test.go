@@ -323,8 +323,8 @@ nodes:
   - {key: start, type: test.start}
   - {key: a, type: test.echo, params: {value: 1}}
   - {key: w, type: test.wait}
-  - {key: c, type: test.child, params: {workflow: napper}}
-  - {key: s, type: test.sleep, params: {ms: 1000}}
+  - {key: c, type: test.child, params: {workflow: waiter}}
+  - {key: s, type: test.sleep, params: {ms: 60000}}
   - {key: f, type: test.broken}
   - {key: m, type: test.merge, settings: {join: all}}
 connections: [start -> a, start -> w, start -> c, start -> s, s -> f, a -> m.a, w -> m.w, c -> m.c, f -> m.f]
@@ -332,16 +332,16 @@ connections: [start -> a, start -> w, start -> c, start -> s, s -> f, a -> m.a, 
 
 func init() {
 	stories = append(stories,
-		story{"a retry", []string{napper, mended}, func(t *testing.T, env *enginetest.Env) []string {
+		story{"a retry", []string{waiter, mended}, func(t *testing.T, env *enginetest.Env) []string {
 			id := begin(t, env, "mended", `1`)
-			env.Advance(time.Minute)
+			env.Advance(2 * time.Minute)
 			for range 2 {
 				insist(t, func() error {
 					_, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id, ID: "r1"})
 					return err
 				})
 			}
-			env.Advance(2 * time.Second)
+			env.Advance(time.Minute)
 			publish(t, env, "e1", "go", `{"n":1}`)
 			env.Advance(5 * time.Minute)
 			return []string{id}
