@@ -34,8 +34,10 @@ func (a *rerun) keep(t *transition) error {
 	if err != nil {
 		return err
 	}
-	r := &replay{rerun: a, t: t, ids: map[flow.StepID]flow.StepID{}, waiting: map[int][]*flow.Step{},
-		edges: a.sameEdges(), same: map[string]flow.Ref{string(t.x.Input): flow.InputRef}}
+	r := &replay{
+		rerun: a, t: t, ids: map[flow.StepID]flow.StepID{}, waiting: map[int][]*flow.Step{},
+		edges: a.sameEdges(), same: map[string]flow.Ref{string(t.x.Input): flow.InputRef},
+	}
 	if err := r.run(all); err != nil {
 		return err
 	}
@@ -46,6 +48,9 @@ func (a *rerun) keep(t *transition) error {
 	t.ch.State, t.x.Undo = a.old.State, nil
 	if err := t.settle(); err != nil {
 		return err
+	}
+	if t.ch.Ended {
+		return a.cannot("it would end before it begins: %v", t.ch.Error)
 	}
 	t.x.Seq, t.ch.Records = 1, t.ch.Records[:1] // nobody is told of what was kept
 	t.ch.Front = t.x.Front

@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/node"
 )
 
 const poisoned = `
@@ -142,4 +145,31 @@ connections: [start -> w, start -> v, start -> a, a -> f]`)
 	if got := env.Execution(id).Suspensions; len(got) != 1 || got[0].Node != "v" {
 		t.Errorf("it waits for %+v, want node v alone", got)
 	}
+}
+
+// TestRetryAtALimit: an execution that used up its steps would only fail again, until the limit is raised.
+func TestRetryAtALimit(t *testing.T) {
+	t.Parallel()
+	env := enginetest.Open(t, enginetest.Options{Types: types(), Limits: engine.Limits{Transitions: 2}})
+	env.Deploy(chain)
+	id := env.Start("chain", 1)
+	env.Run()
+	env.WantError(id, "too_many_transitions")
+	_, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id})
+	if p := flow.AsProblem(err); p == nil || p.Code != flow.ErrConflict.Code || !strings.Contains(p.Message, "limits.transitions") {
+		t.Errorf("the answer is %v, want a conflict that names the limit", err)
+	}
+	raised, err := engine.New(engine.Config{Store: env.Store(), Registry: node.NewRegistry(types()...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raised.Retry(t.Context(), flow.RetryRequest{Execution: id}); err != nil {
+		t.Fatal(err)
+	}
+	for d, ok := env.Store().Pop(0); ok; d, ok = env.Store().Pop(0) {
+		if err := raised.RunStep(t.Context(), d); err != nil {
+			t.Error(err)
+		}
+	}
+	env.WantStatus(id, flow.Completed)
 }
