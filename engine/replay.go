@@ -184,21 +184,22 @@ func (r *replay) match(old *flow.Step) *flow.Step {
 
 // fits tells how much two steps of a node resemble one another; 0 = not at all.
 func (r *replay) fits(old, s *flow.Step) int {
-	if len(old.Inputs) != len(s.Inputs) {
+	_, given := givenTo(old)
+	if !given && len(old.Inputs) != len(s.Inputs) {
 		return 0
 	}
 	fits := 1
-	for i, a := range old.Inputs {
-		b := s.Inputs[i]
-		if a.Port != b.Port || a.Edge >= 0 && r.edge(a.Edge) != b.Edge {
+	for _, a := range old.Inputs { // branches may have come in another order
+		i := slices.IndexFunc(s.Inputs, func(b flow.Arrival) bool { return a.Edge < 0 && b.Edge < 0 || a.Edge >= 0 && r.edge(a.Edge) == b.Edge })
+		if i < 0 {
 			continue
 		}
 		fits += 2
-		if r.ref(a.Ref) == b.Ref {
+		if r.ref(a.Ref) == s.Inputs[i].Ref {
 			fits++
 		}
 	}
-	if join := r.plan.Nodes[s.ID.Node].Join; fits == 1 && len(s.Inputs) > 0 && !join.Any && join.N == 0 {
+	if join := r.plan.Nodes[s.ID.Node].Join; fits < 1+2*len(s.Inputs) && !given && !join.Any && join.N == 0 {
 		return 0 // it came another way
 	}
 	return fits
@@ -214,6 +215,9 @@ func (r *replay) edge(was int) int {
 // complete ends a step as it ended in the old execution.
 func (r *replay) complete(old, s *flow.Step) error {
 	r.ids[old.ID] = s.ID
+	if ref, ok := givenTo(old); ok {
+		r.giveTo(s, r.old.Values[ref])
+	}
 	if err := r.inside(old); err != nil {
 		return err
 	}
@@ -372,12 +376,27 @@ func (r *replay) give() error {
 		return nil
 	}
 	for _, s := range first {
-		ref := flow.GivenRef(s.ID)
-		r.t.ch.Values[ref] = flow.Value{Raw: r.Input}
-		s.Inputs = slices.DeleteFunc(slices.Clone(s.Inputs), func(a flow.Arrival) bool { return a.Port == flow.PortMain })
-		s.Inputs = append(s.Inputs, flow.Arrival{Edge: -1, Port: flow.PortMain, Ref: ref})
+		r.giveTo(s, r.Input)
 	}
 	return nil
+}
+
+// giveTo replaces what arrived at a step on port main.
+func (r *replay) giveTo(s *flow.Step, raw json.RawMessage) {
+	ref := flow.GivenRef(s.ID)
+	r.t.ch.Values[ref] = flow.Value{Raw: orNull(raw)}
+	s.Inputs = slices.DeleteFunc(slices.Clone(s.Inputs), func(a flow.Arrival) bool { return a.Port == flow.PortMain })
+	s.Inputs = append(s.Inputs, flow.Arrival{Edge: -1, Port: flow.PortMain, Ref: ref})
+}
+
+// givenTo names what somebody gave to a step.
+func givenTo(s *flow.Step) (flow.Ref, bool) {
+	for _, a := range s.Inputs {
+		if a.Ref == flow.GivenRef(s.ID) {
+			return a.Ref, true
+		}
+	}
+	return "", false
 }
 
 // describe says what becomes of each node.
