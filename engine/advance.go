@@ -80,16 +80,20 @@ func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.He
 // begin makes the change that creates an execution. first puts its first task
 // ahead of the queue, as for a child whose parent waits.
 func begin(p *compiled, id string, head flow.Head, input []byte, when start, first bool) *flow.Change {
-	trigger := flow.StepID{Node: p.Start}
+	node := p.Start
+	if n, ok := p.Node(head.From); ok {
+		node = n.Index
+	}
+	trigger := flow.StepID{Node: node}
 	step := &flow.Step{
 		ID: trigger, Status: flow.StepPending, Token: flow.NewToken(),
 		Inputs: []flow.Arrival{{Edge: -1, Port: flow.PortMain, Ref: flow.InputRef}}, Trace: head.Trace,
 	}
 	ch := &flow.Change{
 		Execution: id, Op: flow.NewToken(), Head: &head, Input: input,
-		Nodes:   map[int]flow.NodeState{p.Start: {Runs: 1, Last: -1}},
+		Nodes:   map[int]flow.NodeState{node: {Runs: 1, Last: -1}},
 		Steps:   []*flow.Step{step},
-		Front:   flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{p.Start: {Pending: 1}}}, Seq: 1},
+		Front:   flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{node: {Pending: 1}}}, Seq: 1},
 		Records: []flow.Record{{Seq: 1, Name: flow.ExecutionStarted}},
 	}
 	d := flow.Dispatch{
@@ -100,7 +104,7 @@ func begin(p *compiled, id string, head flow.Head, input []byte, when start, fir
 		d.Kind, d.In = flow.KindResume, when.alarm()
 		step.Status, step.Turn = flow.StepSuspended, 1
 		step.Wait = &flow.Wait{Type: flow.TimedWait, Timer: true, In: when.in, Until: when.at, Data: []byte(`{"reason":"start_at"}`)}
-		ch.Front.Status, ch.Front.Live[p.Start] = flow.Pending, flow.Live{Suspended: 1}
+		ch.Front.Status, ch.Front.Live[node] = flow.Pending, flow.Live{Suspended: 1}
 		ch.Opened = []flow.SuspensionID{{Execution: id, Step: trigger, Turn: 1}}
 	}
 	if d.In <= 0 || d.Queue == "" { // see suspend
@@ -259,11 +263,7 @@ func (f redispatched) apply(t *transition) error {
 		return t.quarantine(s)
 	}
 	s.Token = flow.NewToken()
-	kind := flow.KindStep
-	if s.Status == flow.StepSuspended || s.Resumed != nil {
-		kind = flow.KindResume
-	}
-	t.dispatch(s, kind)
+	t.dispatch(s, kindOf(s))
 	return nil
 }
 

@@ -14,13 +14,9 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 		return nil, err
 	}
 	v := &flow.View{
-		Summary: summary(x), StartID: x.StartID, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation,
+		Summary: summary(x), StartID: x.StartID, From: x.From, Only: x.Only, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation, Deadline: flow.TimePointer(x.Deadline()),
 		Input: orNull(x.Input), Output: orNull(x.Result), Reply: x.Reply, Trace: x.Trace,
 		Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
-	}
-	if x.Timeout > 0 {
-		at := x.CreatedAt.Add(x.Timeout)
-		v.Deadline = &at
 	}
 	if len(x.State) > 0 {
 		v.State = newScope(p, x, nil).state()
@@ -30,6 +26,9 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 		if s.Status == flow.StepSuspended {
 			v.Suspensions = append(v.Suspensions, flow.SuspensionOf(p.Workflow, x, s))
 		}
+		if s.Kept {
+			continue // its children are those of the execution that ran it
+		}
 		for _, c := range s.Children {
 			v.Children = append(v.Children, flow.Relation{ParentID: x.ID, ChildID: c, Type: flow.SubWorkflow, Node: p.Nodes[s.ID.Node].Key, CreatedAt: s.CreatedAt})
 		}
@@ -38,7 +37,7 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 }
 
 func summary(x *flow.Execution) flow.Summary {
-	s := flow.Summary{ID: x.ID, Workflow: x.Workflow, Version: x.Version, Status: x.Status, CreatedAt: x.CreatedAt, EndedAt: flow.TimePointer(x.EndedAt), Tags: x.Tags, Error: x.Error}
+	s := flow.Summary{ID: x.ID, Workflow: x.Workflow, Version: x.Version, Status: x.Status, CreatedAt: x.CreatedAt, EndedAt: flow.TimePointer(x.EndedAt), RerunOf: x.RerunOf, Tags: x.Tags, Error: x.Error}
 	if x.Parent != nil {
 		s.ParentID = x.Parent.Execution
 	}
@@ -49,7 +48,7 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	n := p.Nodes[s.ID.Node]
 	r := flow.NodeRun{
 		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
-		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths,
+		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths, Kept: s.Kept,
 	}
 	if s.Part != nil && x.Steps[*s.Part] != nil && x.Steps[*s.Part].Of != nil {
 		r.Item = &x.Steps[*s.Part].Of.Index

@@ -217,6 +217,24 @@ func TestPoison(t *testing.T) {
 	env.Deploy(mortal)
 	id := env.Start("mortal", nil)
 	env.Step()
+	dead := poison(t, env, d, id)
+	env.WantError(id, "poison")
+	env.Advance(time.Hour)
+	env.WantStatus(id, flow.Quarantined)
+	close(d.release)
+	for _, w := range dead {
+		if err := <-w.stopped; err != nil {
+			t.Error(err)
+		}
+	}
+	env.WantStatus(id, flow.Quarantined)
+	env.Cancel(id, "it is hopeless")
+	env.WantStatus(id, flow.Cancelled)
+}
+
+// poison kills five workers with the first run of node d.
+func poison(t *testing.T, env *enginetest.Env, d *dying, id string) []*worker {
+	t.Helper()
 	var dead []*worker
 	for n := range 5 {
 		env.WantStatus(id, flow.Running)
@@ -233,18 +251,7 @@ func TestPoison(t *testing.T) {
 		}
 	}
 	env.WantStatus(id, flow.Quarantined)
-	env.WantError(id, "poison")
-	env.Advance(time.Hour)
-	env.WantStatus(id, flow.Quarantined)
-	close(d.release)
-	for _, w := range dead {
-		if err := <-w.stopped; err != nil {
-			t.Error(err)
-		}
-	}
-	env.WantStatus(id, flow.Quarantined)
-	env.Cancel(id, "it is hopeless")
-	env.WantStatus(id, flow.Cancelled)
+	return dead
 }
 
 // TestLongStepIsKept lets a step take longer than any deadline of the sweeper: the

@@ -74,6 +74,9 @@ type redispatched struct {
 	dead  bool // a worker died running it
 }
 
+// retried: somebody lets an execution live again that failed or is in quarantine. The name makes it count once.
+type retried struct{ name string }
+
 func (f stepEnded) wants(c *compiled) flow.Want {
 	w := flow.Want{Steps: []flow.StepID{f.step}}
 	return w.And(c.after(f.step.Node))
@@ -84,6 +87,7 @@ func (f waitEnded) wants(*compiled) flow.Want { return flow.Want{Steps: []flow.S
 func (f childSlept) wants(*compiled) flow.Want   { return flow.Want{Steps: []flow.StepID{f.wait.Step}} }
 func (f redispatched) wants(*compiled) flow.Want { return flow.Want{Steps: []flow.StepID{f.step}} }
 func (ended) wants(*compiled) flow.Want          { return flow.Want{All: true} }
+func (retried) wants(*compiled) flow.Want        { return flow.Want{All: true} }
 
 // after says what may change when a step of the node ends: the node itself with its context, those its connections lead
 // to, the same of every node whose items it works on, every join, since one may fire once the step is gone, and every node

@@ -28,7 +28,7 @@ func (t *transition) unrecovered(s *flow.Step, p *flow.Problem) error {
 	if t.runsItself(s) {
 		return t.failBeyond(s, p) // its fan fails, or takes it as a result
 	}
-	switch t.plan.Nodes[s.ID.Node].Settings.OnError {
+	switch t.plan.Nodes[s.ID.Node].Settings.OnError { // see caught
 	case flow.Continue:
 		return t.goOn(s, flow.PortMain, "default_port", p)
 	case flow.ContinueErrorOutput:
@@ -57,12 +57,17 @@ func (t *transition) retry(s *flow.Step, set flow.Settings, p *flow.Problem, ran
 	data, _ := flow.Encode(map[string]any{
 		"attempt_number": s.Attempt + 1, "max_attempts": set.Retries(), "original_error": p, "delay_ms": delay.Milliseconds(),
 	})
-	s.Attempts = append(s.Attempts, flow.Attempt{Number: s.Attempt, Error: p})
+	t.failed(s, flow.Attempt{Number: s.Attempt, Error: p})
+	t.suspend(s, &flow.Wait{Type: flow.Retry, Data: data, Timer: true, In: delay})
+	t.recordWait(flow.NodeRetryScheduled, s, s.Wait)
+}
+
+// failed remembers a failed attempt with its step.
+func (t *transition) failed(s *flow.Step, a flow.Attempt) {
+	s.Attempts = append(s.Attempts, a)
 	if over := len(s.Attempts) - max(1, t.limits.Attempts); over > 0 {
 		s.Attempts = s.Attempts[over:]
 	}
-	t.suspend(s, &flow.Wait{Type: flow.Retry, Data: data, Timer: true, In: delay})
-	t.recordWait(flow.NodeRetryScheduled, s, s.Wait)
 }
 
 // maxRetryAfter bounds what a server may ask for.
@@ -105,12 +110,35 @@ func (t *transition) goOn(s *flow.Step, port, how string, p *flow.Problem) error
 // failBeyond ends a step that failed for good, and the part or the execution that it belongs to.
 func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 	t.failStep(s, p)
-	if s.Part != nil {
+	undoing := t.x.Status == flow.Cancelling
+	switch {
+	case s.Part != nil && (undoing || t.caught(*s.Part)):
 		return t.failPart(*s.Part, p)
-	}
-	if t.x.Status == flow.Cancelling {
+	case undoing:
 		t.notUndone(s, p)
 		return nil
+	}
+	return t.failWhole(s, p)
+}
+
+// failWhole ends the execution because of a step that failed for good, and with it the steps that it is a part of. Their
+// fans stay as they are: a retry goes on in them.
+func (t *transition) failWhole(s *flow.Step, p *flow.Problem) error {
+	s.Was = flow.StepPending
+	for part := s.Part; part != nil; {
+		a, ok := findPart(t.x, *part)
+		if !ok {
+			break
+		}
+		owner, err := t.step(a.owner)
+		if err != nil {
+			return err
+		}
+		owner.Status, owner.Error, owner.Was = flow.StepFailed, p, flow.StepOpen
+		t.release(owner)
+		t.write(owner)
+		t.record(flow.NodeFailed, owner)
+		part = a.fan.Part
 	}
 	return t.failExecution(p)
 }

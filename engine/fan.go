@@ -260,8 +260,27 @@ func (t *transition) endFan(owner flow.StepID, f *flow.Fan) (*flow.Step, error) 
 	return s, nil
 }
 
+// caught tells whether the failure of a step in this part ends less than the execution: a fan takes it as a result, or a
+// step goes on whose fan fails with it.
+func (t *transition) caught(part flow.StepID) bool {
+	for {
+		a, ok := findPart(t.x, part)
+		if !ok || a.fan.Lenient {
+			return true // a part that is over counts for nothing
+		}
+		itself := a.fan.Part != nil && *a.fan.Part == a.owner // its node runs it as a part: on_error is for the step
+		if on := t.plan.Nodes[a.owner.Node].Settings.OnError; !itself && (on == flow.Continue || on == flow.ContinueErrorOutput) {
+			return true
+		}
+		if a.fan.Part == nil {
+			return false
+		}
+		part = *a.fan.Part
+	}
+}
+
 // failPart decides what the failure of a step means to the part it belongs to: a result like others, or the
-// failure of the whole fan.
+// failure of the whole fan. It is asked only about failures that are caught.
 func (t *transition) failPart(id flow.StepID, p *flow.Problem) error {
 	owner, part := t.part(id)
 	f := t.x.Fans[owner]

@@ -401,6 +401,50 @@ nodes:
 connections: [start -> a, a -> s, s -> f, f -> w, w -> c]
 `
 
+const mended = `
+id: mended
+nodes:
+  - {key: start, type: test.start}
+  - {key: a, type: test.echo, params: {value: 1}}
+  - {key: w, type: test.wait}
+  - {key: c, type: test.child, params: {workflow: waiter}}
+  - {key: s, type: test.sleep, params: {ms: 60000}}
+  - {key: f, type: test.broken}
+  - {key: m, type: test.merge, settings: {join: all}}
+connections: [start -> a, start -> w, start -> c, start -> s, s -> f, a -> m.a, w -> m.w, c -> m.c, f -> m.f]
+`
+
+func init() {
+	stories = append(stories,
+		story{"a retry", []string{waiter, mended}, func(t *testing.T, env *enginetest.Env) []string {
+			id := begin(t, env, "mended", `1`)
+			env.Advance(2 * time.Minute)
+			for range 2 {
+				insist(t, func() error {
+					_, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id, ID: "r1"})
+					return err
+				})
+			}
+			env.Advance(time.Minute)
+			publish(t, env, "e1", "go", `{"n":1}`)
+			env.Advance(5 * time.Minute)
+			return []string{id}
+		}},
+		story{"a rerun", []string{chain}, func(t *testing.T, env *enginetest.Env) []string {
+			id := begin(t, env, "chain", `1`)
+			env.Advance(time.Minute)
+			var again string
+			insist(t, func() error {
+				res, err := env.Engine().Rerun(t.Context(), flow.RerunRequest{Execution: id, From: "b", ID: "r1"})
+				again = res.ExecutionID
+				return err
+			})
+			env.Advance(time.Minute)
+			return []string{id, again}
+		}},
+	)
+}
+
 // startedBy lists the executions of a workflow that somebody in the story started.
 func startedBy(env *enginetest.Env, workflow string) []string {
 	var ids []string

@@ -115,7 +115,7 @@ func (t *transition) finish() error {
 // result is the workflow's output, else what the one node left that ended the
 // execution, else node -> output.
 func (t *transition) result() (*flow.Value, *flow.Problem, error) {
-	if t.plan.Output == nil && len(t.x.Ends) == 1 {
+	if (t.plan.Output == nil || t.x.Only) && len(t.x.Ends) == 1 {
 		for n, run := range t.x.Ends {
 			return &flow.Value{Same: flow.OutputRef(flow.StepID{Node: n, Run: run})}, nil, nil
 		}
@@ -159,11 +159,23 @@ func (t *transition) output() (any, error) {
 
 // end ends the execution before its time: every live step is withdrawn, and what is to be undone is undone first.
 func (t *transition) end(status flow.Status, reason string) {
+	again := status == flow.Failed && t.x.Undo == nil // it may be retried, and goes on from there
+	ready := slices.Clone(t.x.Ready)
 	for _, s := range t.liveSteps() {
+		was := flow.StepPending
+		if s.Status == flow.StepOpen {
+			was = flow.StepOpen
+		}
 		t.withdraw(s)
+		if again {
+			s.Was = was
+		}
 	}
-	t.x.Live, t.x.InParts = map[int]flow.Live{}, flow.Live{}
-	if status != flow.Failed || t.x.Undo != nil { // a failed one may be retried, and goes on from there, unless it was undone
+	for _, at := range t.regions() {
+		at.region.Live = map[int]flow.Live{}
+	}
+	t.x.InParts, t.x.Ready = flow.Live{}, ready
+	if !again {
 		t.x.Joins, t.x.Ready, t.x.Fans = nil, nil, nil
 	}
 	t.broken = nil

@@ -282,6 +282,8 @@ func (f redispatched) done(x *flow.Execution, ops []string) bool { return wrote(
 // done tells whether one of the operations ended the execution: a terminal one does not change again.
 func (f ended) done(x *flow.Execution, ops []string) bool { return slices.Contains(ops, x.Rev) }
 
+func (f retried) done(x *flow.Execution, _ []string) bool { return slices.Contains(x.Retries, f.name) }
+
 func wrote(s *flow.Step, ops []string) bool { return s != nil && slices.Contains(ops, s.Op) }
 
 // wrap names the execution in an error of the store.

@@ -120,6 +120,9 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 		return nil // the fan that it is a part of takes what it left
 	}
 	edges := t.plan.Nodes[s.ID.Node].Out[port]
+	if t.x.Only {
+		edges = nil
+	}
 	if len(edges) == 0 {
 		t.endPath(s)
 	}
@@ -216,12 +219,15 @@ func (t *transition) ready(s *flow.Step) {
 	t.dispatch(s, flow.KindStep)
 }
 
+// codeLoopLimit is how an execution fails that is broken off at a loop.
+const codeLoopLimit = "infinite_loop_protection"
+
 // goRound counts that a loop goes round; false breaks off an execution whose loop does so too often.
 func (t *transition) goRound(n int) bool {
 	node, st := t.plan.Nodes[n], t.x.Nodes[n]
 	limit := cmp.Or(node.Settings.MaxIterations, t.limits.Iterations)
 	if limit > 0 && st.Rounds >= limit {
-		t.broken = flow.Problemf("infinite_loop_protection",
+		t.broken = flow.Problemf(codeLoopLimit,
 			"the loop that is entered by node %s went round %d times; find out why it does not end, or raise its max_iterations", node.Key, st.Rounds)
 		t.broken.Node = node.Key
 		t.broken.Details = map[string]any{"iteration_count": st.Rounds, "max_iterations": limit, "node_key": node.Key, "loop_ids": node.Loop.IDs}

@@ -222,3 +222,45 @@ func counted(rt *rapid.T, env *enginetest.Env, id string) map[string]int {
 	}
 	return all
 }
+
+// TestGraphsRunAgainAsTheyRead runs random graphs again from a node: what ran is the same, and what cannot be reached from
+// that node does not run again.
+func TestGraphsRunAgainAsTheyRead(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		g := drawGraph(rt)
+		want := g.naive()
+		env := enginetest.New(rt, types()...)
+		env.Deploy(g.source())
+		old := env.Start("graph", 1)
+		shuffle(rt, env)
+		from := rapid.SampledFrom(env.Execution(old).Nodes).Draw(rt, "from").Node
+		res, err := env.Engine().Rerun(rt.Context(), flow.RerunRequest{Execution: old, From: from})
+		if err != nil {
+			rt.Fatalf("from %s: %v\n%s", from, err, g.source())
+		}
+		shuffle(rt, env)
+		env.WantStatus(res.ExecutionID, flow.Completed)
+		if got := counted(rt, env, res.ExecutionID); !maps.Equal(got, want) {
+			rt.Fatalf("from %s it ran\n%v, want\n%v\n%s", from, got, want, g.source())
+		}
+		for _, r := range env.Execution(res.ExecutionID).Nodes {
+			if follows := g.follows(from)[r.Node]; r.Kept == follows {
+				rt.Fatalf("from %s: node %s is kept %v, and follows %v\n%s", from, r.Node, r.Kept, follows, g.source())
+			}
+		}
+	})
+}
+
+// follows tells which nodes a path from the node leads to, itself included: connections lead upwards only.
+func (g graph) follows(from string) map[string]bool {
+	found := map[string]bool{from: true}
+	for range g.nodes {
+		for _, e := range g.edges {
+			if found[key(e.from)] {
+				found[key(e.to)] = true
+			}
+		}
+	}
+	return found
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"prana/engine/flow"
+	"prana/engine/plan"
 	"prana/engine/telemetry"
 )
 
@@ -20,7 +21,7 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 	if err != nil {
 		return flow.StartResult{}, err
 	}
-	if err := e.checkInput(p, r.Input); err != nil {
+	if err := e.checkStart(p, r); err != nil {
 		return flow.StartResult{}, err
 	}
 	place, err := p.place(r.Input)
@@ -29,11 +30,7 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 	}
 	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
 	if r.ID != "" {
-		same := r.Input
-		if len(r.Same) > 0 {
-			same = r.Same
-		}
-		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, digest(same))
+		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, startDigest(r))
 		if err != nil {
 			return flow.StartResult{}, fmt.Errorf("starting workflow %s as %q: %w", r.Workflow, flow.Cut(r.ID, 100), err)
 		}
@@ -58,7 +55,7 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, p
 	}
 	ctx, end := telemetry.StartExecution(ctx, "prana.start", res.ExecutionID, p.Workflow.ID, p.Version, r.Trace)
 	head := flow.Head{
-		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags,
+		Workflow: p.Workflow.ID, Version: p.Version, StartID: r.ID, Tags: r.Tags, From: r.From, Only: r.Only,
 		Timeout: timeout(p, start{at: r.StartAt}), Trace: telemetry.Inject(ctx), Place: place,
 	}
 	ch := begin(p, res.ExecutionID, head, orNull(r.Input), start{at: r.StartAt}, false)
@@ -86,16 +83,86 @@ func timeout(p *compiled, when start) time.Duration {
 	return d + when.alarm()
 }
 
-func (e *Engine) checkInput(p *compiled, input json.RawMessage) error {
-	if err := tooLarge("the input", input, e.limits.Payload); err != nil {
-		return err
+// startDigest tells starts apart that came with the same id.
+func startDigest(r flow.StartRequest) string {
+	same := r.Input
+	if len(r.Same) > 0 {
+		same = r.Same
 	}
-	v, err := flow.Decode(input)
+	d := digest(same)
+	if r.From != "" || r.Only {
+		d += fmt.Sprintf(":%s:%t", r.From, r.Only)
+	}
+	return d
+}
+
+// checkStart judges where a start wants to begin, and its input.
+func (e *Engine) checkStart(p *compiled, r flow.StartRequest) error {
+	n := p.Nodes[p.Start]
+	if r.From != "" {
+		var err error
+		if n, err = p.named(r.From); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.Only && n.Type.Body != "":
+		return flow.Problemf(flow.ErrInvalid.Code, "node %s works by what follows it, so that it cannot run alone; start from it without only", n.Key)
+	case !r.Only && len(n.Within) > 0:
+		owner := p.Nodes[p.outermost(n)].Key
+		return flow.Problemf(flow.ErrInvalid.Code, "node %s runs for the items of node %s; start from %s, or run %s alone (only)", n.Key, owner, owner, n.Key)
+	case n.Index == p.Start:
+		return e.checkInput(p, r.Input)
+	}
+	_, err := e.decodeInput(r.Input)
+	return err
+}
+
+// named finds a node by its key.
+func (c *compiled) named(key string) (*plan.Node, error) {
+	if n, ok := c.Node(key); ok {
+		return n, nil
+	}
+	var keys []string
+	for _, n := range c.Nodes {
+		keys = append(keys, n.Key)
+	}
+	p := flow.Problemf("node_not_found", "workflow %s has no node %q", c.Workflow.ID, flow.Cut(key, 64))
+	if hint := plan.DidYouMean(flow.Cut(key, 64), keys); hint != "" {
+		p.Message += "; " + hint
+	}
+	return nil, p
+}
+
+// outermost is the node whose items a node of a body belongs to in the end; the node itself outside of all bodies.
+func (c *compiled) outermost(n *plan.Node) int {
+	for _, f := range n.Within {
+		if len(c.Nodes[f].Within) == 0 {
+			return f
+		}
+	}
+	return n.Index
+}
+
+func (e *Engine) checkInput(p *compiled, input json.RawMessage) error {
+	v, err := e.decodeInput(input)
 	if err != nil {
-		return flow.Problemf(flow.ErrInvalid.Code, "the input is not JSON: %v", err)
+		return err
 	}
 	if problem := p.CheckInput(v); problem != nil {
 		return problem
 	}
 	return nil
+}
+
+// decodeInput reads an input within its bound.
+func (e *Engine) decodeInput(input json.RawMessage) (any, error) {
+	if err := tooLarge("the input", input, e.limits.Payload); err != nil {
+		return nil, err
+	}
+	v, err := flow.Decode(input)
+	if err != nil {
+		return nil, flow.Problemf(flow.ErrInvalid.Code, "the input is not JSON: %v", err)
+	}
+	return v, nil
 }

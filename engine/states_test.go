@@ -92,7 +92,8 @@ func TestStatesOfSteps(t *testing.T) {
 	m := machineOf(t, "A step")
 	m.check(t, constants(t, "StepStatus"))
 	for _, s := range m.states() {
-		if moves := m.leaves(s); moves != flow.StepStatus(s).Live() && s != string(flow.StepQuarantined) {
+		again := s == string(flow.StepQuarantined) || s == string(flow.StepFailed) || s == string(flow.StepCancelled) // by a retry
+		if moves := m.leaves(s); moves != flow.StepStatus(s).Live() && !again {
 			t.Errorf("live is %v for %s, but STATES.md says otherwise", !moves, s)
 		}
 	}

@@ -23,7 +23,7 @@ type Store interface {
 	// Its claim is removed. Its line in the due index becomes: now + FreshDue when the change dispatches it at once; never when
 	// it is among Front.Ready; now when it is pending and not dispatched; now + LookDue (or its own end, if that is sooner) when it waits for an event or a place;
 	// Wait.Due or never when it waits otherwise; gone when it is not live (never when quarantined). A new execution with
-	// a Timeout has a deadline line until it ended. Every Outgoing makes an outbox line at now + OutboxDue.
+	// a Timeout has a deadline line until it ended, and a revived one again at its Deadline. Every Outgoing makes an outbox line at now + OutboxDue.
 	// A Dispatch with a Queue is not enqueued; whoever commits does that next.
 	Commit(ctx context.Context, changes ...*flow.Change) error
 

@@ -226,14 +226,18 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 
 // hint is the dispatch of a step as it stands.
 func hint(p *compiled, x *flow.Execution, s *flow.Step) flow.Dispatch {
-	kind := flow.KindStep
-	if s.Status == flow.StepSuspended || s.Resumed != nil {
-		kind = flow.KindResume
-	}
 	return flow.Dispatch{
-		Kind: kind, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: p.ref,
+		Kind: kindOf(s), Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: p.ref,
 		Queue: x.QueueOf(p.Nodes[s.ID.Node].Settings), First: true, Trace: s.Trace,
 	}
+}
+
+// kindOf says what a dispatch of the step asks for: its first turn, or one after a wait.
+func kindOf(s *flow.Step) string {
+	if s.Status == flow.StepSuspended || s.Resumed != nil {
+		return flow.KindResume
+	}
+	return flow.KindStep
 }
 
 // redispatch gives a step a new token and a new task.

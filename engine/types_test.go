@@ -24,6 +24,7 @@ func types() []node.Type {
 		{Name: "test.switch", Fields: []node.Field{{Name: "port", Kind: node.String, Required: true}}, Outputs: []string{"*"}, Run: leaveBy},
 		{Name: "test.merge", Inputs: []string{"*"}, Run: merge},
 		{Name: "test.fail", Fields: failFields, Run: fail},
+		{Name: "test.broken", Fields: brokenFields, Run: broken()},
 		{Name: "test.sleep", Fields: []node.Field{{Name: "ms", Kind: node.Int}, {Name: "until", Kind: node.String}}, Run: sleep},
 		{Name: "test.wait", Fields: waitFields, Outputs: []string{"*"}, OutputsFor: waitPorts, Waits: true, Run: wait},
 		{Name: "test.twice", Waits: true, Run: twice},
@@ -90,6 +91,23 @@ func fail(_ context.Context, c *node.Call) (node.Outcome, error) {
 	return node.Outcome{}, &flow.Problem{
 		Code: c.Params["code"].(string), Message: "it always fails", Permanent: c.Params["permanent"] == true,
 		RetryAfter: time.Duration(after) * time.Millisecond,
+	}
+}
+
+var brokenFields = []node.Field{{Name: "times", Kind: node.Int, Default: 1}, {Name: "when", Kind: node.Bool, Default: true}}
+
+// broken fails until somebody has mended it: the first calls of each step, whatever the attempt.
+func broken() node.Func {
+	var mu sync.Mutex
+	calls := map[string]int{}
+	return func(_ context.Context, c *node.Call) (node.Outcome, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls[c.Key]++
+		if times, _ := c.Params["times"].(int); c.Params["when"] == true && calls[c.Key] <= times {
+			return node.Outcome{}, flow.Problemf("broken", "call %d of %s fails", calls[c.Key], c.Node)
+		}
+		return node.Outcome{PassInput: true}, nil
 	}
 }
 

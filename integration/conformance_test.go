@@ -29,8 +29,6 @@ var conformanceIDs = strings.Fields(`
 
 // pending are cases of what is not built yet, with what they wait for. It must become empty.
 var pending = map[string]string{
-	"A-04": "starting from a node",
-	"K-09": "starting from a node",
 }
 
 var (
@@ -123,13 +121,11 @@ func TestDivergencesAreWrittenDown(t *testing.T) {
 
 // coded are the cases that data cannot say.
 var coded = map[string]func(t *testing.T, s *system, mode flow.Mode){
-	"A-04": beginsSomewhere,
 	"A-10": oneLoop,
 	"A-12": twoLoops,
 	"A-14": littleIsEnough,
 	"A-16": nothingIsLost,
 	"I-09": resumeURL,
-	"K-09": fromANode,
 	"K-11": chainOfMiddleware,
 	"L-13": webhookStarts,
 	"L-16": webhookIsAnswered,

@@ -35,6 +35,7 @@ type call struct {
 //	/block/NAME       answers when the gate NAME is open; /block/nap after 300 ms
 //	/room/NAME        the same, 20 ms after that; who is inside is counted, by key and until it was answered
 //	/flaky/NAME?fail=N  answers 503 to the first N calls of each idempotency key
+//	/broken/NAME      answers 503 until the gate NAME is open
 //	/job/NAME?after=N   says "running" N times, then "completed"
 //	/say/NAME?status=&type=&body=  answers with these
 //	/attempt/NAME?fail=N  answers 503 to attempts before N, whatever came before
@@ -91,6 +92,12 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		}
 		time.Sleep(20 * time.Millisecond)
 		w.step(name, key, false)
+	case "broken":
+		select {
+		case <-w.gate(name):
+		default:
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
 	case "flaky":
 		if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); n <= fail {
 			rw.WriteHeader(http.StatusServiceUnavailable)

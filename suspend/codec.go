@@ -27,6 +27,9 @@ type storedHead struct {
 	Timeout  int64             `json:"o,omitempty"` // ms
 	Place    string            `json:"k,omitempty"`
 	Queue    string            `json:"q,omitempty"`
+	From     string            `json:"f,omitempty"`
+	Only     bool              `json:"y,omitempty"`
+	RerunOf  string            `json:"r,omitempty"`
 }
 
 type storedParent struct {
@@ -44,6 +47,8 @@ type storedFront struct {
 	Ready      []string      `json:"r,omitempty"`
 	Ends       map[int]int   `json:"e,omitempty"`
 	Generation int           `json:"g,omitempty"`
+	Retries    []string      `json:"a,omitempty"`
+	Stood      int64         `json:"w,omitempty"` // ms
 	Undo       string        `json:"u,omitempty"`
 	Ending     *storedEnding `json:"z,omitempty"`
 }
@@ -76,6 +81,8 @@ type storedStep struct {
 	Owner    string            `json:"u,omitempty"` // of the fan that it is a part of
 	Index    int               `json:"l,omitempty"`
 	Below    string            `json:"y,omitempty"`
+	Was      flow.StepStatus   `json:"v,omitempty"`
+	Kept     bool              `json:"j,omitempty"`
 	Attempt  int               `json:"a,omitempty"`
 	Turn     int               `json:"n,omitempty"`
 	Deaths   int               `json:"d,omitempty"`
@@ -154,7 +161,7 @@ func orTime(ms int64, other time.Time) time.Time {
 }
 
 func encodeHead(h *flow.Head) ([]byte, error) {
-	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place, Queue: h.Queue}
+	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place, Queue: h.Queue, From: h.From, Only: h.Only, RerunOf: h.RerunOf}
 	if p := h.Parent; p != nil {
 		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
 	}
@@ -172,7 +179,7 @@ func decodeHead(s string) (flow.Head, error) {
 	}
 	h := flow.Head{
 		Workflow: st.Workflow, Version: st.Version, StartID: st.StartID, Depth: st.Depth, Line: st.Line, Trace: st.Trace, Tags: st.Tags,
-		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at, Place: st.Place, Queue: st.Queue,
+		Timeout: time.Duration(st.Timeout) * time.Millisecond, CreatedAt: at, Place: st.Place, Queue: st.Queue, From: st.From, Only: st.Only, RerunOf: st.RerunOf,
 	}
 	if p := st.Parent; p != nil {
 		step, err := flow.ParseStepID(p.Step)
@@ -200,7 +207,7 @@ const countWidth = 6
 
 // encodeFront gives "seq|transitions|json".
 func encodeFront(f flow.Front) ([]byte, error) {
-	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Undo: stepName(f.Undo)}
+	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Retries: f.Retries, Stood: flow.Millis(f.Stood), Undo: stepName(f.Undo)}
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
@@ -227,7 +234,7 @@ func decodeFront(s string) (flow.Front, error) {
 	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
-	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation}
+	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond}
 	if e := st.Ending; e != nil {
 		f.Ending = &flow.Ending{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
@@ -289,7 +296,7 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 	if s.Of != nil {
 		st.Owner, st.Index = s.Of.Owner.String(), s.Of.Index
 	}
-	st.Below = stepName(s.Below)
+	st.Below, st.Was, st.Kept = stepName(s.Below), s.Was, s.Kept
 	body, err := flow.Encode(st)
 	if err != nil {
 		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
@@ -353,7 +360,7 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
 	s := &flow.Step{
 		ID: id, Status: st.Status, Token: token, Op: st.Op, At: at, Attempt: st.Attempt, Turn: st.Turn, Deaths: st.Deaths,
-		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place,
+		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place, Was: st.Was, Kept: st.Kept,
 		CreatedAt: orTime(st.Created, at), StartedAt: timeOf(st.Started), EndedAt: timeOf(st.Ended),
 	}
 	began := at

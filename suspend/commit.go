@@ -234,9 +234,7 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 			gone = append(gone, claimField(st.ID))
 		}
 	}
-	if ch.Revived {
-		gone = append(gone, fieldEnded, fieldProblem, fieldResult)
-	}
+	gone = append(gone, outlived(ch)...)
 	if len(gone) > 0 {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)
 	}
@@ -248,6 +246,24 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 	}
 	b.state(ch)
 	return b.outbox(ch)
+}
+
+// outlived are the fields of a life that is over, unless the same change ends the next one, too.
+func outlived(ch *flow.Change) []any {
+	var gone []any
+	if !ch.Revived {
+		return gone
+	}
+	if !ch.Ended {
+		gone = append(gone, fieldEnded)
+	}
+	if ch.Error == nil {
+		gone = append(gone, fieldProblem)
+	}
+	if ch.Result == nil {
+		gone = append(gone, fieldResult)
+	}
+	return gone
 }
 
 // state writes the shared state.
@@ -420,6 +436,9 @@ func (b *script) wake() {
 // status moves the execution between the lists by status. Those of terminal
 // statuses are ordered by their end, and retention goes along them.
 func (b *script) status(ch *flow.Change, tag string) {
+	if ch.Revived && !ch.Ended && !ch.Deadline.IsZero() {
+		b.op("=", dueKey(tag), ch.Deadline.UnixMilli(), ch.Execution+":"+deadlineEntry)
+	}
 	if ch.Was == ch.Front.Status {
 		return
 	}

@@ -88,6 +88,7 @@ var goldens = []golden{
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
 		&flow.Step{ID: step3, Status: flow.StepPending, Token: "token000003", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 4, Port: flow.PortMain, Ref: "o0.000"}}}))},
 	{"failed", "one step failed, another was withdrawn", writeFailed, readFailed()},
+	{"rerun", "another one from a node on, with another input; it failed, was retried, and failed again", writeRerun, readRerun()},
 	{"completed", "woken by an event, by hand, and with an error; ended well", writeCompleted, readCompleted()},
 	{"poison", "in quarantine", writePoison, readPoison()},
 	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
@@ -206,6 +207,32 @@ func readFailed() *flow.Execution {
 	x := holding(alive("failed", "op000000002", flow.Front{Status: flow.Failed, Seq: 3}), map[int]flow.NodeState{1: fresh, 2: fresh},
 		&flow.Step{ID: step1, Status: flow.StepFailed, Token: "token000001", Op: "op000000002", At: after(time.Second), Error: boom, CreatedAt: began, StartedAt: began, EndedAt: after(time.Second)},
 		&flow.Step{ID: step2, Status: flow.StepCancelled, Token: "token000002", Op: "op000000002", At: after(time.Second), CreatedAt: began, EndedAt: after(time.Second)})
+	x.Error, x.EndedAt = boom, after(time.Second)
+	return x
+}
+
+func writeRerun(z *zoo, clock func(time.Duration)) {
+	ch := z.birth("rerun", stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending))
+	ch.Head.From, ch.Head.Only, ch.Head.RerunOf = "b", true, animal("failed")
+	ch.Steps[0].Kept, ch.Steps[0].StartedAt, ch.Steps[0].EndedAt = true, after(-2*time.Second), after(-time.Second)
+	ch.Steps[1].Inputs = []flow.Arrival{{Edge: 0, Port: flow.PortMain, Ref: "g1.000"}}
+	ch.Values = map[flow.Ref]flow.Value{"g1.000": {Raw: raw(`7`)}}
+	z.commit(ch)
+	clock(time.Second)
+	bad := stepOf(1, flow.StepFailed)
+	bad.Error, bad.Was, bad.CreatedAt, bad.StartedAt = boom, flow.StepPending, began, after(500*time.Millisecond)
+	end := z.next("rerun", bad)
+	end.Front.Status, end.Front.Seq, end.Ended, end.Error = flow.Failed, 3, true, boom
+	end.Front.Generation, end.Front.Retries, end.Front.Stood = 1, []string{"0011223344556677"}, 1500*time.Millisecond
+	z.commit(end)
+}
+
+func readRerun() *flow.Execution {
+	x := valued("g1.000", `7`, holding(alive("rerun", "op000000002", flow.Front{Status: flow.Failed, Seq: 3, Generation: 1, Retries: []string{"0011223344556677"}, Stood: 1500 * time.Millisecond}),
+		map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
+		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, Kept: true, CreatedAt: began, StartedAt: after(-2 * time.Second), EndedAt: after(-time.Second)},
+		&flow.Step{ID: step1, Status: flow.StepFailed, Token: "token000001", Op: "op000000002", At: after(time.Second), Was: flow.StepPending, Error: boom, CreatedAt: began, StartedAt: after(500 * time.Millisecond), EndedAt: after(time.Second)}))
+	x.From, x.Only, x.RerunOf = "b", true, animal("failed")
 	x.Error, x.EndedAt = boom, after(time.Second)
 	return x
 }

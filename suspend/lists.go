@@ -101,7 +101,7 @@ func summaryOf(id string, values []any) *flow.Summary {
 	if err1 != nil || err2 != nil {
 		return nil
 	}
-	x := flow.Summary{ID: id, Workflow: head.Workflow, Version: head.Version, Status: front.Status, CreatedAt: head.CreatedAt, Tags: head.Tags}
+	x := flow.Summary{ID: id, Workflow: head.Workflow, Version: head.Version, Status: front.Status, CreatedAt: head.CreatedAt, RerunOf: head.RerunOf, Tags: head.Tags}
 	if head.Parent != nil {
 		x.ParentID = head.Parent.Execution
 	}

@@ -22,10 +22,14 @@ import (
 //	start INPUT              begin an execution of the first workflow; it is looked at from here on
 //	start WORKFLOW INPUT     … of another
 //	start_at DURATION INPUT  … of the first, at a later time
+//	start_from NODE INPUT    … of the first, from a node
+//	start_only NODE INPUT    … of the first, and only that node of it
 //	publish TYPE DATA        offer an event to all
 //	publish_first TYPE DATA  … to the oldest wait only
 //	resume NODE DATA         end a wait by hand; "-" for the only one
 //	cancel REASON
+//	retry [ID]
+//	rerun [NODE [INPUT]]     run it again, from a node on; the new execution is looked at from here on
 //	advance DURATION         let time pass (24h, 1500ms)
 //	lose                     forget every task
 //	on N                     look at the N-th execution that was started (from 1)
@@ -39,6 +43,9 @@ import (
 //	want ran KEY KEY …       the same as path, in any order
 //	want waits [NODE=TYPE …]
 //	want children N
+//	want generation N        how often it was retried
+//	want kept KEY …          the runs that a rerun kept, in any order; see path
+//	want attempts NODE N     … failed attempts of the last run of a node are remembered
 //	want notices NAME …      without node_starting, each with ":node" where it has one
 //	want refused CODE        by the command before
 //
@@ -147,6 +154,12 @@ func (s *script) line(n int, line string) {
 var commands = map[string]func(s *script, rest string) error{
 	"start":    (*script).start,
 	"start_at": (*script).startAt,
+	"start_from": func(s *script, rest string) error {
+		return s.startFrom(rest, false)
+	},
+	"start_only": func(s *script, rest string) error {
+		return s.startFrom(rest, true)
+	},
 	"publish": func(s *script, rest string) error {
 		return s.publish(rest, 0)
 	},
@@ -163,6 +176,19 @@ var commands = map[string]func(s *script, rest string) error{
 	},
 	"cancel": func(s *script, rest string) error {
 		return s.env.engine.Cancel(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
+	},
+	"retry": func(s *script, rest string) error {
+		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})
+		return err
+	},
+	"rerun": func(s *script, rest string) error {
+		node, input, _ := strings.Cut(rest, " ")
+		res, err := s.env.engine.Rerun(s.t.Context(), flow.RerunRequest{Execution: s.id, From: node, Input: rawOrNil(input)})
+		if err == nil {
+			s.id = res.ExecutionID
+			s.started = append(s.started, s.id)
+		}
+		return err
 	},
 	"advance": func(s *script, rest string) error {
 		s.env.Advance(s.duration(rest))
@@ -186,6 +212,11 @@ func (s *script) start(rest string) error {
 func (s *script) startAt(rest string) error {
 	in, input, _ := strings.Cut(rest, " ")
 	return s.begin(flow.StartRequest{Workflow: s.workflows[0], Input: json.RawMessage(input), StartAt: s.env.Now().Add(s.duration(in))})
+}
+
+func (s *script) startFrom(rest string, only bool) error {
+	node, input, _ := strings.Cut(rest, " ")
+	return s.begin(flow.StartRequest{Workflow: s.workflows[0], Input: json.RawMessage(input), From: node, Only: only})
 }
 
 func (s *script) begin(r flow.StartRequest) error {
@@ -242,6 +273,14 @@ var wants = map[string]func(s *script, rest string){
 	"children": func(s *script, rest string) {
 		s.equal("number of children", strconv.Itoa(len(s.env.Children(s.id))), rest)
 	},
+	"kept": (*script).wantKept,
+	"generation": func(s *script, rest string) {
+		s.equal("generation", strconv.Itoa(s.env.Execution(s.id).Generation), rest)
+	},
+	"attempts": func(s *script, rest string) {
+		name, n, _ := strings.Cut(rest, " ")
+		s.equal("failed attempts of "+name, strconv.Itoa(len(s.env.NodeRun(s.id, name, s.env.Runs(s.id, name)-1).Attempts)), n)
+	},
 	"notices": func(s *script, rest string) {
 		s.equal("notices", strings.Join(s.notices(), " "), strings.Join(strings.Fields(rest), " "))
 	},
@@ -251,6 +290,26 @@ var wants = map[string]func(s *script, rest string){
 		}
 		s.refused = nil
 	},
+}
+
+func (s *script) wantKept(rest string) {
+	want, got := strings.Fields(rest), []string{}
+	for _, r := range s.env.Execution(s.id).Nodes {
+		if r.Kept {
+			got = append(got, nameOf(r))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	s.equal("kept", strings.Join(got, " "), strings.Join(want, " "))
+}
+
+// rawOrNil tells an input that was not given from null.
+func rawOrNil(text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	return json.RawMessage(text)
 }
 
 func (s *script) wantResult(rest string) {

@@ -33,7 +33,9 @@ type Change struct {
 	Error    *Problem
 	Reply    json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
 	Ended    bool            // it became terminal: everything that could wake it goes
-	Revived  bool            // it was terminal and lives again: retention is withdrawn
+	Revived  bool            // it was terminal or in quarantine and lives again: its end, its error and its retention are withdrawn
+	// Deadline is when the time of the whole execution is up that is revived; zero = it has none.
+	Deadline time.Time
 	// Takes are events that it consumes, at most one with each name. An execution takes an event once: by the waits that
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken

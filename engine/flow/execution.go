@@ -83,6 +83,14 @@ func (x *Execution) InOrder() []*Step {
 	})
 }
 
+// Deadline is when the time of the whole execution is up; zero = never.
+func (x *Execution) Deadline() time.Time {
+	if x.Timeout <= 0 {
+		return time.Time{}
+	}
+	return x.CreatedAt.Add(x.Timeout + x.Stood)
+}
+
 // Head is what an execution is born with; it never changes.
 type Head struct {
 	Workflow  string
@@ -97,6 +105,9 @@ type Head struct {
 	Timeout   time.Duration // of the whole execution, from CreatedAt; 0 = none
 	Place     string        // concurrency key of which it holds a place from its first step to its end; empty = none
 	Queue     string        // from which its steps are run, unless their node says otherwise; empty = the partition's own
+	From      string        // key of the node that it began with; empty = the trigger
+	Only      bool          // nothing follows that node
+	RerunOf   string        // the execution that it runs again; empty = none
 }
 
 // Parent names the step that waits for, or merely started, this execution.
@@ -112,15 +123,17 @@ type Parent struct {
 // rewritten by every commit.
 type Front struct {
 	Status      Status
-	Region                  // what lives outside of every fan
-	InParts     Live        // live steps in all parts of fans
-	Ready       []StepID    // sequential mode: activated, not yet dispatched; the last is next
-	Ends        map[int]int // nodes a path ended at -> run
-	Seq         int64       // number of the last record
-	Transitions int         // completed steps so far
-	Generation  int         // raised by each retry of the whole execution
-	Undo        *StepID     // the last completed step that is to be undone if the execution ends before its time; nil = none
-	Ending      *Ending     // while it is cancelling: what it will be
+	Region                    // what lives outside of every fan
+	InParts     Live          // live steps in all parts of fans
+	Ready       []StepID      // sequential mode: activated, not yet dispatched; the last is next
+	Ends        map[int]int   // nodes a path ended at -> run
+	Seq         int64         // number of the last record
+	Transitions int           // completed steps so far
+	Generation  int           // raised by each retry of the whole execution
+	Retries     []string      // names of its last retries, so that each counts once
+	Stood       time.Duration // how long it was failed before its retries, which is no part of its Timeout
+	Undo        *StepID       // the last completed step that is to be undone if the execution ends before its time; nil = none
+	Ending      *Ending       // while it is cancelling: what it will be
 }
 
 // Ending is how an execution ends that is ended before its time, once everything is undone.
@@ -199,7 +212,7 @@ type NodeState struct {
 }
 
 // Ref names a stored value: "i" the input of the execution, "o3.000" the output
-// of step 3.000, "d3.000" what resumed it, "l3.000:7" the item and "r3.000:7" the result of
+// of step 3.000, "d3.000" what resumed it, "g3.000" what somebody gave to it instead of what arrived, "l3.000:7" the item and "r3.000:7" the result of
 // its part 7, "k3" the context of node 3. The empty Ref is null.
 type Ref string
 
@@ -214,6 +227,9 @@ func ResumeRef(id StepID) Ref { return Ref("d" + id.String()) }
 
 // ItemRef names an item of a step that has parts.
 func ItemRef(id StepID, index int) Ref { return Ref("l" + id.String() + ":" + strconv.Itoa(index)) }
+
+// GivenRef names what somebody gave to a step instead of what arrived at it.
+func GivenRef(id StepID) Ref { return Ref("g" + id.String()) }
 
 // ResultRef names what a part of a step came to.
 func ResultRef(id StepID, index int) Ref { return Ref("r" + id.String() + ":" + strconv.Itoa(index)) }
@@ -242,6 +258,8 @@ type Step struct {
 	Attempts []Attempt   // failed attempts, oldest first, bounded
 	Children []string    // executions it started, in order
 	Below    *StepID     // the step that is undone after this one
+	Was      StepStatus  // pending or open: what a retry makes of it that the failure of the execution ended; empty = nothing
+	Kept     bool        // it was not run here, but in the execution that this one runs again
 	Trace    map[string]string
 	// Place is the concurrency key of which a live step holds a place, or waits for one. It is noted with the first
 	// commit after the place was asked for; empty = none.

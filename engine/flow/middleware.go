@@ -26,7 +26,7 @@ type Notice struct {
 	Took           time.Duration   `json:"took,omitempty"`            // of attempts: how long it ran
 	ResumedBy      string          `json:"resumed_by,omitempty"`
 	Port           string          `json:"port,omitempty"`
-	Reason         string          `json:"reason,omitempty"` // of cancellations
+	Reason         string          `json:"reason,omitempty"` // of cancellations; "retry" when an execution is resumed by one
 	Error          *Problem        `json:"error,omitempty"`
 	ParentID       string          `json:"parent_execution_id,omitempty"`
 }

@@ -16,8 +16,13 @@ type StartRequest struct {
 	Same json.RawMessage
 	// StartAt is when the first step is due; zero or past = at once.
 	StartAt time.Time
-	Tags    map[string]string
-	Trace   map[string]string
+	// From is the key of the node that begins, with the input as what arrived on its port main: nothing before it has run.
+	// Empty = the trigger, whose input schema applies.
+	From string
+	// Only runs that node and nothing that follows it; its output is that of the execution.
+	Only  bool
+	Tags  map[string]string
+	Trace map[string]string
 }
 
 // StartResult names the execution.
@@ -69,6 +74,67 @@ type PublishResult struct {
 	Buffered bool `json:"buffered"`
 	// Repeated: an event of this id counted before; the answer is that one's.
 	Repeated bool `json:"-"`
+}
+
+// RetryRequest lets an execution live again that failed, or is in quarantine.
+type RetryRequest struct {
+	Execution string
+	// ID makes the request count once, for as long as it is among the last ten; empty = each counts.
+	ID string
+}
+
+// RetryResult is how the execution stands after a retry.
+type RetryResult struct {
+	ExecutionID string `json:"execution_id"`
+	Status      Status `json:"status"`
+	Generation  int    `json:"generation"` // how often it was retried
+	// Repeated: the same ID had retried it before.
+	Repeated bool `json:"-"`
+}
+
+// RerunRequest asks for a new execution that runs another one again.
+type RerunRequest struct {
+	Execution string
+	// From is the key of the node that runs again, with all that follows it; what cannot be reached from it keeps its recorded
+	// results. Empty = from the beginning.
+	From string
+	// Input is what arrives at From on port main, or the input of the new execution; nil = as it was.
+	Input json.RawMessage
+	// Version is that of the workflow; empty = the one that the execution had, LatestVersion = the newest.
+	Version string
+	// ID makes the request count once, as that of a start does; empty = always a new one.
+	ID    string
+	Trace map[string]string
+}
+
+// LatestVersion asks for the newest version where none asks for another one.
+const LatestVersion = "latest"
+
+// RerunResult names the new execution.
+type RerunResult struct {
+	StartResult
+	RerunOf string `json:"rerun_of"`
+}
+
+// RerunPlan says what a rerun would do.
+type RerunPlan struct {
+	RerunOf  string `json:"rerun_of"`
+	Workflow string `json:"workflow"`
+	Version  string `json:"version"`
+	// From is the node that runs again first: the trigger, the one asked for, or the one whose items that one works on.
+	From  string      `json:"from"`
+	Kept  []RerunNode `json:"kept"`
+	Again []RerunNode `json:"rerun"` // what runs again, as far as it is reached
+	// Input is what arrives at From, by port.
+	Input    map[string]any `json:"input"`
+	Warnings []string       `json:"warnings"`
+}
+
+// RerunNode is a node in a plan, with the number of its runs in the execution that is run again.
+type RerunNode struct {
+	Node string `json:"node"`
+	Type string `json:"type"`
+	Runs int    `json:"runs"`
 }
 
 // CancelRequest ends an execution before its time.

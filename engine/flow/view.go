@@ -31,6 +31,7 @@ type Summary struct {
 	CreatedAt time.Time         `json:"created_at"`
 	EndedAt   *time.Time        `json:"ended_at,omitempty"`
 	ParentID  string            `json:"parent_execution_id,omitempty"`
+	RerunOf   string            `json:"rerun_of,omitempty"` // the execution that it runs again
 	Tags      map[string]string `json:"tags,omitempty"`
 	Error     *Problem          `json:"error,omitempty"`
 }
@@ -39,6 +40,8 @@ type Summary struct {
 type View struct {
 	Summary
 	StartID     string            `json:"id,omitempty"`
+	From        string            `json:"from,omitempty"` // key of the node that it began with; empty = the trigger
+	Only        bool              `json:"only,omitempty"` // nothing follows that node
 	Depth       int               `json:"depth,omitempty"`
 	Deadline    *time.Time        `json:"deadline,omitempty"`
 	Transitions int               `json:"transitions"`
@@ -72,6 +75,7 @@ type NodeRun struct {
 	ResumedBy string          `json:"resumed_by,omitempty"`
 	Children  []string        `json:"children,omitempty"`
 	Deaths    int             `json:"worker_deaths,omitempty"`
+	Kept      bool            `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
 }
 
 // AttemptView is a failed attempt.

@@ -79,7 +79,7 @@ func (e *execution) listed(f flow.ExecutionFilter) bool {
 func (e *execution) summary() flow.Summary {
 	out := flow.Summary{
 		ID: e.id, Workflow: e.head.Workflow, Version: e.head.Version, Status: e.front.Status,
-		CreatedAt: e.head.CreatedAt, EndedAt: optional(e.endedAt), Tags: e.head.Tags, Error: e.problem,
+		CreatedAt: e.head.CreatedAt, EndedAt: optional(e.endedAt), RerunOf: e.head.RerunOf, Tags: e.head.Tags, Error: e.problem,
 	}
 	if e.head.Parent != nil {
 		out.ParentID = e.head.Parent.Execution

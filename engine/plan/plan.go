@@ -134,6 +134,18 @@ func (p *Plan) Node(key string) (*Node, bool) {
 	return p.Nodes[i], true
 }
 
+// Following gives the nodes that a path from the node leads to, and the node itself, in the order of the definition.
+func (p *Plan) Following(node int) []int {
+	found := p.reachable(node)
+	var all []int
+	for n := range p.Nodes {
+		if found.has(n) {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
 // InLoop tells whether a path leads from the node back to itself.
 func (p *Plan) InLoop(node int) bool { return p.Nodes[node].Loop.Level > 0 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"prana/engine/flow"
 )
@@ -124,6 +125,41 @@ var commitPromises = []promise{
 		equal(w, "no error is left", x.Error == nil, true)
 		w.move(id)
 	}},
+	{"a revived execution is listed as it is, is not purged, and its deadline stands where it was moved", func(w *world) {
+		id := w.create(timeout(time.Minute))
+		w.move(id, end(flow.Failed))
+		began := w.Now()
+		w.quietFor(began, -1)
+		w.move(id, revive, func(c *flow.Change) { c.Deadline = began.Add(time.Hour) })
+		w.quietFor(began, time.Hour)
+		for status, want := range map[flow.Status]int{flow.Failed: 0, flow.Running: 1} {
+			page, err := w.Store.Executions(w.Context(), flow.ExecutionFilter{Status: status})
+			w.must(err)
+			equal(w, "number that is "+string(status), len(page.Items), want)
+		}
+		equal(w, "number of purged", w.purge(map[flow.Status]time.Duration{flow.Failed: -time.Hour}, 10), 0)
+		w.move(id, end(flow.Completed))
+		w.quietFor(began, -1)
+	}},
+	{"an execution may be revived and end in one commit", func(w *world) {
+		id := w.create(timeout(time.Minute), end(flow.Failed), func(c *flow.Change) { c.Error = flow.Problemf("broken", "it broke") })
+		began := w.Now()
+		w.move(id, revive, end(flow.Completed), func(c *flow.Change) { v := raw("7"); c.Result, c.Deadline = &v, began.Add(time.Hour) })
+		x := w.whole(id)
+		equal(w, "status", x.Status, flow.Completed)
+		equal(w, "ended", x.EndedAt.IsZero(), false)
+		equal(w, "result", string(x.Result), "7")
+		equal(w, "no error is left", x.Error == nil, true)
+		w.quietFor(began, -1)
+		w.wantErr(w.Store.Commit(w.Context(), w.change(id)), flow.ErrStale)
+	}},
+	{"an execution leaves its quarantine without the error of it", func(w *world) {
+		id := w.create(func(c *flow.Change) { c.Front.Status, c.Error = flow.Quarantined, flow.Problemf("poison", "five died") }, steps(step(0, flow.StepQuarantined)))
+		w.move(id, revive, run(step(0, flow.StepPending)))
+		x := w.whole(id)
+		equal(w, "status", x.Status, flow.Running)
+		equal(w, "no error is left", x.Error == nil, true)
+	}},
 	{"an execution takes an event once, by the waits that stood then", func(w *world) {
 		id := w.create()
 		w.move(id, takes("ev1", 3, 7))
@@ -162,9 +198,10 @@ func bornWhole(w *world) {
 	parent := w.create()
 	c := birth(childOf(parent), func(c *flow.Change) {
 		c.Head.StartID, c.Head.Tags = "order 7", map[string]string{"team|a": "ü@\x00"}
+		c.Head.From, c.Head.Only, c.Head.RerunOf = "pay", true, parent
 		c.Head.Trace = map[string]string{"traceparent": "00-1-2-01"}
 		c.Front = flow.Front{
-			Status: flow.Running, Seq: 4, Transitions: 3, Generation: 2,
+			Status: flow.Running, Seq: 4, Transitions: 3, Generation: 2, Retries: []string{"a", "b"}, Stood: 1500 * time.Millisecond,
 			Ends: map[int]int{5: 1},
 			Region: flow.Region{
 				Live:  map[int]flow.Live{2: {Pending: 1, Suspended: 2}, 6: {Open: 1}},

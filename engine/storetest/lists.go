@@ -142,7 +142,7 @@ var listPromises = []promise{
 func listAndDetail(w *world) {
 	parent := w.create()
 	w.create(childOf(parent), func(c *flow.Change) {
-		c.Head.Tags = map[string]string{"team": "ü|@"}
+		c.Head.Tags, c.Head.RerunOf = map[string]string{"team": "ü|@"}, parent
 		c.Error = flow.Problemf("broken", "it broke")
 	}, end(flow.Failed))
 	list, err := w.Store.Executions(w.Context(), flow.ExecutionFilter{})
@@ -152,7 +152,7 @@ func listAndDetail(w *world) {
 		x := w.whole(got.ID)
 		want := flow.Summary{
 			ID: x.ID, Workflow: x.Workflow, Version: x.Version, Status: x.Status,
-			CreatedAt: got.CreatedAt, EndedAt: got.EndedAt, Tags: x.Tags, Error: x.Error,
+			CreatedAt: got.CreatedAt, EndedAt: got.EndedAt, RerunOf: x.RerunOf, Tags: x.Tags, Error: x.Error,
 		}
 		if x.Parent != nil {
 			want.ParentID = x.Parent.Execution

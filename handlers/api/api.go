@@ -66,6 +66,8 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/executions/{id}/output", do: a.getOutput},
 		{method: "POST", path: "/v1/executions/{id}:resume", do: a.resumeExecution},
 		{method: "POST", path: "/v1/executions/{id}:cancel", do: a.cancel},
+		{method: "POST", path: "/v1/executions/{id}:retry", do: a.retry},
+		{method: "POST", path: "/v1/executions/{id}:rerun", do: a.rerun},
 
 		{method: "GET", path: "/v1/relations", do: a.listRelations},
 		{method: "GET", path: "/v1/suspensions", do: a.listSuspensions},

@@ -32,6 +32,8 @@ var samples = map[string]struct{ target, body string }{
 	"GET /v1/executions/{id}/output":            {"/v1/executions/" + execID + "/output", ""},
 	"POST /v1/executions/{id}:resume":           {"/v1/executions/" + execID + ":resume", `{"data":1}`},
 	"POST /v1/executions/{id}:cancel":           {"/v1/executions/" + execID + ":cancel", ""},
+	"POST /v1/executions/{id}:retry":            {"/v1/executions/" + execID + ":retry", ""},
+	"POST /v1/executions/{id}:rerun":            {"/v1/executions/" + execID + ":rerun", ""},
 	"POST /v1/suspensions/{id}:resume":          {"/v1/suspensions/" + execID + ":1.0:1:resume", `{"data":1}`},
 	"POST /v1/events":                           {"/v1/events", `{"type":"t"}`},
 	"GET /resume/{token}":                       {"/resume/a-1.000-b", ""},

@@ -48,6 +48,8 @@ type Engine interface {
 	Resumer
 	Publisher
 	Canceller
+	Retrier
+	Rerunner
 	Viewer
 }
 
@@ -77,6 +79,17 @@ type Publisher interface {
 // Canceller ends executions before their time.
 type Canceller interface {
 	Cancel(ctx context.Context, r flow.CancelRequest) error
+}
+
+// Retrier lets executions live again that failed.
+type Retrier interface {
+	Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResult, error)
+}
+
+// Rerunner starts executions that run others again, or says what that would do.
+type Rerunner interface {
+	Rerun(ctx context.Context, r flow.RerunRequest) (flow.RerunResult, error)
+	PlanRerun(ctx context.Context, r flow.RerunRequest) (flow.RerunPlan, error)
 }
 
 // Viewer shows whole executions.

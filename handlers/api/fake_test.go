@@ -92,6 +92,18 @@ func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, err
 
 func (f *fake) Cancel(_ context.Context, r flow.CancelRequest) error { return f.ask(r) }
 
+func (f *fake) Retry(_ context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
+	return flow.RetryResult{ExecutionID: r.Execution, Status: flow.Running, Generation: 1, Repeated: f.replayed}, f.ask(r)
+}
+
+func (f *fake) Rerun(_ context.Context, r flow.RerunRequest) (flow.RerunResult, error) {
+	return flow.RerunResult{RerunOf: r.Execution, StartResult: flow.StartResult{ExecutionID: execID, Workflow: "order", Version: "v1", Replayed: f.replayed}}, f.ask(r)
+}
+
+func (f *fake) PlanRerun(_ context.Context, r flow.RerunRequest) (flow.RerunPlan, error) {
+	return flow.RerunPlan{RerunOf: r.Execution, From: r.From}, f.ask(r)
+}
+
 func (f *fake) Describe(_ context.Context, id string) (*flow.View, error) {
 	if err := f.ask(id); err != nil {
 		return nil, err

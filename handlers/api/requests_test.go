@@ -21,10 +21,10 @@ func TestStartSaysItAll(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	w := send(f, "POST", startPath,
-		`{"input":{"a":1},"id":"o-1","version":"v","start_at":"2026-01-02T03:04:05Z","tags":{"k":"v"}}`, "Traceparent", traceparent)
+		`{"input":{"a":1},"id":"o-1","version":"v","start_at":"2026-01-02T03:04:05Z","from":"pay","only":true,"tags":{"k":"v"}}`, "Traceparent", traceparent)
 	want := flow.StartRequest{
 		Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "o-1", StartAt: born,
-		Tags: map[string]string{"k": "v"}, Trace: map[string]string{"traceparent": traceparent},
+		From: "pay", Only: true, Tags: map[string]string{"k": "v"}, Trace: map[string]string{"traceparent": traceparent},
 	}
 	if !reflect.DeepEqual(f.last(), want) {
 		t.Errorf("got  %+v\nwant %+v", f.last(), want)
@@ -64,6 +64,8 @@ func TestRepetitionsSaySo(t *testing.T) {
 	for target, status := range map[string]int{
 		startPath:                                     200,
 		"/v1/executions/" + execID + ":resume":        202,
+		"/v1/executions/" + execID + ":retry":         202,
+		"/v1/executions/" + execID + ":rerun":         200,
 		"/v1/suspensions/" + execID + ":1.0:1:resume": 202,
 	} {
 		f := newFake()
@@ -72,6 +74,41 @@ func TestRepetitionsSaySo(t *testing.T) {
 		if w.Code != status || w.Header().Get("Idempotency-Replayed") != "true" {
 			t.Errorf("%s: got %d, %v", target, w.Code, w.Header())
 		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	w := send(f, "POST", "/v1/executions/"+execID+":retry", `{"id":"r-1"}`)
+	want := `{"execution_id":"` + execID + `","status":"running","generation":1}` + "\n"
+	if w.Code != 202 || w.Body.String() != want || !reflect.DeepEqual(f.last(), flow.RetryRequest{Execution: execID, ID: "r-1"}) {
+		t.Errorf("got %d %s, asked %+v", w.Code, w.Body, f.last())
+	}
+	f.err = flow.Problemf(flow.ErrConflict.Code, "it is completed")
+	if w := send(f, "POST", "/v1/executions/"+execID+":retry", ""); w.Code != 409 {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestRerun(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	path := "/v1/executions/" + execID + ":rerun"
+	w := send(f, "POST", path, `{"from":"pay","input":null,"version":"latest","id":"r-1"}`, "Traceparent", traceparent)
+	want := flow.RerunRequest{Execution: execID, From: "pay", Input: []byte("null"), Version: "latest", ID: "r-1", Trace: map[string]string{"traceparent": traceparent}}
+	if w.Code != 201 || w.Header().Get("Location") != "/v1/executions/"+execID || !reflect.DeepEqual(f.last(), want) {
+		t.Errorf("got %d %s, asked %+v", w.Code, w.Body, f.last())
+	}
+	if !strings.Contains(w.Body.String(), `"rerun_of":"`+execID+`"`) {
+		t.Errorf("got %s", w.Body)
+	}
+	if w := send(f, "POST", path, `{"plan":true,"from":"pay"}`); w.Code != 200 || !strings.Contains(w.Body.String(), `"from":"pay"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	f.err = flow.Problemf("node_not_found", "no such node")
+	if w := send(f, "POST", path, `{"from":"pa"}`); w.Code != 404 {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
 

@@ -43,7 +43,7 @@ func startRequest(r *http.Request) (flow.StartRequest, error) {
 	}
 	key, err := keyOf(r, b.ID)
 	req := flow.StartRequest{
-		Workflow: id, Version: b.Version, Input: b.Input, ID: key, Tags: b.Tags, Trace: traceOf(r),
+		Workflow: id, Version: b.Version, Input: b.Input, ID: key, From: b.From, Only: b.Only, Tags: b.Tags, Trace: traceOf(r),
 	}
 	if b.StartAt != nil {
 		req.StartAt = *b.StartAt

@@ -62,6 +62,42 @@ func TestCancel(t *testing.T) {
 	same(t, f.only(t).body, `{"reason":"no more"}`)
 }
 
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	done := flow.RetryResult{ExecutionID: "x1", Status: flow.Running, Generation: 2}
+	f := newFake(t, map[string]any{"POST /v1/executions/x1:retry": done, "GET /v1/executions/x1": viewOf(flow.Failed)})
+	prana(t, f.url, "retry", "x1", "--id", "k").wants(t, 0, "retried x1: it is running, generation 2", "")
+	same(t, f.only(t).body, `{"id":"k"}`)
+	prana(t, f.url, "retry", "x1", "-o", "json").wants(t, 0, `{"execution_id":"x1","status":"running","generation":2}`, "")
+	prana(t, f.url, "retry", "x1", "--wait").wants(t, 1, "failed", "")
+	refusing := newFake(t, map[string]any{"POST /v1/executions/x1:retry": flow.Problemf(flow.ErrConflict.Code, "it is completed")})
+	prana(t, refusing.url, "retry", "x1").wants(t, 5, "", "it is completed")
+}
+
+func TestRerun(t *testing.T) {
+	t.Parallel()
+	res := flow.RerunResult{RerunOf: "x0", StartResult: flow.StartResult{ExecutionID: "x1", Workflow: "order", Version: "v1"}}
+	f := newFake(t, map[string]any{"POST /v1/executions/x0:rerun": res, "GET /v1/executions/x1": viewOf(flow.Completed)})
+	r := prana(t, f.url, "rerun", "x0", "--from", "pay", "-i", "n:=7", "--version", "latest", "--id", "k")
+	r.wants(t, 0, "rerun of   x0", "")
+	same(t, f.only(t).body, `{"from":"pay","input":{"n":7},"version":"latest","id":"k"}`)
+	prana(t, f.url, "rerun", "x0", "--wait", "-o", "json").wants(t, 0, `"execution_id":"x1"`, "")
+}
+
+func TestRerunPlan(t *testing.T) {
+	t.Parallel()
+	plan := flow.RerunPlan{
+		RerunOf: "x0", From: "pay", Input: map[string]any{"main": 7}, Warnings: []string{"it pays again"},
+		Kept:  []flow.RerunNode{{Node: "start", Type: "manual.trigger", Runs: 1}},
+		Again: []flow.RerunNode{{Node: "pay", Type: "http.request", Runs: 2}},
+	}
+	f := newFake(t, map[string]any{"POST /v1/executions/x0:rerun": plan})
+	r := prana(t, f.url, "rerun", "x0", "--from", "pay", "--plan")
+	r.wants(t, 0, "pay    http.request    runs again with {\"main\":7}  2", "note: it pays again")
+	r.wants(t, 0, "start  manual.trigger  kept", "")
+	same(t, f.only(t).body, `{"from":"pay","plan":true}`)
+}
+
 func TestInput(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

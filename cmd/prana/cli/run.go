@@ -17,6 +17,8 @@ import (
 type runFlags struct {
 	in       input
 	id       string
+	from     string
+	only     bool
 	wait     bool
 	follow   bool
 	embedded bool
@@ -37,9 +39,9 @@ func (sh *shell) runCommand() *cobra.Command {
 	}
 	f.in.flags(cmd, "input-json")
 	cmd.Flags().StringVar(&f.id, "id", "", "a name for this start, which then counts once")
-	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait for the end")
-	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "tell what happens, and wait for the end")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "with --wait: how long, such as 30s; the execution goes on after it (default: no end)")
+	cmd.Flags().StringVar(&f.from, "from", "", "the node that begins, with the input as what arrived there (default: the trigger)")
+	cmd.Flags().BoolVar(&f.only, "only", false, "run that node, and nothing that follows it")
+	f.waiting(cmd)
 	cmd.Flags().BoolVar(&f.embedded, "embedded", false, "run it in this process, on a Redis of its own, and wait; needs no server")
 	f.given = overrides(cmd)
 	return cmd
@@ -65,7 +67,7 @@ func (sh *shell) run(ctx context.Context, what string, f runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	res, err := sh.start(ctx, s, what, flow.StartRequest{Input: input, ID: f.id})
+	res, err := sh.start(ctx, s, what, flow.StartRequest{Input: input, ID: f.id, From: f.from, Only: f.only})
 	if errors.Is(err, client.ErrUnreachable) {
 		return fmt.Errorf("%w\n  --embedded runs it in this process, without a server", err)
 	}

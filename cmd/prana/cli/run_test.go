@@ -38,13 +38,13 @@ func TestRunWaits(t *testing.T) {
 func TestRunPrintsTheResult(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Completed)})
-	r := prana(t, f.url, "run", "order", "--wait", "-o", "json", "-i", "name=Ada", "-i", "n:=[1]", "--id", "once")
+	r := prana(t, f.url, "run", "order", "--wait", "-o", "json", "-i", "name=Ada", "-i", "n:=[1]", "--id", "once", "--from", "pay", "--only")
 	want := `{"execution_id":"x1","workflow":"order","version":"v1","status":"completed","output":{"n":1},"error":null}` + "\n"
 	if r.stdout != want {
 		t.Errorf("got %s, want %s", r.stdout, want)
 	}
 	seen := f.asked()[0]
-	same(t, seen.body, `{"input":{"name":"Ada","n":[1]},"id":"once"}`)
+	same(t, seen.body, `{"input":{"name":"Ada","n":[1]},"id":"once","from":"pay","only":true}`)
 	if got := seen.header.Get("Authorization"); got != "Bearer sesame" {
 		t.Errorf("Authorization is %q", got)
 	}

@@ -53,6 +53,8 @@ func head(t *table, v *flow.View) {
 	add("took", took(&v.CreatedAt, v.EndedAt))
 	add("deadline", moment(v.Deadline))
 	add("parent", v.ParentID)
+	add("rerun of", v.RerunOf)
+	add("began with", v.From)
 	add("id", v.StartID)
 	add("input", compact(v.Input))
 	add("output", compact(v.Output))
@@ -71,7 +73,11 @@ func tree(v *flow.View) *table {
 		if n.Error != nil {
 			problem = n.Error.Message
 		}
-		t.add(branch(last)+runName(n), string(n.Status), attempt(n.Attempt), n.Port, moment(n.StartedAt), took(&n.CreatedAt, n.EndedAt), problem)
+		status := string(n.Status)
+		if n.Kept {
+			status += " (kept)"
+		}
+		t.add(branch(last)+runName(n), status, attempt(n.Attempt), n.Port, moment(n.StartedAt), took(&n.CreatedAt, n.EndedAt), problem)
 		below := leaves(v, n)
 		for j, leaf := range below {
 			leaf[0] = stem(last) + branch(j == len(below)-1) + leaf[0]

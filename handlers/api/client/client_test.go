@@ -62,6 +62,18 @@ func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, 
 }
 func (e *engine) Cancel(_ context.Context, r flow.CancelRequest) error { return e.ask(r) }
 
+func (e *engine) Retry(_ context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
+	return flow.RetryResult{ExecutionID: r.Execution, Status: flow.Running, Generation: 1, Repeated: e.repeat}, e.ask(r)
+}
+
+func (e *engine) Rerun(_ context.Context, r flow.RerunRequest) (flow.RerunResult, error) {
+	return flow.RerunResult{RerunOf: r.Execution, StartResult: flow.StartResult{ExecutionID: execID, Workflow: "order", Version: "v1", Replayed: e.repeat}}, e.ask(r)
+}
+
+func (e *engine) PlanRerun(_ context.Context, r flow.RerunRequest) (flow.RerunPlan, error) {
+	return flow.RerunPlan{RerunOf: r.Execution, From: r.From}, e.ask(r)
+}
+
 func (e *engine) Describe(_ context.Context, id string) (*flow.View, error) {
 	return &flow.View{Summary: flow.Summary{ID: id, Status: e.status}}, e.ask(id)
 }
@@ -143,9 +155,12 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		want any
 	}{
 		"start": ask(flow.StartRequest{
-			Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "i", StartAt: moment1,
+			Workflow: "order", Version: "v", Input: []byte(`{"a":1}`), ID: "i", StartAt: moment1, From: "n", Only: true,
 			Tags: map[string]string{"k": "v"}, Trace: carrier,
 		}, (*Client).Start),
+		"retry":       ask(flow.RetryRequest{Execution: execID, ID: "i"}, (*Client).Retry),
+		"rerun":       ask(flow.RerunRequest{Execution: execID, From: "n", Input: []byte(`{"a":1}`), Version: "v", ID: "i", Trace: carrier}, (*Client).Rerun),
+		"its plan":    ask(flow.RerunRequest{Execution: execID, From: "n", Input: []byte(`null`)}, (*Client).PlanRerun),
 		"bare start":  ask(flow.StartRequest{Workflow: "order"}, (*Client).Start),
 		"resume":      ask(flow.ResumeRequest{Execution: execID, Node: "n", Data: []byte(`1`), ID: "i"}, (*Client).Resume),
 		"with error":  ask(flow.ResumeRequest{Execution: execID, Error: flow.Problemf("c", "m")}, (*Client).Resume),

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // Start starts an execution.
 func (c *Client) Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error) {
 	var res flow.StartResult
-	b := wire.Start{Input: r.Input, ID: r.ID, Version: r.Version, Tags: r.Tags}
+	b := wire.Start{Input: r.Input, ID: r.ID, Version: r.Version, From: r.From, Only: r.Only, Tags: r.Tags}
 	if !r.StartAt.IsZero() {
 		b.StartAt = &r.StartAt
 	}
@@ -107,6 +108,42 @@ func (c *Client) Cancel(ctx context.Context, r flow.CancelRequest) error {
 	}
 	_, err = c.do(ctx, k, new(wire.Accepted))
 	return err
+}
+
+// Retry lets an execution live again that failed or is in quarantine.
+func (c *Client) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
+	var res flow.RetryResult
+	k, err := post(execution(r.Execution, ":retry"), wire.Retry{ID: r.ID})
+	if err != nil {
+		return res, err
+	}
+	h, err := c.do(ctx, k, &res)
+	res.Repeated = wasReplayed(h)
+	return res, err
+}
+
+// Rerun starts an execution that runs another one again.
+func (c *Client) Rerun(ctx context.Context, r flow.RerunRequest) (flow.RerunResult, error) {
+	var res flow.RerunResult
+	h, err := c.rerun(ctx, r, false, &res)
+	res.Replayed = wasReplayed(h)
+	return res, err
+}
+
+// PlanRerun says what a rerun would keep and what would run again.
+func (c *Client) PlanRerun(ctx context.Context, r flow.RerunRequest) (flow.RerunPlan, error) {
+	var plan flow.RerunPlan
+	_, err := c.rerun(ctx, r, true, &plan)
+	return plan, err
+}
+
+func (c *Client) rerun(ctx context.Context, r flow.RerunRequest, plan bool, answer any) (http.Header, error) {
+	k, err := post(execution(r.Execution, ":rerun"), wire.Rerun{From: r.From, Input: r.Input, Version: r.Version, Plan: plan, ID: r.ID})
+	if err != nil {
+		return nil, err
+	}
+	k.header = traced(r.Trace)
+	return c.do(ctx, k, answer)
 }
 
 // Publish publishes an event.

@@ -38,6 +38,7 @@ func Codes() []Code {
 		{"unauthorized", http.StatusUnauthorized, "Unauthorized", "No token came, or a wrong one; for a webhook, no such hook or a wrong signature.", nil},
 		{"forbidden", http.StatusForbidden, "Forbidden", "Without a token only allowed hosts are served, and no other origin.", nil},
 		{"not_found", http.StatusNotFound, "Not found", "Nothing of that name exists.", flow.ErrNotFound},
+		{"node_not_found", http.StatusNotFound, "No such node", "The workflow has no node of that key; the detail names one that is near.", flow.ErrNotFound},
 		{"no_route", http.StatusNotFound, "No such route", "The API has no such path or verb; /openapi.json lists them.", flow.ErrNotFound},
 		{"method_not_allowed", http.StatusMethodNotAllowed, "Method not allowed", "The path exists with the methods named by Allow.", nil},
 		{"conflict", http.StatusConflict, "Conflict", "It was decided otherwise before; the other members say by whom.", flow.ErrConflict},

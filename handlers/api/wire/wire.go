@@ -13,6 +13,8 @@ type Start struct {
 	ID      string            `json:"id,omitempty"` // counts once per workflow; the Idempotency-Key is the same thing
 	Version string            `json:"version,omitempty"`
 	StartAt *time.Time        `json:"start_at,omitempty"`
+	From    string            `json:"from,omitempty"` // the node that begins, with the input as what arrived; empty = the trigger
+	Only    bool              `json:"only,omitempty"` // run that node and nothing that follows
 	Tags    map[string]string `json:"tags,omitempty"`
 }
 
@@ -66,6 +68,20 @@ type ResumedByURL struct {
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`
 	ID     string `json:"id,omitempty"` // counts once
+}
+
+// Retry is the body of POST /v1/executions/{id}:retry.
+type Retry struct {
+	ID string `json:"id,omitempty"` // counts once
+}
+
+// Rerun is the body of POST /v1/executions/{id}:rerun.
+type Rerun struct {
+	From    string          `json:"from,omitempty"`    // the node that runs again with all that follows it; empty = from the beginning
+	Input   json.RawMessage `json:"input,omitempty"`   // what arrives there; absent = what did
+	Version string          `json:"version,omitempty"` // "latest" is the newest; empty = the one that the execution had
+	Plan    bool            `json:"plan,omitempty"`    // say what would be kept and what would run, and start nothing
+	ID      string          `json:"id,omitempty"`      // counts once
 }
 
 // Accepted answers a request that is carried out later.
