@@ -117,8 +117,11 @@ func setDefaults(cfg *Config) {
 		field *int
 		value int
 	}{
-		{&cfg.Limits.Transitions, 1_000_000}, {&cfg.Limits.Iterations, 10_000}, {&cfg.Limits.Items, 100_000},
-		{&cfg.Limits.Payload, 256 << 10}, {&cfg.Limits.Depth, 10},
+		{&cfg.Limits.Transitions, 1_000_000},
+		{&cfg.Limits.Iterations, 10_000},
+		{&cfg.Limits.Items, 100_000},
+		{&cfg.Limits.Payload, 256 << 10},
+		{&cfg.Limits.Depth, 10},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
