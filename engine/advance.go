@@ -80,8 +80,11 @@ func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.He
 // begin makes the change that creates an execution. first puts its first task
 // ahead of the queue, as for a child whose parent waits.
 func begin(p *compiled, id string, head flow.Head, input []byte, when start, first bool) *flow.Change {
-	trigger := p.first(head)
-	node := trigger.Node
+	node := p.Start
+	if n, ok := p.Node(head.From); ok {
+		node = n.Index
+	}
+	trigger := flow.StepID{Node: node}
 	step := &flow.Step{
 		ID: trigger, Status: flow.StepPending, Token: flow.NewToken(),
 		Inputs: []flow.Arrival{{Edge: -1, Port: flow.PortMain, Ref: flow.InputRef}}, Trace: head.Trace,

@@ -40,8 +40,9 @@ func (e *Engine) waiter(ctx context.Context, h flow.Holder) (*compiled, *flow.Ex
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if first := p.first(x.Head); h.Whole && first != h.Step {
-		return e.waiter(ctx, flow.Holder{Execution: h.Execution, Step: first})
+	if h.Whole && p.Start != h.Step.Node {
+		h = flow.Holder{Execution: h.Execution, Step: flow.StepID{Node: p.Start}}
+		return e.waiter(ctx, h)
 	}
 	return p, x, x.Steps[h.Step], nil
 }
@@ -120,29 +121,15 @@ func (e *Engine) wakeHolder(ctx context.Context, key string, h flow.Holder) ([]f
 	if err != nil || lost(x, s, h, key) {
 		return e.store.Release(ctx, key, h)
 	}
-	if !h.Whole || !anew(x) {
-		return nil, e.wakeStep(ctx, p, x, s, h)
-	}
-	if x, p, err = e.whole(ctx, x.ID); err != nil {
-		return nil, err
-	}
-	for _, s := range x.Steps {
-		err = errors.Join(err, e.wakeStep(ctx, p, x, s, h))
-	}
-	return nil, err
-}
-
-// wakeStep ends the wait of a step that waits for the place of this holder.
-func (e *Engine) wakeStep(ctx context.Context, p *compiled, x *flow.Execution, s *flow.Step, h flow.Holder) error {
 	if !asleep(s) || p.awaited(x, s).holder != h {
-		return nil
+		return nil, nil
 	}
 	id := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Turn}
-	err := e.apply(ctx, x.ID, p, nil, waitEnded{wait: id, by: flow.ByPlace})
+	err = e.apply(ctx, x.ID, p, nil, waitEnded{wait: id, by: flow.ByPlace})
 	if errors.Is(err, flow.ErrConflict) { // it moved on: who ended it gives up its place
-		return nil
+		err = nil
 	}
-	return err
+	return nil, err
 }
 
 // lost tells whether a holder can have no use for a place of the key any more. A step that did not note its key yet may run.

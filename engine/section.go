@@ -61,21 +61,10 @@ func (c *compiled) awaited(x *flow.Execution, s *flow.Step) place {
 	return c.wholePlace(x)
 }
 
-// first is the step that an execution begins with.
-func (c *compiled) first(h flow.Head) flow.StepID {
-	if n, ok := c.Node(h.From); ok {
-		return flow.StepID{Node: n.Index}
-	}
-	return flow.StepID{Node: c.Start}
-}
-
-// anew tells whether an execution goes on from steps other than its first, any of which may be the one that asks for its place.
-func anew(x *flow.Execution) bool { return x.Generation > 0 || x.RerunOf != "" }
-
 // enter takes the places that a run needs before its node is called. Without all of them f says what
 // comes of the run instead: a wait, or a failure of the key.
 func (e *Engine) enter(ctx context.Context, j *job, f *stepEnded) (bool, error) {
-	if j.x.Place != "" && (anew(j.x) || j.Step == j.plan.first(j.x.Head)) {
+	if j.Step == (flow.StepID{Node: j.plan.Start}) && j.x.Place != "" {
 		if ok, err := e.take(ctx, j, j.plan.wholePlace(j.x), f); !ok || err != nil {
 			return false, err
 		}
