@@ -446,7 +446,7 @@ func liveAs(s *flow.Step, by int) flow.Live {
 	switch {
 	case s.Status == flow.StepOpen:
 		return flow.Live{Open: by}
-	case s.Status == flow.StepSuspended && !s.Wait.Held:
+	case s.Wait != nil && !s.Wait.Held: // also one whose workers died when its time had come
 		return flow.Live{Suspended: by}
 	}
 	return flow.Live{Pending: by}

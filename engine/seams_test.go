@@ -326,3 +326,33 @@ connections: [start -> a, a -> v]`)
 	}
 	env.WantStatus(id, flow.Cancelled)
 }
+
+// TestURLOfARetriedStep: a step that the URL moved on, and that begins anew with a retry, can be resumed by the URL again.
+func TestURLOfARetriedStep(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(`
+id: w
+nodes:
+  - {key: start, type: test.start}
+  - {key: mail, type: test.echo, params: {value: "{{ $execution.resume_urls.knock }}"}}
+  - {key: knock, type: test.twice}
+  - {key: s, type: test.sleep, params: {ms: 60000}}
+  - {key: f, type: test.broken}
+connections: [start -> mail, mail -> knock, mail -> s, s -> f]`)
+	id := env.Start("w", 1)
+	env.Run()
+	token := tokenIn(t, env.NodeRun(id, "mail", 0).Output)
+	if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+		t.Fatal(err)
+	}
+	env.Run()
+	env.Advance(2 * time.Minute)
+	env.WantStatus(id, flow.Failed)
+	retry(t, env, id)
+	env.Run()
+	wantURL(t, env.Engine(), token, flow.ResumeActive)
+	if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+		t.Errorf("the URL is refused: %v", err)
+	}
+}
