@@ -80,10 +80,7 @@ func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.He
 // begin makes the change that creates an execution. first puts its first task
 // ahead of the queue, as for a child whose parent waits.
 func begin(p *compiled, id string, head flow.Head, input []byte, when start, first bool) *flow.Change {
-	node := p.Start
-	if n, ok := p.Node(head.From); ok {
-		node = n.Index
-	}
+	node := p.first(head)
 	trigger := flow.StepID{Node: node}
 	step := &flow.Step{
 		ID: trigger, Status: flow.StepPending, Token: flow.NewToken(),
@@ -98,7 +95,7 @@ func begin(p *compiled, id string, head flow.Head, input []byte, when start, fir
 	}
 	d := flow.Dispatch{
 		Kind: flow.KindStep, Execution: id, Step: trigger, Token: step.Token, Workflow: p.ref,
-		Queue: head.QueueOf(p.Nodes[p.Start].Settings), First: first, Trace: head.Trace,
+		Queue: head.QueueOf(p.Nodes[node].Settings), First: first, Trace: head.Trace,
 	}
 	if when != (start{}) {
 		d.Kind, d.In = flow.KindResume, when.alarm()
@@ -111,6 +108,14 @@ func begin(p *compiled, id string, head flow.Head, input []byte, when start, fir
 		ch.Dispatch = []flow.Dispatch{d}
 	}
 	return ch
+}
+
+// first is the node with which an execution begins.
+func (c *compiled) first(head flow.Head) int {
+	if n, ok := c.Node(head.From); ok {
+		return n.Index
+	}
+	return c.Start
 }
 
 // start is when an execution begins: on a date, judged by the store's clock alone however near it is, or some time

@@ -96,7 +96,16 @@ func (t *transition) beginPart(owner flow.StepID, f *flow.Fan) error {
 
 // runsItself tells whether the step is a part that its node runs, instead of one that leaves with its item.
 func (t *transition) runsItself(s *flow.Step) bool {
-	return s.Of != nil && t.x.Fans[s.Of.Owner] != nil && t.x.Fans[s.Of.Owner].Emit == ""
+	f := t.fanOf(s)
+	return f != nil && f.Emit == ""
+}
+
+// fanOf is the fan of which the step is a part; nil = of none that is open.
+func (t *transition) fanOf(s *flow.Step) *flow.Fan {
+	if s.Of == nil {
+		return nil
+	}
+	return t.x.Fans[s.Of.Owner]
 }
 
 // emitter finds the fan of node n that a step of this part came from, and its part: what arrives at n comes back to it.
@@ -437,7 +446,7 @@ func liveAs(s *flow.Step, by int) flow.Live {
 	switch {
 	case s.Status == flow.StepOpen:
 		return flow.Live{Open: by}
-	case s.Status == flow.StepSuspended && !s.Wait.Held:
+	case s.Wait != nil && !s.Wait.Held: // also one whose workers died when its time had come
 		return flow.Live{Suspended: by}
 	}
 	return flow.Live{Pending: by}

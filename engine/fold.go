@@ -279,8 +279,15 @@ func (f childSlept) done(x *flow.Execution, ops []string) bool {
 
 func (f redispatched) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }
 
-// done tells whether one of the operations ended the execution: a terminal one does not change again.
-func (f ended) done(x *flow.Execution, ops []string) bool { return slices.Contains(ops, x.Rev) }
+// done tells whether one of the operations ended the execution: it withdrew every live step, and there was one.
+func (f ended) done(x *flow.Execution, ops []string) bool {
+	for _, s := range x.Steps {
+		if s.Status == flow.StepCancelled && wrote(s, ops) {
+			return true
+		}
+	}
+	return false
+}
 
 func (f retried) done(x *flow.Execution, _ []string) bool { return slices.Contains(x.Retries, f.name) }
 

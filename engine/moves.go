@@ -98,7 +98,7 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if p := t.count(); p != nil {
 		p.Node = t.key(s)
 		t.failStep(s, p)
-		t.broken = p
+		s.Was, t.broken = flow.StepPending, p
 		return nil
 	}
 	s.Status, s.Port = flow.StepCompleted, port
@@ -275,10 +275,19 @@ func (t *transition) setContext(n int, set map[string]any) error {
 	if len(set) == 0 {
 		return nil
 	}
-	ref := flow.ContextRef(n)
-	v, err := newScope(t.plan, t.x, t.ch.Values).value(ref)
+	raw, err := newScope(t.plan, t.x, t.ch.Values).merged(n, set)
 	if err != nil {
 		return err
+	}
+	t.ch.Values[flow.ContextRef(n)] = flow.Value{Raw: raw}
+	return nil
+}
+
+// merged is the context of a node once something is set in it; nil removes a key.
+func (sc *scope) merged(n int, set map[string]any) (json.RawMessage, error) {
+	v, err := sc.value(flow.ContextRef(n))
+	if err != nil {
+		return nil, err
 	}
 	all, _ := v.(map[string]any)
 	if all == nil {
@@ -291,9 +300,7 @@ func (t *transition) setContext(n int, set map[string]any) error {
 			all[k] = v
 		}
 	}
-	raw, err := flow.Encode(all)
-	t.ch.Values[ref] = flow.Value{Raw: raw}
-	return err
+	return flow.Encode(all)
 }
 
 // step gives a step that may not be loaded.

@@ -15,6 +15,9 @@ import (
 
 // outcome turns what a node gave into what is stored, within its bounds.
 func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, []*flow.Change, error) {
+	if err := e.checkContext(j, o.Context); err != nil {
+		return outcome{}, nil, err
+	}
 	children, ids, err := e.bear(ctx, j, o)
 	if err != nil {
 		return outcome{}, nil, err
@@ -105,6 +108,21 @@ func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, erro
 		out[k] = raw
 	}
 	return out, nil
+}
+
+// checkContext refuses what cannot be stored in the context of a node: once the step has ended nobody could be told.
+func (e *Engine) checkContext(j *job, set map[string]any) error {
+	if len(set) == 0 {
+		return nil
+	}
+	raw, err := newScope(j.plan, j.x, nil).merged(j.node.Index, set)
+	if err != nil {
+		return &flow.Problem{Code: "invalid_context", Message: "the context is not JSON: " + err.Error(), Permanent: true}
+	}
+	if p := tooLarge("the context of the node", raw, e.limits.Payload); p != nil {
+		return p
+	}
+	return nil
 }
 
 // fan turns the parts that a node asks for into what is stored.

@@ -21,30 +21,29 @@ const (
 // askAgain asks once more for the place that a wait waits for, now that the wait is
 // stored: who gave it the place before could not wake it.
 func (e *Engine) askAgain(ctx context.Context, id flow.SuspensionID) {
-	p, x, s, err := e.waiter(ctx, flow.Holder{Execution: id.Execution, Step: id.Step})
-	if err == nil && asleep(s) && s.Turn == id.Turn {
-		err = e.ask(ctx, p, x, s)
+	p, x, err := e.holder(ctx, flow.Holder{Execution: id.Execution, Step: id.Step})
+	if err == nil {
+		if s := x.Steps[id.Step]; asleep(s) && s.Turn == id.Turn {
+			err = e.ask(ctx, p, x, s)
+		}
 	}
 	if err != nil && !isNotFound(err) {
 		e.log.WarnContext(ctx, "asking for a place failed; the sweeper does it again", "execution", id.Execution, "step", id.Step.String(), "error", err)
 	}
 }
 
-// waiter loads a step that may wait for a place; the first step for a whole execution.
-func (e *Engine) waiter(ctx context.Context, h flow.Holder) (*compiled, *flow.Execution, *flow.Step, error) {
-	x, err := e.store.Load(ctx, h.Execution, flow.Want{Steps: []flow.StepID{h.Step}})
+// holder loads the steps that may wait for the place of a holder: of a whole execution, all.
+func (e *Engine) holder(ctx context.Context, h flow.Holder) (*compiled, *flow.Execution, error) {
+	want := flow.Want{Steps: []flow.StepID{h.Step}}
+	if h.Whole {
+		want = flow.Want{All: true}
+	}
+	x, err := e.store.Load(ctx, h.Execution, want)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	p, err := e.planFor(ctx, x.Workflow, x.Version)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if h.Whole && p.Start != h.Step.Node {
-		h = flow.Holder{Execution: h.Execution, Step: flow.StepID{Node: p.Start}}
-		return e.waiter(ctx, h)
-	}
-	return p, x, x.Steps[h.Step], nil
+	return p, x, err
 }
 
 // asleep tells whether a step waits for a place.
@@ -101,8 +100,8 @@ func (e *Engine) wakeLater(ctx context.Context, key string, holders []flow.Holde
 	})
 }
 
-// wakeAll wakes those holders of a place that sleep still. From those that are over it takes the
-// place, and sees to who gets it next.
+// wakeAll wakes those holders of a place that sleep still, each of which must have its place. From those that are over it
+// takes the place, and sees to who gets it next.
 func (e *Engine) wakeAll(ctx context.Context, key string, holders []flow.Holder) error {
 	var errs []error
 	for len(holders) > 0 {
@@ -114,29 +113,51 @@ func (e *Engine) wakeAll(ctx context.Context, key string, holders []flow.Holder)
 }
 
 func (e *Engine) wakeHolder(ctx context.Context, key string, h flow.Holder) ([]flow.Holder, error) {
-	p, x, s, err := e.waiter(ctx, h)
+	p, x, err := e.holder(ctx, h)
 	if err != nil && !isNotFound(err) {
 		return nil, fmt.Errorf("waking %s: %w", h, err)
 	}
-	if err != nil || lost(x, s, h, key) {
+	if err != nil || lost(x, h, key) {
 		return e.store.Release(ctx, key, h)
 	}
-	if !asleep(s) || p.awaited(x, s).holder != h {
-		return nil, nil
+	var errs []error
+	for _, id := range sortedSteps(x.Steps) {
+		s := x.Steps[id]
+		if !asleep(s) || p.awaited(x, s).holder != h {
+			continue
+		}
+		wait := flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn}
+		err := e.apply(ctx, x.ID, p, nil, waitEnded{wait: wait, by: flow.ByPlace})
+		if !errors.Is(err, flow.ErrConflict) { // it moved on: who ended it gives up its place
+			errs = append(errs, err)
+		}
 	}
-	id := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Turn}
-	err = e.apply(ctx, x.ID, p, nil, waitEnded{wait: id, by: flow.ByPlace})
-	if errors.Is(err, flow.ErrConflict) { // it moved on: who ended it gives up its place
-		err = nil
+	return nil, errors.Join(errs...)
+}
+
+// leave takes the place from a holder that is over, and wakes who has it now. One that lives keeps its place, or its place in
+// the queue: it was retried meanwhile, or another worker runs it.
+func (e *Engine) leave(ctx context.Context, key string, h flow.Holder) error {
+	x, err := e.store.Load(ctx, h.Execution, flow.Want{Steps: []flow.StepID{h.Step}})
+	if err != nil && !isNotFound(err) {
+		return fmt.Errorf("giving up the place of %s: %w", h, err)
 	}
-	return nil, err
+	if err == nil && !lost(x, h, key) {
+		return nil
+	}
+	promoted, err := e.store.Release(ctx, key, h)
+	if err != nil {
+		return err
+	}
+	return e.wakeAll(ctx, key, promoted)
 }
 
 // lost tells whether a holder can have no use for a place of the key any more. A step that did not note its key yet may run.
-func lost(x *flow.Execution, s *flow.Step, h flow.Holder, key string) bool {
+func lost(x *flow.Execution, h flow.Holder, key string) bool {
 	if h.Whole {
 		return x.Status.Terminal() || x.Place != key
 	}
+	s := x.Steps[h.Step]
 	over := x.Status.Terminal() || s == nil || !s.Status.Live() && s.Status != flow.StepQuarantined
 	return over || s.Place != "" && s.Place != key
 }
@@ -151,9 +172,5 @@ func (e *Engine) sendRelease(ctx context.Context, o flow.Outgoing) error {
 	if err != nil {
 		return err
 	}
-	promoted, err := e.store.Release(ctx, o.To, h)
-	if err != nil {
-		return err
-	}
-	return e.wakeAll(ctx, o.To, promoted)
+	return e.leave(ctx, o.To, h)
 }

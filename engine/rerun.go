@@ -166,9 +166,14 @@ func (a *rerun) cannot(why string, args ...any) *flow.Problem {
 
 // begin makes the change that creates the new execution, with everything that is kept.
 func (a *rerun) begin(e *Engine, id string, trace map[string]string) (*transition, error) {
+	place, err := a.plan.place(a.input())
+	if err != nil {
+		return nil, err
+	}
 	head := flow.Head{
 		Workflow: a.plan.Workflow.ID, Version: a.plan.Version, StartID: a.ID, Tags: a.old.Tags, Trace: trace,
 		Timeout: timeout(a.plan, start{}), From: a.old.From, Only: a.old.Only, RerunOf: a.old.ID,
+		Place: place, Queue: a.old.Queue,
 	}
 	ch := begin(a.plan, id, head, a.input(), start{}, false)
 	ch.Values = map[flow.Ref]flow.Value{}

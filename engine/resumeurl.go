@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"prana/engine/flow"
@@ -37,8 +38,9 @@ func (e *Engine) ResumeByToken(ctx context.Context, token string, data json.RawM
 		return "", u.refused()
 	}
 	wait := flow.SuspensionID{Execution: u.x.ID, Step: u.id, Turn: u.step.Turn}
-	// The event makes the URL good once for all waits of the step.
-	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: wait, by: flow.ByURL, event: u.id.String(), data: orNull(data)})
+	// The event makes the URL good once for all waits of the step, until a retry begins it anew.
+	once := fmt.Sprintf("%s:%d", u.id, u.x.Generation)
+	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: wait, by: flow.ByURL, event: once, data: orNull(data)})
 	if errors.Is(err, flow.ErrTaken) || errors.Is(err, flow.ErrConflict) {
 		return "", e.beaten(ctx, token)
 	}

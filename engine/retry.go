@@ -64,7 +64,9 @@ func (f retried) apply(t *transition) error {
 	if t.x.Status == flow.Quarantined {
 		t.unquarantine()
 	} else {
-		t.again()
+		if err := t.again(); err != nil {
+			return err
+		}
 	}
 	t.ch.Deadline = t.x.Deadline()
 	return t.settle()
@@ -140,7 +142,7 @@ func (t *transition) stopped() []*flow.Step {
 }
 
 // again lets the steps live that the failure of the execution ended.
-func (t *transition) again() {
+func (t *transition) again() error {
 	t.x.Stood += t.x.Now.Sub(t.x.EndedAt)
 	t.x.Status = flow.Running
 	for _, s := range t.stopped() {
@@ -155,8 +157,11 @@ func (t *transition) again() {
 			t.write(s)
 			continue
 		}
-		t.afresh(s)
+		if err := t.afresh(s); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func orTime(t, other time.Time) time.Time {
@@ -166,8 +171,8 @@ func orTime(t, other time.Time) time.Time {
 	return t
 }
 
-// afresh gives a step its first turn anew: at once, or in its turn.
-func (t *transition) afresh(s *flow.Step) {
+// afresh gives a step its first turn anew: at once, or in its turn. A part that only leaves with its item does so.
+func (t *transition) afresh(s *flow.Step) error {
 	s.Status, s.Attempt, s.Deaths, s.Resumed, s.StartedAt = flow.StepPending, 0, 0, nil, time.Time{}
 	if t.runsItself(s) {
 		f := t.x.Fans[s.Of.Owner]
@@ -177,11 +182,15 @@ func (t *transition) afresh(s *flow.Step) {
 		}
 	}
 	t.shift(s, flow.Live{Pending: +1})
-	if slices.Contains(t.x.Ready, s.ID) {
+	switch f := t.fanOf(s); {
+	case f != nil && f.Emit != "":
+		return t.complete(s, f.Emit, flow.Value{Same: flow.ItemRef(s.Of.Owner, s.Of.Index)})
+	case slices.Contains(t.x.Ready, s.ID):
 		t.write(s)
-		return
+	default:
+		t.dispatch(s, flow.KindStep)
 	}
-	t.dispatch(s, flow.KindStep)
+	return nil
 }
 
 // unquarantine lets an execution go on that was in quarantine. What came due meanwhile was passed over: all that lives is written

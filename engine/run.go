@@ -256,8 +256,12 @@ func (e errBefore) Unwrap() error { return e.error }
 // retryable tells whether a failure came from the action itself, on its first turn.
 func (j *job) retryable(err error) bool {
 	var before errBefore
-	first := j.woke == "" && j.step.Resumed == nil || j.woke != "" && holdsBack(j.x, j.step.Wait)
-	return first && !errors.As(err, &before)
+	return j.firstTurn() && !errors.As(err, &before)
+}
+
+// firstTurn tells whether the node is called for the first time in its attempt.
+func (j *job) firstTurn() bool {
+	return j.woke == "" && j.step.Resumed == nil || j.woke != "" && holdsBack(j.x, j.step.Wait)
 }
 
 // problemOf gives a failure its stored form; an attempt that ran out of its time says so.

@@ -64,7 +64,7 @@ func (c *compiled) awaited(x *flow.Execution, s *flow.Step) place {
 // enter takes the places that a run needs before its node is called. Without all of them f says what
 // comes of the run instead: a wait, or a failure of the key.
 func (e *Engine) enter(ctx context.Context, j *job, f *stepEnded) (bool, error) {
-	if j.Step == (flow.StepID{Node: j.plan.Start}) && j.x.Place != "" {
+	if j.asksForAll() {
 		if ok, err := e.take(ctx, j, j.plan.wholePlace(j.x), f); !ok || err != nil {
 			return false, err
 		}
@@ -82,6 +82,13 @@ func (e *Engine) enter(ctx context.Context, j *job, f *stepEnded) (bool, error) 
 	}
 	f.place = key
 	return e.take(ctx, j, place{key: key, limit: j.node.Section.Limit, holder: flow.Holder{Execution: j.x.ID, Step: j.Step}}, f)
+}
+
+// asksForAll tells whether the step needs the place of the whole execution before its first turn: the first step, and each
+// step of an execution that begins in the middle, or again, where none of them is the first.
+func (j *job) asksForAll() bool {
+	first := j.Step == flow.StepID{Node: j.plan.first(j.x.Head)}
+	return j.x.Place != "" && j.firstTurn() && (first || j.x.Generation > 0 || j.x.RerunOf != "")
 }
 
 func (e *Engine) sectionKey(j *job) (string, error) {
@@ -113,8 +120,13 @@ func (e *Engine) take(ctx context.Context, j *job, p place, f *stepEnded) (bool,
 
 // abandon gives up what a run took whose step was ended meanwhile by somebody who could not know of it.
 func (e *Engine) abandon(ctx context.Context, j *job) {
+	ctx = context.WithoutCancel(ctx)
 	for _, p := range j.places {
-		e.wakeLater(ctx, p.key, []flow.Holder{p.holder})
+		e.background(func() {
+			if err := e.leave(ctx, p.key, p.holder); err != nil {
+				e.log.WarnContext(ctx, "a place was not given up; those who wait for it find out", "holder", p.holder.String(), "error", err)
+			}
+		})
 	}
 }
 
