@@ -248,6 +248,9 @@ func (f ended) apply(t *transition) error {
 	if t.x.Status.Terminal() || t.x.Status == flow.Cancelling {
 		return flow.Problemf(flow.ErrConflict.Code, "execution %s is %s already", t.x.ID, t.x.Status)
 	}
+	if at := t.x.Deadline(); f.status == flow.TimedOut && at.After(t.x.Now) {
+		return errFenced
+	}
 	if !t.x.Whole {
 		return errNeedAll
 	}

@@ -335,7 +335,7 @@ func (t *transition) sufficed(f *flow.Fan) error {
 	case f.Came == f.Alive:
 		return nil
 	case f.Alive > len(f.Parts):
-		return errNeedAll
+		return t.needParts(f)
 	}
 	waiting := maps.Clone(f.Parts)
 	maps.DeleteFunc(waiting, func(_ flow.StepID, p *flow.Part) bool { return p.Came })
@@ -352,9 +352,17 @@ func (t *transition) sufficed(f *flow.Fan) error {
 // withdrawAll withdraws every live step of a fan's parts.
 func (t *transition) withdrawAll(f *flow.Fan) error {
 	if f.Alive > len(f.Parts) {
-		return errNeedAll
+		return t.needParts(f)
 	}
 	return t.withdrawParts(f.Parts)
+}
+
+// needParts asks for the parts of a fan that are not loaded.
+func (t *transition) needParts(f *flow.Fan) error {
+	if t.x.Whole {
+		return fmt.Errorf("a fan of execution %s counts %d live parts, and %d are stored", t.x.ID, f.Alive, len(f.Parts))
+	}
+	return errNeedAll
 }
 
 // withdrawParts withdraws every live step of the parts, and of the parts of those.

@@ -183,8 +183,8 @@ func (t *transition) end(status flow.Status, reason string) {
 	t.x.Status = flow.Cancelling
 }
 
-// ended makes an execution terminal that was ended before its time.
-func (t *transition) ended() {
+// conclude makes an execution terminal that was ended before its time.
+func (t *transition) conclude() {
 	e := t.x.Ending
 	t.x.Ending = nil
 	t.x.Status, t.ch.Ended, t.ch.Error = e.Status, true, e.Error

@@ -168,8 +168,11 @@ func (e *Engine) expire(ctx context.Context, entry flow.DueEntry) error {
 	}
 	problem := flow.Problemf("execution_timeout", "the execution took longer than %s", time.Duration(p.Workflow.TimeoutMS)*time.Millisecond)
 	err = e.apply(ctx, x.ID, p, nil, ended{status: flow.TimedOut, reason: problem.Message, err: problem})
-	if errors.Is(err, flow.ErrConflict) {
+	switch {
+	case errors.Is(err, errFenced): // it was retried, and has time left: the store gave the entry another time
 		return nil
+	case errors.Is(err, flow.ErrConflict): // it is ending already
+		return e.store.Forget(ctx, entry)
 	}
 	return err
 }

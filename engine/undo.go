@@ -16,7 +16,7 @@ func (t *transition) undo() error {
 		return nil
 	}
 	if t.x.Undo == nil {
-		t.ended()
+		t.conclude()
 		return nil
 	}
 	s, err := t.step(*t.x.Undo)

@@ -439,10 +439,10 @@ func (b *script) status(ch *flow.Change, tag string) {
 	if ch.Revived && !ch.Ended && !ch.Deadline.IsZero() {
 		b.op("=", dueKey(tag), ch.Deadline.UnixMilli(), ch.Execution+":"+deadlineEntry)
 	}
-	if ch.Was == ch.Front.Status {
+	if ch.Was == ch.Front.Status && !ch.Revived {
 		return
 	}
-	if ch.Was != "" {
+	if ch.Was != "" && ch.Was != ch.Front.Status {
 		b.op("-", statusKey(tag, ch.Was), ch.Execution)
 	}
 	b.op("+", statusKey(tag, ch.Front.Status), 0, ch.Execution)
