@@ -103,6 +103,15 @@ var purgePromises = []promise{
 		w.Advance(2 * slack)
 		equal(w, "purged after its second end", w.purge(map[flow.Status]time.Duration{flow.Failed: 0}, 100), 1)
 	}},
+	{"who was revived and failed again in one move has its age from there", func(w *world) {
+		id := w.create(end(flow.Failed))
+		w.Advance(nap)
+		w.move(id, revive, end(flow.Failed))
+		age := map[flow.Status]time.Duration{flow.Failed: nap}
+		equal(w, "purged too early", w.purge(age, 100), 0)
+		w.Advance(nap + 2*slack)
+		equal(w, "purged", w.purge(age, 100), 1)
+	}},
 	{"nothing is left", nothingLeft},
 	{"a start id is free again", func(w *world) {
 		c := birth(end(flow.Completed), func(c *flow.Change) { c.Head.StartID = "7" })
