@@ -144,7 +144,7 @@ func (e *Engine) checkRerun(a *rerun) error {
 		return e.checkStart(a.plan, flow.StartRequest{Input: a.input(), From: a.old.From, Only: a.old.Only})
 	}
 	if s := a.old.Status; !s.Terminal() && s != flow.Quarantined {
-		return a.cannot("it is %s; wait for its end, or cancel it, so that what is kept stands still", s)
+		return a.cannot("it is %s; wait for its end, so that what is kept stands still", s)
 	}
 	_, err := e.decodeInput(a.Input)
 	return err

@@ -208,7 +208,7 @@ func (s *story) want(see look, wanted string) error {
 var looks = map[string]look{
 	"status": func(_ *story, v *flow.View, wanted string) (got, want any) { return string(v.Status), wanted },
 	"path": func(_ *story, v *flow.View, wanted string) (got, want any) {
-		return completed(v), strings.Fields(wanted)
+		return inOrderOf(strings.Fields(wanted), v), strings.Fields(wanted)
 	},
 	"ran": func(_ *story, v *flow.View, wanted string) (got, want any) {
 		return slices.Sorted(slices.Values(completed(v))), slices.Sorted(slices.Values(strings.Fields(wanted)))
@@ -258,6 +258,23 @@ func completed(v *flow.View) []string {
 		}
 	}
 	return keys
+}
+
+// inOrderOf names the same as completed. Runs that were activated in the same millisecond have no order that shows: they stand as wanted.
+func inOrderOf(wanted []string, v *flow.View) []string {
+	left := slices.DeleteFunc(slices.Clone(v.Nodes), func(n flow.NodeRun) bool { return n.Status != flow.StepCompleted })
+	var order []string
+	for _, key := range wanted {
+		i := slices.IndexFunc(left, func(n flow.NodeRun) bool { return n.Node == key && n.CreatedAt.Equal(left[0].CreatedAt) })
+		if i < 0 {
+			return completed(v)
+		}
+		order, left = append(order, key), slices.Delete(left, i, i+1)
+	}
+	if len(left) > 0 {
+		return completed(v)
+	}
+	return order
 }
 
 // sleeping names the node of each wait that counts.

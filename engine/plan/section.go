@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -46,6 +47,8 @@ func keyText(v any) (string, bool) {
 		return strconv.Itoa(t), true
 	case float64:
 		return strconv.FormatFloat(t, 'f', -1, 64), true
+	case json.Number: // one that neither of them holds
+		return t.String(), true
 	}
 	return "", false
 }
@@ -100,6 +103,12 @@ func (c *compiler) waitsForItself(at string, n *Node) {
 	if key := n.Settings.ConcurrencyKey; key != "" && key == c.w.ConcurrencyKey {
 		c.warn(at+".settings.concurrency_key", CodeWaitsForItself, "remove it, or begin it with another word",
 			"%s asks for a place of the key of which its execution holds one already", n.Key)
+	}
+	for _, around := range n.Within {
+		if loop := c.plan.Nodes[around]; n.Settings.ConcurrencyKey != "" && n.Settings.ConcurrencyKey == loop.Settings.ConcurrencyKey {
+			c.warn(at+".settings.concurrency_key", CodeWaitsForItself, "give one of them another key",
+				"%s waits for a place of the key of which %s holds one until all of its items are over", n.Key, loop.Key)
+		}
 	}
 	params := c.w.Nodes[n.Index].Params
 	waits := params["execution_mode"] != node.FireAndForget && params["wait_for_completion"] != false
