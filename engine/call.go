@@ -49,7 +49,7 @@ func partOf(sc *scope, s *flow.Step) (*node.Part, error) {
 // scope is where the values stand that the expressions of the step see.
 func (j *job) scope() *scope {
 	sc := newScope(j.plan, j.x, nil)
-	sc.around = partsAround(j.x, j.step)
+	sc.around = partsAround(j.x, j.step.Part)
 	return sc
 }
 

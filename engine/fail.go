@@ -125,11 +125,7 @@ func (t *transition) failBeyond(s *flow.Step, p *flow.Problem) error {
 // fans stay as they are: a retry goes on in them.
 func (t *transition) failWhole(s *flow.Step, p *flow.Problem) error {
 	s.Was = flow.StepPending
-	for part := s.Part; part != nil; {
-		a, ok := findPart(t.x, *part)
-		if !ok {
-			break
-		}
+	for _, a := range partsAround(t.x, s.Part) {
 		owner, err := t.step(a.owner)
 		if err != nil {
 			return err
@@ -138,7 +134,6 @@ func (t *transition) failWhole(s *flow.Step, p *flow.Problem) error {
 		t.release(owner)
 		t.write(owner)
 		t.record(flow.NodeFailed, owner)
-		part = a.fan.Part
 	}
 	return t.failExecution(p)
 }

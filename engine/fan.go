@@ -110,16 +110,10 @@ func (t *transition) fanOf(s *flow.Step) *flow.Fan {
 
 // emitter finds the fan of node n that a step of this part came from, and its part: what arrives at n comes back to it.
 func (t *transition) emitter(n int, part *flow.StepID) (*flow.Fan, *flow.Part) {
-	for part != nil {
-		owner, p := t.part(*part)
-		f := t.x.Fans[owner]
-		if f == nil {
-			return nil, nil
+	for _, a := range partsAround(t.x, part) {
+		if a.owner.Node == n {
+			return a.fan, a.part
 		}
-		if owner.Node == n {
-			return f, p
-		}
-		part = f.Part
 	}
 	return nil, nil
 }
@@ -127,14 +121,8 @@ func (t *transition) emitter(n int, part *flow.StepID) (*flow.Fan, *flow.Part) {
 // emitters lists the nodes whose items a part belongs to.
 func (t *transition) emitters(part *flow.StepID) []int {
 	var all []int
-	for part != nil {
-		owner, _ := t.part(*part)
-		f := t.x.Fans[owner]
-		if f == nil {
-			break
-		}
-		all = append(all, owner.Node)
-		part = f.Part
+	for _, a := range partsAround(t.x, part) {
+		all = append(all, a.owner.Node)
 	}
 	return all
 }
@@ -318,7 +306,7 @@ func (t *transition) came(s *flow.Step) error {
 	if !t.runsItself(s) {
 		return nil
 	}
-	f := t.x.Fans[s.Of.Owner]
+	f := t.fanOf(s)
 	f.Parts[s.ID].Came = true
 	f.Came++
 	return t.sufficed(f)

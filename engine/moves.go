@@ -135,9 +135,11 @@ func (t *transition) arriveAll(edges []int, ref flow.Ref, part *flow.StepID) err
 	var breaks []func() error
 	for _, e := range edges {
 		to, port := t.plan.Edges[e].To, t.plan.Edges[e].ToPort
-		if f, p := t.emitter(to, part); p != nil && port == flow.PortBreak {
-			breaks = append(breaks, func() error { return t.comeBack(flow.Arrival{Edge: e, Port: port, Ref: ref}, f, p) })
-			continue
+		if port == flow.PortBreak {
+			if f, p := t.emitter(to, part); p != nil {
+				breaks = append(breaks, func() error { return t.comeBack(flow.Arrival{Edge: e, Port: port, Ref: ref}, f, p) })
+				continue
+			}
 		}
 		if err := t.arrive(e, ref, part); err != nil {
 			return err
@@ -157,19 +159,14 @@ func (t *transition) last(s *flow.Step) {
 	st := t.x.Nodes[s.ID.Node]
 	st.Last = s.ID.Run
 	t.setNode(s.ID.Node, st)
-	for part := s.Part; part != nil; {
-		owner, p := t.part(*part)
-		f := t.x.Fans[owner]
-		if f == nil {
-			return
+	for _, a := range partsAround(t.x, s.Part) {
+		if a.fan.Width <= 1 {
+			continue
 		}
-		if f.Width > 1 {
-			if p.Last == nil {
-				p.Last = map[int]int{}
-			}
-			p.Last[s.ID.Node] = s.ID.Run
+		if a.part.Last == nil {
+			a.part.Last = map[int]int{}
 		}
-		part = f.Part
+		a.part.Last[s.ID.Node] = s.ID.Run
 	}
 }
 

@@ -114,7 +114,7 @@ func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, 
 		return w, false
 	}
 	needs := p.Nodes[id.Node].Needs
-	parts := partsAround(x, s)
+	parts := partsAround(x, s.Part)
 	for i, a := range parts {
 		if needs.Loop || i == 0 && s.Of != nil {
 			w.Values = append(w.Values, flow.ItemRef(a.owner, a.part.Index))

@@ -210,10 +210,10 @@ type around struct {
 	part  *flow.Part
 }
 
-// partsAround lists the live parts that a step belongs to, innermost first.
-func partsAround(x *flow.Execution, s *flow.Step) []around {
+// partsAround lists the live parts that something in this part belongs to, innermost first; nil = it is in none.
+func partsAround(x *flow.Execution, part *flow.StepID) []around {
 	var all []around
-	for id := s.Part; id != nil; {
+	for id := part; id != nil; {
 		a, ok := findPart(x, *id)
 		if !ok {
 			break

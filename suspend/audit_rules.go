@@ -72,7 +72,7 @@ func (l *look) ending() {
 	for _, s := range l.unended() {
 		l.find("I3", fmt.Sprintf("it is %s, but step %s is %s", l.x.Status, s.ID, s.Status), "the hash was changed by hand")
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(l.x.Claims), compareStepIDs) {
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Claims), flow.StepID.Compare) {
 		l.find("I3", fmt.Sprintf("it is %s, but step %s is claimed", l.x.Status, id), "harmless; it goes with the execution")
 	}
 }
@@ -80,19 +80,12 @@ func (l *look) ending() {
 // unended lists the steps that are live or in quarantine.
 func (l *look) unended() []*flow.Step {
 	var all []*flow.Step
-	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), compareStepIDs) {
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), flow.StepID.Compare) {
 		if s := l.x.Steps[id]; s.Status.Live() || s.Status == flow.StepQuarantined {
 			all = append(all, s)
 		}
 	}
 	return all
-}
-
-func compareStepIDs(a, b flow.StepID) int {
-	if a.Node != b.Node {
-		return a.Node - b.Node
-	}
-	return a.Run - b.Run
 }
 
 // counts: the front says of each node how many live steps it has in each region; joins and fans rely on it.
@@ -159,7 +152,7 @@ func (l *look) sameCounts(of string, counted, front map[int]flow.Live) {
 
 // runs: the next run of a node must not write over one that there was.
 func (l *look) runs() {
-	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), compareStepIDs) {
+	for _, id := range slices.SortedFunc(maps.Keys(l.x.Steps), flow.StepID.Compare) {
 		if runs := l.x.Nodes[id.Node].Runs; runs <= id.Run {
 			l.find("I2", fmt.Sprintf("step %s exists, but node %d counts %d runs", id, id.Node, runs), "the node's next run would replace a recorded one; cancel the execution and rerun it")
 		}
