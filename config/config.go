@@ -27,6 +27,9 @@ type Config struct {
 	// PublicURL is how people and partners reach the server, for links that are sent out. Default "": where
 	// this process listens; a worker without API takes Server. Workers send links too: give all processes the same.
 	PublicURL string `key:"public_url"`
+	// ResumeKey signs resume URLs; at least 32 bytes, the same in all processes. Default "": a key is made and kept in Redis.
+	// With one of your own, whoever reads Redis cannot make a URL that ends a wait. Another key makes every URL unknown.
+	ResumeKey Secret `key:"resume_key"`
 	// Token is what the API asks for, and the client sends, as a Bearer token. Default "": none is asked for.
 	Token Secret `key:"token"`
 	// Server is the API that client commands speak to. Default http://127.0.0.1:8484.

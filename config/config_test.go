@@ -160,10 +160,10 @@ func TestProblems(t *testing.T) {
 			`prana.yaml:1:1: port is "many": must be a whole number`, "must be true or false", "must be a duration with its unit",
 			"must be a size", `token is "[REDACTED]": must be a text`, "must be a list",
 		}},
-		"all values at once": {text: "port: 70000\npartitions: 0\nlisten: 0.0.0.0\nlog: {level: warning}\nhooks: {a: {event: e, workflow: w, secret: short}}\nenv_allow: [PRANA_TOKEN]\n" +
+		"all values at once": {text: "port: 70000\npartitions: 0\nlisten: 0.0.0.0\nlog: {level: warning}\nresume_key: short\nhooks: {a: {event: e, workflow: w, secret: short}}\nenv_allow: [PRANA_TOKEN]\n" +
 			"worker: {servers: 9, concurrency: 4, queues: [slow, Fast, slow]}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{
 			`prana.yaml:1:1: port is "70000": must be 0 to 65535`, "must be 1 to 1024", "set a token", "did you mean warn?",
-			"one of event", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
+			"one of event", "at least 32 bytes, has 5", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
 		}},
 		"name of a secret": {text: "secrets: {StripeKey: x}", want: []string{"secrets.StripeKey: names begin"}},
 		"redis":            {text: "redis: {url: 'http://u:hidden@h'}", want: []string{`redis.url is "http://[REDACTED]@h": must be redis://`}},

@@ -16,6 +16,9 @@ import (
 // shortestSecret is the least that a signing secret may have, in bytes.
 const shortestSecret = 24
 
+// shortestKey is the least that the key of resume URLs may have, in bytes.
+const shortestKey = 32
+
 var (
 	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	queueName      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
@@ -89,6 +92,7 @@ func (v *validator) addresses(c Config) {
 	v.require(c.Listen != "" && !strings.ContainsAny(c.Listen, " /"), "listen", c.Listen, "must be a host or an address, without a port")
 	v.require(c.Token.IsSet() || loopback(c.Listen), "listen", c.Listen,
 		"whoever reaches this address could start workflows: set a token (PRANA_TOKEN or PRANA_TOKEN_FILE), or listen on 127.0.0.1")
+	v.require(!c.ResumeKey.IsSet() || c.ResumeKey.Len() >= shortestKey, "resume_key", "", fmt.Sprintf("must have at least %d bytes, has %d", shortestKey, c.ResumeKey.Len()))
 	v.webURL("server", c.Server, true)
 	v.webURL("public_url", c.PublicURL, false)
 	v.webURL("otlp.endpoint", c.OTLP.Endpoint, false)

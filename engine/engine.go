@@ -26,6 +26,7 @@ type Config struct {
 	Partitions int            // that exist, and are swept; default 1
 	Spread     int            // over how many of them new executions are spread; default all
 	PublicURL  string         // where people and partners reach the API, for links; default http://127.0.0.1:8484
+	ResumeKey  []byte         // signs resume URLs, the same in every process; empty = the key of the store
 	EnvAllow   []string       // names that $env may read
 	Env        func(name string) string
 	Secrets    func(name string) (string, bool)
@@ -78,6 +79,9 @@ type Engine struct {
 func New(cfg Config) (*Engine, error) {
 	if cfg.Store == nil || cfg.Registry == nil {
 		return nil, fmt.Errorf("making an engine: it needs a Store and a Registry")
+	}
+	if n := len(cfg.ResumeKey); n > 0 && n < minResumeKey {
+		return nil, fmt.Errorf("making an engine: the resume key has %d bytes; it needs %d", n, minResumeKey)
 	}
 	setDefaults(&cfg)
 	e := &Engine{

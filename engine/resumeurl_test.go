@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/node"
 )
 
 // mailer sends the URL of a wait before the wait begins.
@@ -159,7 +161,7 @@ func TestForgedTokens(t *testing.T) {
 	env.Publish("begin", nil)
 	env.Run()
 	other, another := mailed(t, env)
-	name, mac := token[:len(token)-23], token[len(token)-22:]
+	name, mac := token[:len(token)-44], token[len(token)-43:] // 256 bits in base64
 	if name != id+"-3.000" {
 		t.Fatalf("the token is %q", token)
 	}
@@ -171,10 +173,10 @@ func TestForgedTokens(t *testing.T) {
 		id + "-2.000-" + mac,                 // another node
 		id + "-3.001-" + mac,                 // another run
 		id + "-3.0-" + mac,                   // the same, written otherwise
-		name + another[len(another)-23:],     // the signature of another
-		id + "-3.000-" + mac[:21] + "\x00",   // bytes that are no base64
+		name + another[len(another)-44:],     // the signature of another
+		id + "-3.000-" + mac[:42] + "\x00",   // bytes that are no base64
 		strings.Repeat("a", 100_000) + mac,   // too long to look at
-		name + "-" + strings.Repeat("A", 22), // no signature at all
+		name + "-" + strings.Repeat("A", 43), // no signature at all
 		id + ":3.000:1",                      // the id of the suspension
 	} {
 		wantUnknown(t, env.Engine(), forged)
@@ -185,6 +187,24 @@ func TestForgedTokens(t *testing.T) {
 	wantURL(t, env.Engine(), token, flow.ResumeActive)
 	if got := env.Execution(id); got.Status != flow.Suspended {
 		t.Errorf("a forged token moved the execution: %s", got.Status)
+	}
+}
+
+// TestOwnResumeKey: with a key of one's own, the key in the store signs nothing.
+func TestOwnResumeKey(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	_, token := mailed(t, env)
+	if _, err := env.Engine().ResumeToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	other, err := engine.New(engine.Config{Store: env.Store(), Registry: node.NewRegistry(types()...), ResumeKey: bytes.Repeat([]byte("k"), 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantUnknown(t, other, token)
+	if _, err := engine.New(engine.Config{Store: env.Store(), Registry: node.NewRegistry(), ResumeKey: []byte("short")}); err == nil {
+		t.Error("a key of five bytes was taken")
 	}
 }
 

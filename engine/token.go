@@ -14,13 +14,17 @@ import (
 type signer []byte
 
 const (
-	macBytes = 16
-	macChars = 22  // of macBytes in base64
-	maxToken = 100 // characters; the longest execution and step take 50 of them
+	minResumeKey = 32 // bytes of a configured key
+
+	macChars = 43  // of 256 bits in base64
+	maxToken = 120 // characters; the longest execution and step take 50 of them
 )
 
-// signer gives the key of the store, which is asked for once.
+// signer gives the key that was configured, else that of the store, which is asked for once.
 func (e *Engine) signer(ctx context.Context) (signer, error) {
+	if len(e.cfg.ResumeKey) > 0 {
+		return e.cfg.ResumeKey, nil
+	}
 	if k := e.key.Load(); k != nil {
 		return *k, nil
 	}
@@ -44,7 +48,7 @@ func (k signer) token(execution string, id flow.StepID) string {
 func (k signer) mac(name string) string {
 	h := hmac.New(sha256.New, k)
 	h.Write([]byte("prana:resume:" + name))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:macBytes])
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
 // read gives what a token names; ok is false when this key did not make it.

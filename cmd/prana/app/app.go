@@ -162,6 +162,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 	c := a.o.Config
 	return engine.Config{
 		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
+		ResumeKey: []byte(c.ResumeKey.Reveal()),
 		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
