@@ -75,7 +75,7 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 }
 
 // moved tells whether the change changes anything.
-func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil }
+func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil || ch.Posted }
 
 // begin makes the change that creates an execution. first puts its first task
 // ahead of the queue, as for a child whose parent waits.
@@ -167,7 +167,7 @@ func (t *transition) leave(s *flow.Step, f stepEnded) error {
 		return t.fail(s, f)
 	case f.out.wait != nil:
 		t.suspend(s, f.out.wait)
-		return nil
+		return t.takeLetter(s)
 	case f.out.fan != nil:
 		return t.fanOut(s, f.out.fan)
 	case f.out.timeout && !t.connected(s.ID.Node, f.out.port):

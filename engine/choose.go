@@ -28,10 +28,13 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 	case 1:
 		return open[0], nil
 	case 0:
-		return flow.SuspensionID{}, nothingWaits(p, x, r.Node)
+		return flow.SuspensionID{}, errNothingWaits
 	}
 	return flow.SuspensionID{}, severalWait(p, x, open)
 }
+
+// errNothingWaits: nothing that a resume could mean waits now.
+var errNothingWaits = errors.New("nothing waits")
 
 // openWaits lists the waits of an execution that a person may end.
 func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {

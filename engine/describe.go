@@ -21,6 +21,9 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 	if len(x.State) > 0 {
 		v.State = newScope(p, x, nil).state()
 	}
+	for _, l := range x.Inbox {
+		v.Inbox = append(v.Inbox, flow.LetterView{Node: keyOf(p, l.Node), ID: l.ID, Data: x.Values[l.Ref], Error: l.Error})
+	}
 	for _, s := range x.InOrder() {
 		v.Nodes = append(v.Nodes, nodeRun(p, x, s))
 		if s.Status == flow.StepSuspended {

@@ -10,6 +10,9 @@ import (
 
 // Resume ends one wait by hand. Without a suspension and a node it takes the
 // only wait there is; when there are several, flow.ErrConflict lists them.
+//
+// What comes before its wait is kept in the execution's inbox, in the order in which it came, and ends the wait as soon as that
+// begins: a node of which no wait ended yet or, when no node is named, an execution of which none did. Afterwards it is too late (flow.ErrConflict says who won), unless the request says that it is for the next wait.
 func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
 	if r.Token != "" {
 		id, err := flow.ParseSuspensionID(r.Token)
@@ -18,23 +21,40 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 		}
 		r.Execution, r.Suspension = id.Execution, &id
 	}
-	x, p, err := e.whole(ctx, r.Execution)
-	if err != nil {
+	if err := e.checkData(r.Data); err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if err := e.checkData(r.Data); err != nil {
+	for {
+		res, err := e.resume(ctx, r)
+		if !errors.Is(err, errWaitBegan) {
+			return res, err
+		}
+	}
+}
+
+// resume ends the wait that the request means; what comes before its wait is kept.
+func (e *Engine) resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error) {
+	x, p, err := e.whole(ctx, r.Execution)
+	if err != nil {
 		return flow.ResumeResult{}, err
 	}
 	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
 		return again, nil
 	}
 	id, err := chooseWait(p, x, r)
+	if errors.Is(err, errNothingWaits) {
+		return e.post(ctx, p, r)
+	}
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
+	return e.endWait(ctx, p, id, r)
+}
+
+func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID, r flow.ResumeRequest) (flow.ResumeResult, error) {
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
 	f := waitEnded{wait: id, by: flow.ByManual, event: r.ID, data: orNull(r.Data), err: r.Error}
-	err = e.apply(ctx, x.ID, p, nil, f)
+	err := e.apply(ctx, id.Execution, p, nil, f)
 	taken := errors.Is(err, flow.ErrTaken)
 	if taken || errors.Is(err, flow.ErrConflict) {
 		if again, ok := e.repeatedResume(ctx, r); ok {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-		"sync"
+	"sync"
 	"testing"
 	"time"
 

@@ -178,5 +178,5 @@ func isValue(name string) bool {
 	case fieldRev:
 		return false
 	}
-	return strings.ContainsRune("odlrk", rune(name[0]))
+	return strings.ContainsRune("odlrkb", rune(name[0]))
 }

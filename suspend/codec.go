@@ -43,14 +43,22 @@ type storedParent struct {
 type storedFront struct {
 	Status flow.Status `json:"s"`
 	storedRegion
-	InParts    []int         `json:"n,omitempty"` // pending, suspended, open
-	Ready      []string      `json:"r,omitempty"`
-	Ends       map[int]int   `json:"e,omitempty"`
-	Generation int           `json:"g,omitempty"`
-	Retries    []string      `json:"a,omitempty"`
-	Stood      int64         `json:"w,omitempty"` // ms
-	Undo       string        `json:"u,omitempty"`
-	Ending     *storedEnding `json:"z,omitempty"`
+	InParts    []int          `json:"n,omitempty"` // pending, suspended, open
+	Ready      []string       `json:"r,omitempty"`
+	Ends       map[int]int    `json:"e,omitempty"`
+	Generation int            `json:"g,omitempty"`
+	Retries    []string       `json:"a,omitempty"`
+	Stood      int64          `json:"w,omitempty"` // ms
+	Undo       string         `json:"u,omitempty"`
+	Inbox      []storedLetter `json:"i,omitempty"`
+	Ending     *storedEnding  `json:"z,omitempty"`
+}
+
+type storedLetter struct {
+	Node  int           `json:"n"`
+	ID    string        `json:"v,omitempty"`
+	Ref   string        `json:"r"`
+	Error *flow.Problem `json:"e,omitempty"`
 }
 
 type storedEnding struct {
@@ -211,6 +219,9 @@ func encodeFront(f flow.Front) ([]byte, error) {
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
+	for _, l := range f.Inbox {
+		st.Inbox = append(st.Inbox, storedLetter{Node: l.Node, ID: l.ID, Ref: string(l.Ref), Error: l.Error})
+	}
 	for _, id := range f.Ready {
 		st.Ready = append(st.Ready, id.String())
 	}
@@ -240,6 +251,9 @@ func decodeFront(s string) (flow.Front, error) {
 	}
 	if f.Undo, err1 = stepNamed(st.Undo); err1 != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err1)
+	}
+	for _, l := range st.Inbox {
+		f.Inbox = append(f.Inbox, flow.Letter{Node: l.Node, ID: l.ID, Ref: flow.Ref(l.Ref), Error: l.Error})
 	}
 	for _, r := range st.Ready {
 		id, err := flow.ParseStepID(r)

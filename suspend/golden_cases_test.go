@@ -101,6 +101,9 @@ func valued(ref flow.Ref, v string, x *flow.Execution) *flow.Execution {
 	return x
 }
 
+// inbox holds what came before its wait.
+var inbox = []flow.Letter{{Node: 2, ID: "letter-1", Ref: "bletter00001"}, {Node: -1, Ref: "bletter00002", Error: &flow.Problem{Code: "refused", Message: "no"}}}
+
 func writeRunning(z *zoo, clock func(time.Duration)) {
 	ch := z.birth("running", stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending))
 	ch.Head = &flow.Head{
@@ -114,6 +117,8 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendCancel, To: animal("one"), Data: raw(`"timeout"`)}}
 	ch.Takes = []flow.Taken{{Event: "event:evt-1", Began: 3, Now: 5}}
 	ch.Front.Transitions, ch.Front.Generation = 1, 1
+	ch.Values["bletter00001"] = flow.Value{Raw: raw(`{"yes":true}`)}
+	ch.Front.Inbox = inbox
 	z.commit(ch)
 	clock(3 * time.Second)
 	if _, err := z.store.Renew(z.Context(), "worker00001", []flow.Dispatch{dispatchOf(ch.Execution, ch.Steps[1])}, 12*time.Second); err != nil {
@@ -123,7 +128,7 @@ func writeRunning(z *zoo, clock func(time.Duration)) {
 
 func readRunning() *flow.Execution {
 	x := valued("o0.000", `{"n":1}`, holding(
-		alive("running", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1, Transitions: 1, Generation: 1}),
+		alive("running", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1, Transitions: 1, Generation: 1, Inbox: inbox}),
 		map[int]flow.NodeState{0: {Runs: 1}, 1: fresh},
 		&flow.Step{ID: step0, Status: flow.StepCompleted, Token: "token000000", Op: "op000000001", At: began, Port: flow.PortMain, Trace: trace, CreatedAt: began, StartedAt: after(-5 * time.Millisecond), EndedAt: began},
 		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Inputs: []flow.Arrival{{Edge: 2, Port: "left", Ref: "o0.000"}}},
@@ -134,6 +139,7 @@ func readRunning() *flow.Execution {
 	}
 	x.Claims[step1] = "worker00001"
 	x.State["k"] = raw(`[1]`)
+	x.Values["bletter00001"] = raw(`{"yes":true}`)
 	return x
 }
 

@@ -33,6 +33,7 @@ type Change struct {
 	Error    *Problem
 	Reply    json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
 	Ended    bool            // it became terminal: everything that could wake it goes
+	Posted   bool            // a letter came; the front holds it
 	Revived  bool            // it was terminal or in quarantine and lives again: its end, its error and its retention are withdrawn
 	// Deadline is when the time of the whole execution is up that is revived; zero = it has none.
 	Deadline time.Time

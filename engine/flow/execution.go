@@ -133,7 +133,16 @@ type Front struct {
 	Retries     []string      // names of its last retries, so that each counts once
 	Stood       time.Duration // how long it was failed before its retries, which is no part of its Timeout
 	Undo        *StepID       // the last completed step that is to be undone if the execution ends before its time; nil = none
+	Inbox       []Letter      // what came before its wait, oldest first; bounded
 	Ending      *Ending       // while it is cancelling: what it will be
+}
+
+// Letter is a resume that came before its wait.
+type Letter struct {
+	Node  int    // by index; -1 = whichever waits first
+	ID    string // by which it counts once; empty = the letter itself
+	Ref   Ref    // of what was brought
+	Error *Problem
 }
 
 // Ending is how an execution ends that is ended before its time, once everything is undone.
@@ -213,7 +222,7 @@ type NodeState struct {
 
 // Ref names a stored value: "i" the input of the execution, "o3.000" the output
 // of step 3.000, "d3.000" what resumed it, "g3.000" what somebody gave to it instead of what arrived, "l3.000:7" the item and "r3.000:7" the result of
-// its part 7, "k3" the context of node 3. The empty Ref is null.
+// its part 7, "k3" the context of node 3, "bTOKEN" what came before its wait. The empty Ref is null.
 type Ref string
 
 // InputRef is the input of the execution.
@@ -233,6 +242,9 @@ func GivenRef(id StepID) Ref { return Ref("g" + id.String()) }
 
 // ResultRef names what a part of a step came to.
 func ResultRef(id StepID, index int) Ref { return Ref("r" + id.String() + ":" + strconv.Itoa(index)) }
+
+// LetterRef names what came before its wait.
+func LetterRef(token string) Ref { return Ref("b" + token) }
 
 // ContextRef names the context that the runs of a node share.
 func ContextRef(node int) Ref { return Ref("k" + strconv.Itoa(node)) }

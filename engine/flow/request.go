@@ -55,12 +55,16 @@ type ResumeRequest struct {
 	Error *Problem // resume with an error instead of data
 	// ID makes the resume count once; empty = the wait itself is the only guard.
 	ID string
+	// Early says that it is for the next wait if nothing waits now, also where others ended before.
+	Early bool
 }
 
 // ResumeResult names the wait that was ended.
 type ResumeResult struct {
-	Suspension string `json:"suspension_id"`
+	Suspension string `json:"suspension_id"` // empty when Buffered
 	Node       string `json:"node"`
+	// Buffered: nothing waits yet; it is kept in the inbox of the execution for the wait that begins.
+	Buffered bool `json:"buffered"`
 	// Repeated: the same ID had ended it before.
 	Repeated bool `json:"-"`
 }

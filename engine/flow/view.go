@@ -52,6 +52,7 @@ type View struct {
 	State       map[string]any    `json:"state,omitempty"`
 	Nodes       []NodeRun         `json:"nodes"` // in order of activation
 	Suspensions []Suspension      `json:"suspensions"`
+	Inbox       []LetterView      `json:"inbox,omitempty"` // resumes that came before their wait, oldest first
 	Children    []Relation        `json:"children"`
 	Trace       map[string]string `json:"trace,omitempty"` // W3C carrier of the span that started it
 }
@@ -84,6 +85,14 @@ type AttemptView struct {
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	EndedAt   time.Time  `json:"ended_at"`
 	Error     *Problem   `json:"error"`
+}
+
+// LetterView is a resume that came before its wait.
+type LetterView struct {
+	Node  string          `json:"node,omitempty"` // empty = whichever waits first
+	ID    string          `json:"id,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
+	Error *Problem        `json:"error,omitempty"`
 }
 
 // SuspensionFilter narrows a list of suspensions. Zero values do not narrow.

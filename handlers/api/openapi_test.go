@@ -71,7 +71,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"Retry": wire.Retry{}, "Retried": flow.RetryResult{}, "Rerun": wire.Rerun{}, "Rerunning": flow.RerunResult{}, "RerunPlan": flow.RerunPlan{}, "RerunNode": flow.RerunNode{},
 		"Event": wire.Event{}, "Published": flow.PublishResult{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
 		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},
-		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "Attempt": flow.AttemptView{},
+		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "LetterView": flow.LetterView{}, "Attempt": flow.AttemptView{},
 		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "Delay": flow.DelayView{},
 		"Schedule": flow.ScheduleView{},
 		"Failure":  flow.Problem{}, "Health": wire.Health{},

@@ -42,7 +42,7 @@ func (a *api) resume(w http.ResponseWriter, r *http.Request, req flow.ResumeRequ
 	}
 	replayed(w, res.Repeated)
 	return respond(w, http.StatusAccepted, wire.Resumed{
-		ExecutionID: req.Execution, SuspensionID: res.Suspension, Node: res.Node,
+		ExecutionID: req.Execution, SuspensionID: res.Suspension, Node: res.Node, Buffered: res.Buffered,
 	})
 }
 
@@ -54,8 +54,10 @@ func fill(req *flow.ResumeRequest, b wire.Resume) error {
 		return invalid("the error needs a code")
 	case req.Suspension != nil && b.Node != "":
 		return invalid("the suspension says which node; leave node out")
+	case req.Suspension != nil && b.Early:
+		return invalid("a suspension is a wait that has begun; leave early out")
 	}
-	req.Node, req.Data = b.Node, b.Data
+	req.Node, req.Data, req.Early = b.Node, b.Data, b.Early
 	if b.Error != nil {
 		req.Error = &flow.Problem{Code: b.Error.Code, Message: b.Error.Message, Details: b.Error.Details}
 	}

@@ -163,7 +163,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 	return engine.Config{
 		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
 		ResumeKey: []byte(c.ResumeKey.Reveal()),
-		EnvAllow: c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
+		EnvAllow:  c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,
 		Durable:  durable,
 		Woken:    func(p int, queue string) { a.waker.Wake(tasks.NamedQueue(p, queue)) },

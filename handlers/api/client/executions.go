@@ -87,7 +87,7 @@ func (c *Client) ResumeSuspension(ctx context.Context, id string, r flow.ResumeR
 }
 
 func (c *Client) resume(ctx context.Context, path string, r flow.ResumeRequest) (flow.ResumeResult, error) {
-	b := wire.Resume{Node: r.Node, Data: r.Data, ID: r.ID}
+	b := wire.Resume{Node: r.Node, Data: r.Data, ID: r.ID, Early: r.Early}
 	if r.Error != nil {
 		b.Error = &wire.Failure{Code: r.Error.Code, Message: r.Error.Message, Details: r.Error.Details}
 	}
@@ -97,7 +97,7 @@ func (c *Client) resume(ctx context.Context, path string, r flow.ResumeRequest) 
 	}
 	var res wire.Resumed
 	h, err := c.do(ctx, k, &res)
-	return flow.ResumeResult{Suspension: res.SuspensionID, Node: res.Node, Repeated: wasReplayed(h)}, err
+	return flow.ResumeResult{Suspension: res.SuspensionID, Node: res.Node, Buffered: res.Buffered, Repeated: wasReplayed(h)}, err
 }
 
 // Cancel requests the end of an execution.

@@ -42,6 +42,8 @@ type Resume struct {
 	Data  json.RawMessage `json:"data,omitempty"`
 	Error *Failure        `json:"error,omitempty"`
 	ID    string          `json:"id,omitempty"` // counts once
+	// Early keeps it for the next wait if nothing waits now, also where other waits ended before.
+	Early bool `json:"early,omitempty"`
 }
 
 // Failure resumes a wait with an error instead of data.
@@ -56,6 +58,7 @@ type Resumed struct {
 	ExecutionID  string `json:"execution_id"`
 	SuspensionID string `json:"suspension_id"`
 	Node         string `json:"node"`
+	Buffered     bool   `json:"buffered"` // kept for a wait that begins later; there is no suspension yet
 }
 
 // ResumedByURL answers POST /resume/{token}.

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"prana/engine/flow"
+)
+
+// maxLetters bounds the inbox of an execution: it stands in the front, which every commit writes.
+const maxLetters = 100
+
+// anyNode is the node of a letter that is meant for the first wait that begins, wherever that is.
+const anyNode = -1
+
+// errWaitBegan: what a letter is meant for waits by now, and can be resumed.
+var errWaitBegan = errors.New("a wait began meanwhile")
+
+// posted: somebody brought what a wait needs before the wait began.
+type posted struct {
+	letter flow.Letter
+	data   json.RawMessage
+	again  bool // for the next wait, also where others ended before
+}
+
+func (posted) wants(*compiled) flow.Want { return flow.Want{All: true} }
+
+func (f posted) done(x *flow.Execution, _ []string) bool { return has(x, f.letter.Ref) }
+
+// has tells whether the data of a letter is stored, in the inbox or delivered.
+func has(x *flow.Execution, ref flow.Ref) bool {
+	_, stored := x.Values[ref]
+	return stored
+}
+
+func (f posted) apply(t *transition) error {
+	if has(t.x, f.letter.Ref) || slices.ContainsFunc(t.x.Inbox, f.same) {
+		return nil
+	}
+	if !t.x.Whole {
+		return errNeedAll
+	}
+	if len(openWaits(t.plan, t.x, keyOf(t.plan, f.letter.Node))) > 0 {
+		return errWaitBegan
+	}
+	if err := t.early(f); err != nil {
+		return err
+	}
+	t.x.Inbox = append(slices.Clone(t.x.Inbox), f.letter)
+	t.ch.Values[f.letter.Ref] = flow.Value{Raw: f.data}
+	t.ch.Posted = true
+	return nil
+}
+
+func (f posted) same(l flow.Letter) bool { return f.letter.ID != "" && l.ID == f.letter.ID }
+
+// keyOf names the node that a letter is meant for; empty = any.
+func keyOf(p *compiled, n int) string {
+	if n == anyNode {
+		return ""
+	}
+	return p.Nodes[n].Key
+}
+
+// early tells why a letter is not kept; nil = it came before its wait.
+func (t *transition) early(f posted) error {
+	node := keyOf(t.plan, f.letter.Node)
+	switch {
+	case t.x.Status.Terminal() || t.x.Status == flow.Cancelling || !t.mayWait(f.letter.Node):
+		return nothingWaits(t.plan, t.x, node)
+	case !f.again && t.tooLateFor(f.letter.Node):
+		return nothingWaits(t.plan, t.x, node)
+	case len(t.x.Inbox) >= maxLetters:
+		return flow.Problemf(flow.ErrConflict.Code, "the inbox of execution %s holds %d resumes that nothing waited for yet; it takes no more", t.x.ID, len(t.x.Inbox))
+	}
+	return nil
+}
+
+// mayWait tells whether the node, or any node, can wait for something from outside.
+func (t *transition) mayWait(node int) bool {
+	if node != anyNode {
+		return t.plan.Nodes[node].Type.Waits
+	}
+	for _, n := range t.plan.Nodes {
+		if n.Type.Waits {
+			return true
+		}
+	}
+	return false
+}
+
+// tooLateFor tells whether a wait of the node, or any wait, ended before: who brings the same twice, or too late, must not
+// end the next wait by accident.
+func (t *transition) tooLateFor(node int) bool {
+	for id, s := range t.x.Steps {
+		switch over := s.Resumed != nil || !s.Status.Live(); {
+		case !over:
+		case id.Node == node, node == anyNode && t.plan.Nodes[id.Node].Type.Waits:
+			return true
+		}
+	}
+	return false
+}
+
+// takeLetter ends a wait that begins with the oldest letter that is meant for it.
+func (t *transition) takeLetter(s *flow.Step) error {
+	if !takesLetters(s.Wait) {
+		return nil
+	}
+	i := slices.IndexFunc(t.x.Inbox, func(l flow.Letter) bool { return l.Node == anyNode || l.Node == s.ID.Node })
+	if i < 0 {
+		return nil
+	}
+	l := t.x.Inbox[i]
+	t.x.Inbox = slices.Delete(slices.Clone(t.x.Inbox), i, i+1)
+	s.Wait.Since = t.x.Now
+	t.wake(s, waitEnded{by: flow.ByManual, event: l.ID, err: l.Error}, true)
+	t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Same: l.Ref}
+	s.Token = flow.NewToken()
+	t.dispatch(s, flow.KindResume)
+	return t.decided(s)
+}
+
+// takesLetters tells whether something from outside is what the wait is for.
+func takesLetters(w *flow.Wait) bool {
+	switch w.Type {
+	case flow.Retry, flow.Concurrency, flow.Delay, flow.TimedWait, flow.Polling, flow.SubWorkflow:
+		return false
+	}
+	return true
+}
+
+// post keeps a resume for a wait that begins later.
+func (e *Engine) post(ctx context.Context, p *compiled, r flow.ResumeRequest) (flow.ResumeResult, error) {
+	l := flow.Letter{Node: anyNode, ID: r.ID, Error: r.Error, Ref: flow.LetterRef(flow.NewToken())}
+	if n, ok := p.Node(r.Node); ok {
+		l.Node = n.Index
+	}
+	err := e.apply(ctx, r.Execution, p, nil, posted{letter: l, data: orNull(r.Data), again: r.Early})
+	return flow.ResumeResult{Node: r.Node, Buffered: err == nil}, err
+}
