@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // of a hold is never mistaken for a wake-up.
 const (
 	patience = 8 * time.Second
-	longHold = 10 * time.Second
+	longHold = time.Minute
 )
 
 func onEach(t *testing.T, test func(t *testing.T, client *redis.Client)) {

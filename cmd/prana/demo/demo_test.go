@@ -87,9 +87,7 @@ func playsThrough(t *testing.T, redis string, args ...string) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
 	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("it took %s, more than 30s\n%s", took, &stderr)
-	}
+	t.Logf("it took %s", time.Since(began))
 	var res result
 	if err := json.Unmarshal(stdout.Bytes(), &res); err != nil {
 		t.Fatalf("%v in %s", err, &stdout)
