@@ -68,54 +68,6 @@ func (e *engine) Start(_ context.Context, r flow.StartRequest) (flow.StartResult
 	return flow.StartResult{ExecutionID: "x", Replayed: again}, e.err
 }
 
-// notes keeps deliveries, the last one last.
-type notes struct {
-	mu  sync.Mutex
-	all []flow.Delivery
-	err error
-}
-
-func (n *notes) NoteDelivery(_ context.Context, d flow.Delivery) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	d.ID = strconv.Itoa(len(n.all))
-	n.all = append(n.all, d)
-	return n.err
-}
-
-func (n *notes) Deliveries(_ context.Context, f flow.DeliveryFilter) (flow.Page[flow.Delivery], error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var p flow.Page[flow.Delivery]
-	for _, d := range n.all {
-		if d.Hook == f.Hook && (d.Outcome == flow.DeliveryRefused) == f.Refused {
-			p.Items = append(p.Items, d)
-		}
-	}
-	return p, nil
-}
-
-func (n *notes) Delivery(_ context.Context, hook, id string) (flow.Delivery, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, d := range n.all {
-		if d.Hook == hook && d.ID == id {
-			return d, nil
-		}
-	}
-	return flow.Delivery{}, flow.NotFound("delivery", id)
-}
-
-func (n *notes) CountDeliveries(_ context.Context, hooks []string) ([]flow.DeliveryCounts, error) {
-	return make([]flow.DeliveryCounts, len(hooks)), nil
-}
-
-func (n *notes) last() flow.Delivery {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.all[len(n.all)-1]
-}
-
 func setup(t *testing.T) (*engine, http.Handler) {
 	t.Helper()
 	e := &engine{seen: map[string]bool{}}
@@ -341,6 +293,25 @@ func TestErrorsOfTheEngine(t *testing.T) {
 			if w := serve(h, standard(name, "m", now, v1(secret, "m", now, body), body)); w.Code != tt.want {
 				t.Errorf("%s with %v: got %d", name, tt.err, w.Code)
 			}
+		}
+	}
+}
+
+func TestBodiesAreBoundedBeforeTheSignature(t *testing.T) {
+	t.Parallel()
+	e := &engine{seen: map[string]bool{}}
+	hs, err := New(Config{Hooks: everyScheme, Publisher: e, Deliveries: &notes{}, MaxBody: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		hook, body string
+		want       int
+	}{
+		{"bearer", `"123456"`, 200}, {"bearer", `"1234567"`, 413}, {"github", `"123456"`, 401}, {"github", `"1234567"`, 413}, {"nobody", `"1234567"`, 413},
+	} {
+		if w := serve(hs, posted(tt.hook, tt.body, "Authorization: Bearer "+key1)); w.Code != tt.want {
+			t.Errorf("%s for %s: got %d", tt.body, tt.hook, w.Code)
 		}
 	}
 }

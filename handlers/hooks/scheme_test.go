@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What the deliveries below are signed with: key1, and before it
+// key0 is what deliveries were signed with before key1.
 const key0 = "an-older-secret-of-24-bytes"
 
 // vector is the body that the signatures below are made of, at Unix time 1800000000, by

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -30,7 +29,7 @@ type key struct {
 }
 
 func (k key) sum(content []string, body []byte) []byte {
-	var h func() hash.Hash = sha256.New
+	h := sha256.New
 	if k.algorithm == sha512Name {
 		h = sha512.New
 	}

@@ -176,8 +176,11 @@ func TestReplaysThatCannotBe(t *testing.T) {
 		hook, id string
 		want     error
 	}{
-		{"github", n.all[0].ID, flow.ErrConflict}, {"-", n.all[1].ID, flow.ErrConflict},
-		{"github", "9", flow.ErrNotFound}, {"stranger", "1", flow.ErrNotFound}, {"stripe", "0", flow.ErrNotFound},
+		{"github", n.all[0].ID, flow.ErrConflict},
+		{"-", n.all[1].ID, flow.ErrConflict},
+		{"github", "9", flow.ErrNotFound},
+		{"stranger", "1", flow.ErrNotFound},
+		{"stripe", "0", flow.ErrNotFound},
 	} {
 		if _, _, err := hs.Replay(t.Context(), tt.hook, tt.id, "", nil); !errors.Is(err, tt.want) {
 			t.Errorf("%s %s: got %v", tt.hook, tt.id, err)

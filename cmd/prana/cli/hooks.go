@@ -67,7 +67,7 @@ func (sh *shell) hooksReplayCommand() *cobra.Command {
 				return err
 			}
 			return sh.print(res, func() {
-				fmt.Fprintf(sh.stdout, "%s: %d %s\n", res.Status, res.Count, strings.Join(res.Executions, " "))
+				fmt.Fprintln(sh.stdout, strings.TrimSpace(fmt.Sprintf("%s: %d %s", res.Status, res.Count, strings.Join(res.Executions, " "))))
 			})
 		})),
 	}
