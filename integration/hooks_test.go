@@ -197,6 +197,9 @@ func (f *front) startsOnce(t *testing.T, body string) {
 	if v := f.await(t, id, flow.Completed, 20*time.Second); !strings.Contains(string(v.Input), `"Order":2`) {
 		t.Errorf("the input is %s", v.Input)
 	}
+	if other := f.deliver(t, "table-start", "m1", at, `{"attempt":2}`, hookSecret); !bytes.Equal(other.body, first.body) {
+		t.Errorf("the same id with another body: %d %s", other.status, other.body)
+	}
 	if n := len(f.operate(t, "GET", "/v1/executions?workflow=hook_started").items(t)); n != 1 {
 		t.Errorf("%d executions were started", n)
 	}

@@ -15,12 +15,13 @@ var withheld = []string{"Authorization", "Cookie"}
 // rather leave out too much.
 var (
 	tellingNames = []string{"auth", "x-auth", "key", "sig", "jwt"}
-	tellingParts = []string{"authorization", "authentication", "cookie", "token", "secret", "signature", "password", "api-key", "apikey", "credential"}
+	tellingParts = []string{"authorization", "authentication", "cookie", "token", "secret", "signature", "password", "apikey", "credential", "hmac"}
 )
 
 func credential(name string) bool {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	return strings.HasPrefix(name, "proxy-") || slices.Contains(tellingNames, name) ||
+	aKey := strings.HasSuffix(name, "-key") && name != "idempotency-key"
+	return aKey || strings.HasPrefix(name, "proxy-") || slices.Contains(tellingNames, name) ||
 		slices.ContainsFunc(tellingParts, func(part string) bool { return strings.Contains(name, part) })
 }
 

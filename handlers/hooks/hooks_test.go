@@ -254,7 +254,7 @@ func TestHookThatStarts(t *testing.T) {
 			t.Errorf("got %d %s", w.Code, got)
 		}
 	}
-	want := []flow.StartRequest{{Workflow: "order", ID: "order:m1", Input: []byte(body), Trace: map[string]string{"traceparent": parent}}}
+	want := []flow.StartRequest{{Workflow: "order", ID: "order:m1", Input: []byte(body), Same: byID, Trace: map[string]string{"traceparent": parent}}}
 	if !reflect.DeepEqual(e.starts, want) {
 		t.Errorf("got %+v", e.starts)
 	}

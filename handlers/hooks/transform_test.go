@@ -58,7 +58,7 @@ func TestExpressionsShapeTheInput(t *testing.T) {
 	t.Parallel()
 	e, _, hs := shaped(t, Hook{Workflow: "order", ID: "{{ $body.id }}", Data: "$body.customer"})
 	serve(hs, posted("h", order))
-	want := []flow.StartRequest{{Workflow: "order", ID: "h:7", Input: json.RawMessage(`{"name":"Ann"}`), Same: json.RawMessage(order)}}
+	want := []flow.StartRequest{{Workflow: "order", ID: "h:7", Input: json.RawMessage(`{"name":"Ann"}`), Same: byID}}
 	if !reflect.DeepEqual(e.starts, want) {
 		t.Errorf("got %+v", e.starts)
 	}
@@ -103,8 +103,8 @@ func TestCredentialsAreNotSeen(t *testing.T) {
 	t.Parallel()
 	e, n, hs := shaped(t, Hook{Event: "e", Data: "{{ {h: $headers, q: $query} }}"})
 	serve(hs, posted("h?a=1&b=2&b=3&token=hidden&key=hidden&sig=hidden", "{}", "X-Author: Ann", "Authorization: hidden", "Cookie: hidden", "Proxy-Authorization: hidden",
-		"X-Hub-Signature-256: hidden", "X-Gitlab-Token: hidden", "X-Api-Key: hidden", "X-Auth: hidden", "X-Client-Secret: hidden"))
-	if got := string(e.events[0].Data); got != `{"h":{"x-author":"Ann"},"q":{"a":"1","b":["2","3"]}}` {
+		"X-Hub-Signature-256: hidden", "X-Gitlab-Token: hidden", "X-Api-Key: hidden", "X-Auth: hidden", "X-Client-Secret: hidden", "X-Shop-Key: hidden", "X-Hmac: hidden", "Idempotency-Key: k"))
+	if got := string(e.events[0].Data); got != `{"h":{"idempotency-key":"k","x-author":"Ann"},"q":{"a":"1","b":["2","3"]}}` {
 		t.Errorf("got %s", got)
 	}
 	raw, err := json.Marshal(n.all)
