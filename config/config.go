@@ -49,7 +49,7 @@ type Config struct {
 	Secrets map[string]Secret `key:"secrets"`
 	// Egress is where nodes may connect to.
 	Egress Egress `key:"egress"`
-	// Hooks are the signed webhooks that come in at /v1/hooks/NAME. Default none.
+	// Hooks are the named webhooks that come in at /v1/hooks/NAME. Default none.
 	Hooks map[string]Hook `key:"hooks"`
 	// OnRetryExhausted is who is told when a node has used up its retries. Default nobody.
 	OnRetryExhausted Alert `key:"on_retry_exhausted"`
@@ -132,14 +132,38 @@ func (e Egress) AllowsPrivate(dev bool) bool {
 	return e.Private == "always" || e.Private == "dev" && dev
 }
 
-// Hook is one signed webhook. It has exactly one of Event and Workflow.
+// Hook is one named webhook. It has exactly one of Event and Workflow. A call counts once under the id that its scheme
+// gives it, for a day at least as an event, and for as long as the execution is remembered as a start.
 type Hook struct {
-	// Event is the type of the event that a call publishes.
+	// Event is the type of the event that a call publishes; it may hold templates over $body, $headers and $query.
 	Event string `key:"event"`
 	// Workflow is the id of the workflow that a call starts.
 	Workflow string `key:"workflow"`
-	// Secret signs the calls; at least 24 bytes.
+	// Scheme is how calls are signed: standard (Standard Webhooks), github, stripe, slack, hmac (any other HMAC of the body),
+	// bearer (a token), or none: anybody may call. Default standard.
+	Scheme string `key:"scheme"`
+	// Secret signs the calls, or is the token of bearer; at least 24 bytes. Only the scheme none has none.
 	Secret Secret `key:"secret"`
+	// PreviousSecret counts as well, while senders change from it to Secret. Default none.
+	PreviousSecret Secret `key:"previous_secret"`
+	// Header is where hmac's signature stands, or bearer's token. Default X-Signature-256, and Authorization: Bearer.
+	Header string `key:"header"`
+	// Prefix stands before hmac's signature, such as "sha256=". Default none.
+	Prefix string `key:"prefix"`
+	// Algorithm of hmac: sha256 or sha512. Default sha256.
+	Algorithm string `key:"algorithm"`
+	// Encoding of hmac's signature: hex or base64. Default hex.
+	Encoding string `key:"encoding"`
+	// TimestampHeader is where hmac's time stands, in seconds; "time.body" is signed then. Default none: the body is.
+	TimestampHeader string `key:"timestamp_header"`
+	// IDHeader names the call, for hmac, bearer and none. Default webhook-id; a call without it counts once by its body.
+	IDHeader string `key:"id_header"`
+	// ID is a template that names the call instead: "{{ $body.order.id }}". Default none.
+	ID string `key:"id"`
+	// Data is a template that gives the data of the event, or the input of the workflow. Default the body.
+	Data string `key:"data"`
+	// When is an expression; calls for which it is false are answered, and nothing is done. Default none: all are of use.
+	When string `key:"when"`
 }
 
 // Alert is who is told. Several may be set; all of them are told.

@@ -88,7 +88,9 @@ middleware: [logging, audit]
 egress: {allow: [10.2.3.4/16, 192.168.1.7], private: never}
 hooks: {git-hub: {event: pushed}}
 `, "PRANA_ENV_ALLOW=HOME, LANG", "PRANA_WORKER_INTAKE=false", "PRANA_SECRET_STRIPE_KEY=sk",
-		"PRANA_HOOKS_GIT_HUB_SECRET="+longSecret, "PRANA_HOOKS_NEW_WORKFLOW=w", "PRANA_HOOKS_NEW_SECRET="+longSecret)
+		"PRANA_HOOKS_GIT_HUB_SECRET="+longSecret, "PRANA_HOOKS_GIT_HUB_PREVIOUS_SECRET="+longSecret+"0", "PRANA_HOOKS_GIT_HUB_SCHEME=github",
+		"PRANA_HOOKS_NEW_WORKFLOW=w", "PRANA_HOOKS_NEW_SECRET="+longSecret, "PRANA_HOOKS_NEW_SCHEME=hmac", "PRANA_HOOKS_NEW_ID_HEADER=X-ID", "PRANA_HOOKS_NEW_HEADER=X-Sum",
+		"PRANA_HOOKS_NEW_TIMESTAMP_HEADER=X-Time", "PRANA_HOOKS_NEW_ID={{ $body.id }}", "PRANA_HOOKS_OPEN_SCHEME=none", "PRANA_HOOKS_OPEN_EVENT=e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +102,11 @@ hooks: {git-hub: {event: pushed}}
 	want.EnvAllow = []string{"HOME", "LANG"}
 	want.Worker.Intake = false
 	want.Secrets["stripe_key"] = NewSecret("sk")
-	want.Hooks["git-hub"] = Hook{Event: "pushed", Secret: NewSecret(longSecret)}
-	want.Hooks["new"] = Hook{Workflow: "w", Secret: NewSecret(longSecret)}
+	want.Hooks["git-hub"] = Hook{Event: "pushed", Scheme: "github", Secret: NewSecret(longSecret), PreviousSecret: NewSecret(longSecret + "0")}
+	want.Hooks["new"] = Hook{
+		Workflow: "w", Scheme: "hmac", Secret: NewSecret(longSecret), Header: "X-Sum", TimestampHeader: "X-Time", IDHeader: "X-ID", ID: "{{ $body.id }}",
+	}
+	want.Hooks["open"] = Hook{Event: "e", Scheme: "none"}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -165,9 +170,14 @@ func TestProblems(t *testing.T) {
 			`prana.yaml:1:1: port is "70000": must be 0 to 65535`, "must be 1 to 1024", "set a token", "did you mean warn?",
 			"one of event", "at least 32 bytes, has 5", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
 		}},
-		"name of a secret": {text: "secrets: {StripeKey: x}", want: []string{"secrets.StripeKey: names begin"}},
-		"redis":            {text: "redis: {url: 'http://u:hidden@h'}", want: []string{`redis.url is "http://[REDACTED]@h": must be redis://`}},
-		"redis port":       {env: []string{"PRANA_REDIS=redis-cluster://a:1,b:99999999"}, want: []string{"is no port"}},
+		"hooks": {text: "retention: {completed: 9m}\nhooks:\n  a: {event: e, scheme: githab, secret: " + longSecret + ", previous_secret: short}\n  b: {event: e, scheme: none, secret: " + longSecret + "}\n" +
+			"  c: {workflow: w, secret: " + longSecret + "}\n", want: []string{
+			"did you mean github?", "hooks.a.previous_secret: must have at least 24 bytes, has 5", "hooks.b: has the scheme none", `retention.completed is "9m0s": must be at least 10m0s: hooks.c`,
+		}},
+		"empty secret of a hook": {text: "hooks: {a: {event: e, scheme: bearer, secret: ''}}", want: []string{"hooks.a.secret: must have at least 24 bytes, has 0"}},
+		"name of a secret":       {text: "secrets: {StripeKey: x}", want: []string{"secrets.StripeKey: names begin"}},
+		"redis":                  {text: "redis: {url: 'http://u:hidden@h'}", want: []string{`redis.url is "http://[REDACTED]@h": must be redis://`}},
+		"redis port":             {env: []string{"PRANA_REDIS=redis-cluster://a:1,b:99999999"}, want: []string{"is no port"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +226,7 @@ func TestRedisURLs(t *testing.T) {
 
 func TestSecretsAreNeverShown(t *testing.T) {
 	t.Parallel()
-	o := options(t, "", "PRANA_TOKEN=canary-token", "PRANA_SECRET_A=canary-a", "PRANA_REDIS=redis://u:canary-redis@h")
+	o := options(t, "", "PRANA_HOOKS_H_EVENT=e", "PRANA_HOOKS_H_SECRET=canary-that-is-long-enough", "PRANA_HOOKS_H_PREVIOUS_SECRET=canary-that-is-long-enough-too", "PRANA_TOKEN=canary-token", "PRANA_SECRET_A=canary-a", "PRANA_REDIS=redis://u:canary-redis@h")
 	c, err := Load(o)
 	if err != nil {
 		t.Fatal(err)

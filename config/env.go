@@ -88,16 +88,23 @@ func (l *envLayer) key(name string) string {
 		if !strings.Contains(key, "*") && variable(key) == name {
 			return key
 		}
-		last, isHook := strings.CutPrefix(key, "hooks.*.")
-		if !isHook {
-			continue
-		}
+	}
+	return l.hookKey(name)
+}
+
+// hookKey is the key of a hook that a variable sets, or "". Some keys end like others: PREVIOUS_SECRET is that one, and
+// no secret of a hook whose name ends in _PREVIOUS.
+func (l *envLayer) hookKey(name string) string {
+	found, longest := "", ""
+	for _, key := range schema {
+		last, _ := strings.CutPrefix(key, "hooks.*.")
 		hook, ok := strings.CutPrefix(name, "PRANA_HOOKS_")
-		if hook, ok2 := strings.CutSuffix(hook, "_"+strings.ToUpper(last)); ok && ok2 && hook != "" {
-			return "hooks." + l.hook(hook) + "." + last
+		hook, ok2 := strings.CutSuffix(hook, "_"+strings.ToUpper(last))
+		if last != key && ok && ok2 && hook != "" && len(last) > len(longest) {
+			found, longest = "hooks."+l.hook(hook)+"."+last, last
 		}
 	}
-	return ""
+	return found
 }
 
 // hook is the name that a part of a variable means: one that the file declares, where - is written _, else itself.

@@ -97,7 +97,7 @@ func fits(pattern, key string, prefix bool) bool {
 
 // isSecret tells whether the value of a key must not be shown, and may come from a file of its own.
 func isSecret(key string) bool {
-	return key == "redis.url" || key == "token" || strings.HasPrefix(key, "secrets.") || strings.HasSuffix(key, ".secret")
+	return key == "redis.url" || key == "token" || strings.HasPrefix(key, "secrets.") || strings.HasSuffix(key, ".secret") || strings.HasSuffix(key, ".previous_secret")
 }
 
 // set fills the field from what a flag, a variable or the file holds.

@@ -19,6 +19,9 @@ const shortestSecret = 24
 // shortestKey is the least that the key of resume URLs may have, in bytes.
 const shortestKey = 32
 
+// shortestReplay is twice the time for which a signed call is accepted.
+const shortestReplay = 10 * time.Minute
+
 var (
 	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	queueName      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
@@ -37,6 +40,7 @@ func (c Config) problems() Problems {
 	for _, name := range slices.Sorted(maps.Keys(c.Hooks)) {
 		v.hook("hooks."+name, c.Hooks[name])
 	}
+	v.remembered(c)
 	v.alert(c.OnRetryExhausted)
 	return v.found
 }
@@ -146,10 +150,31 @@ func (v *validator) names(c Config) {
 	}
 }
 
+// hook checks what a hook needs; what its scheme makes of the rest is checked where hooks are served.
 func (v *validator) hook(key string, h Hook) {
 	v.require(namePattern.MatchString(lastPart(key)), key, "", nameRule)
 	v.require((h.Event == "") != (h.Workflow == ""), key, "", "must have one of event (to publish) and workflow (to start)")
+	if h.Scheme != "" {
+		v.oneOf(key+".scheme", h.Scheme, "standard", "github", "stripe", "slack", "hmac", "bearer", "none")
+	}
+	if h.Scheme == "none" {
+		v.require(!h.Secret.IsSet() && !h.PreviousSecret.IsSet(), key, "", "has the scheme none, which checks no secret: remove one of the two")
+		return
+	}
 	v.signing(key+".secret", h.Secret)
+	if h.PreviousSecret.IsSet() {
+		v.signing(key+".previous_secret", h.PreviousSecret)
+	}
+}
+
+// remembered: a start that comes again is recognised by its execution, which must outlive every replay that would be accepted.
+func (v *validator) remembered(c Config) {
+	for name, h := range c.Hooks {
+		for key, d := range map[string]time.Duration{"retention.completed": c.Retention.Completed, "retention.failed": c.Retention.Failed} {
+			v.require(h.Workflow == "" || d >= shortestReplay, key, d.String(),
+				fmt.Sprintf("must be at least %s: hooks.%s starts a workflow, and a call that is sent again would start it twice", shortestReplay, name))
+		}
+	}
 }
 
 func (v *validator) alert(a Alert) {

@@ -87,6 +87,7 @@ func (s *system) wantNowhere(t *testing.T, text string) {
 			"hash":   func() any { return s.raw.HGetAll(ctx, key).Val() },
 			"list":   func() any { return s.raw.LRange(ctx, key, 0, -1).Val() },
 			"set":    func() any { return s.raw.SMembers(ctx, key).Val() },
+			"stream": func() any { return s.raw.XRange(ctx, key, "-", "+").Val() },
 			"zset":   func() any { return s.raw.ZRange(ctx, key, 0, -1).Val() },
 		}[s.raw.Type(ctx, key).Val()]
 		if held != nil && strings.Contains(key+fmt.Sprint(held()), text) {

@@ -77,6 +77,8 @@ func (z *zoo) everything() {
 	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
 	z.must(err)
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{}`)}
+	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: "github", Outcome: flow.DeliveryProcessed, Signed: true, Body: "{}"}))
+	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: flow.NoHook, Outcome: flow.DeliveryRefused}))
 	_, err = s.RecordEvent(ctx, e)
 	z.must(err)
 	_, err = s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID})
@@ -203,7 +205,7 @@ func TestFormatExpiry(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	z.everything()
-	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until)|\d+(\.slow)?\}:wake):`)
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until|hook|refused)|\d+(\.slow)?\}:wake):`)
 	for _, key := range z.keys() {
 		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
 			t.Errorf("%s expires in %v", key, ttl)

@@ -67,6 +67,14 @@ func keptKey(eventType string) string { return rendezvous(eventType) + "kept:" +
 func holdersKey(key string) string { return rendezvous(key) + "sem:" + hashed(key) }
 func queueKey(key string) string   { return rendezvous(key) + "semq:" + hashed(key) }
 
+// deliveriesKey is the stream of one of the two lists of a hook, whose name was checked by pattern.
+func deliveriesKey(hook string, refused bool) string {
+	if refused {
+		return rendezvous(hook) + "refused:" + hook
+	}
+	return rendezvous(hook) + "hook:" + hook
+}
+
 // Fields of an execution's hash.
 const (
 	fieldRev     = "r" // operation id of the last commit

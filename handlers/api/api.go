@@ -81,7 +81,13 @@ func (a *api) routes() []route {
 		{method: "POST", path: "/resume/{token}", do: a.resumeByURL, open: true},
 	}
 	if a.Hooks != nil {
-		routes = append(routes, route{method: "POST", path: "/v1/hooks/{name}", do: pass(a.Hooks), open: true})
+		routes = append(routes,
+			route{method: "POST", path: "/v1/hooks/{name}", do: pass(a.Hooks), open: true},
+			route{method: "GET", path: "/v1/hooks", do: a.listHooks},
+			route{method: "GET", path: "/v1/hooks/{name}/deliveries", do: a.listDeliveries},
+			route{method: "GET", path: "/v1/hooks/{name}/deliveries/{id}", do: a.getDelivery},
+			route{method: "POST", path: "/v1/hooks/{name}/deliveries/{id}:replay", do: a.replayDelivery},
+		)
 	}
 	if a.Webhooks != nil {
 		do := pass(a.Webhooks)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"prana/engine/flow"
+	"prana/handlers/api/wire"
 )
 
 // Config is what the API is made of.
@@ -26,8 +27,8 @@ type Config struct {
 	// Hosts are names, without port, that may be used without a token; "*" allows all.
 	Hosts []string
 
-	// Hooks serves POST /v1/hooks/{name} and authenticates by itself; nil = there are none.
-	Hooks http.Handler
+	// Hooks are the named webhooks; nil = there are none.
+	Hooks Hooks
 	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
 	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.
@@ -51,6 +52,17 @@ type Engine interface {
 	Retrier
 	Rerunner
 	Viewer
+}
+
+// Hooks serves POST /v1/hooks/{name}, where it authenticates by itself, and tells operators what came there.
+type Hooks interface {
+	http.Handler
+	List(ctx context.Context) ([]flow.HookView, error)
+	// History lists the deliveries of a hook, without their bodies; Show gives one whole.
+	History(ctx context.Context, f flow.DeliveryFilter) (flow.Page[flow.Delivery], error)
+	Show(ctx context.Context, hook, id string) (flow.Delivery, error)
+	// Replay acts again by a delivery, once for each key; an empty key is always a new one.
+	Replay(ctx context.Context, hook, id, key string, trace map[string]string) (answer wire.Processed, repeated bool, err error)
 }
 
 // Deployer publishes definitions.

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"prana/engine/flow"
+	"prana/handlers/api/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -159,6 +160,29 @@ func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, erro
 
 func (f *fake) Ping(context.Context) error { return f.ask(nil) }
 
+// fakeHooks has a delivery wherever one is looked for.
+type fakeHooks struct{ *fake }
+
+func (fakeHooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, "hook "+r.PathValue("name"))
+}
+
+func (h fakeHooks) List(context.Context) ([]flow.HookView, error) {
+	return []flow.HookView{{Name: "shop", Scheme: "github", Event: "e"}}, h.ask(nil)
+}
+
+func (h fakeHooks) History(_ context.Context, f flow.DeliveryFilter) (flow.Page[flow.Delivery], error) {
+	return flow.Page[flow.Delivery]{Items: []flow.Delivery{{ID: "a1-0", Hook: f.Hook}}, Cursor: h.cursor}, h.ask(f)
+}
+
+func (h fakeHooks) Show(_ context.Context, hook, id string) (flow.Delivery, error) {
+	return flow.Delivery{ID: id, Hook: hook, Body: "{}"}, h.ask([2]string{hook, id})
+}
+
+func (h fakeHooks) Replay(_ context.Context, hook, id, key string, _ map[string]string) (wire.Processed, bool, error) {
+	return wire.Processed{Status: "processed", Executions: []string{execID}}, h.replayed, h.ask([3]string{hook, id, key})
+}
+
 // check accepts every source but those that say "broken".
 func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 	if bytes.Contains(src, []byte("broken")) {
@@ -170,7 +194,7 @@ func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 func config(f *fake) Config {
 	return Config{
 		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
-		Hooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hook "+r.PathValue("name")) }),
+		Hooks: fakeHooks{f},
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, r.Method+" "+r.PathValue("workflow")+" "+r.PathValue("path"))
 		}),

@@ -73,8 +73,8 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},
 		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "LetterView": flow.LetterView{}, "Attempt": flow.AttemptView{},
 		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "Delay": flow.DelayView{},
-		"Schedule": flow.ScheduleView{},
-		"Failure":  flow.Problem{}, "Health": wire.Health{},
+		"Schedule": flow.ScheduleView{}, "Hook": flow.HookView{}, "Delivery": flow.Delivery{}, "DeliveryCounts": flow.DeliveryCounts{},
+		"Failure": flow.Problem{}, "Health": wire.Health{},
 	} {
 		documented := slices.Sorted(maps.Keys(doc.Components.Schemas[name].Properties))
 		if ours := membersOf(reflect.TypeOf(sample)); !slices.Equal(documented, ours) {

@@ -75,6 +75,14 @@ func (q *query) limit() int {
 	return n
 }
 
+func (q *query) flag(name string) bool {
+	s := q.text(name)
+	if s != "" && s != "true" && s != "false" {
+		q.fail("%s=%s is neither true nor false", name, flow.Cut(s, 60))
+	}
+	return s == "true"
+}
+
 func (q *query) status() flow.Status {
 	s := flow.Status(q.text("status"))
 	if s == "" || slices.Contains(flow.Statuses(), s) {

@@ -27,9 +27,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	now    = time.Unix(1_800_000_000, 0)
-	secret = []byte("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-	other  = []byte(strings.ToLower(string(secret)))
+	secret = []byte(key1)
+	other  = []byte(strings.ToLower(key1))
 )
+
+const key1 = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 // engine counts each id once, as the real one does.
 type engine struct {
@@ -71,12 +73,12 @@ func setup(t *testing.T) (*engine, http.Handler) {
 	e := &engine{seen: map[string]bool{}}
 	h, err := New(Config{
 		Hooks: map[string]Hook{
-			"paid":  {Event: "payment", Secret: secret},
-			"order": {Workflow: "order", Secret: secret},
-			"git":   {Event: "push", Secret: secret, Scheme: HMAC, SignatureHeader: "X-Hub-Signature-256", IDHeader: "X-GitHub-Delivery"},
-			"plain": {Event: "plain", Secret: secret, Scheme: HMAC},
+			"paid":  {Event: "payment", Secrets: []string{key1}},
+			"order": {Workflow: "order", Secrets: []string{key1}},
+			"git":   {Event: "push", Secrets: []string{key1}, Scheme: HMAC, Header: "X-Hub-Signature-256", Prefix: "sha256=", IDHeader: "X-GitHub-Delivery"},
+			"plain": {Event: "plain", Secrets: []string{key1}, Scheme: HMAC},
 		},
-		Publisher: e, Starter: e, Now: func() time.Time { return now },
+		Publisher: e, Starter: e, Deliveries: &notes{}, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -169,13 +171,13 @@ func TestHMACSignatures(t *testing.T) {
 		want                    int
 	}{
 		"good":              {"git", "X-Hub-Signature-256", "sha256=" + good, 200},
-		"without prefix":    {"git", "X-Hub-Signature-256", good, 200},
-		"upper case":        {"git", "X-Hub-Signature-256", strings.ToUpper(good), 200},
+		"without prefix":    {"git", "X-Hub-Signature-256", good, 401},
+		"upper case":        {"git", "X-Hub-Signature-256", "sha256=" + strings.ToUpper(good), 200},
 		"default header":    {"plain", "X-Signature-256", good, 200},
 		"another header":    {"plain", "X-Hub-Signature-256", good, 401},
-		"key in other case": {"git", "X-Hub-Signature-256", hex.EncodeToString(sign(other, body)), 401},
-		"empty key":         {"git", "X-Hub-Signature-256", hex.EncodeToString(sign(nil, body)), 401},
-		"cut":               {"git", "X-Hub-Signature-256", good[:63], 401},
+		"key in other case": {"git", "X-Hub-Signature-256", "sha256=" + hex.EncodeToString(sign(other, body)), 401},
+		"empty key":         {"git", "X-Hub-Signature-256", "sha256=" + hex.EncodeToString(sign(nil, body)), 401},
+		"cut":               {"git", "X-Hub-Signature-256", "sha256=" + good[:62], 401},
 		"empty":             {"git", "X-Hub-Signature-256", "", 401},
 		"at a standard one": {"paid", "X-Signature-256", good, 401},
 	} {
@@ -252,7 +254,7 @@ func TestHookThatStarts(t *testing.T) {
 			t.Errorf("got %d %s", w.Code, got)
 		}
 	}
-	want := []flow.StartRequest{{Workflow: "order", ID: "order:m1", Input: []byte(body), Trace: map[string]string{"traceparent": parent}}}
+	want := []flow.StartRequest{{Workflow: "order", ID: "order:m1", Input: []byte(body), Same: byID, Trace: map[string]string{"traceparent": parent}}}
 	if !reflect.DeepEqual(e.starts, want) {
 		t.Errorf("got %+v", e.starts)
 	}
@@ -263,7 +265,7 @@ func TestHMACDeliveriesCountOnce(t *testing.T) {
 	e, h := setup(t)
 	deliver := func(id string) {
 		r := httptest.NewRequest(http.MethodPost, "/v1/hooks/git", strings.NewReader(body))
-		r.Header.Set("X-Hub-Signature-256", hex.EncodeToString(sign(secret, body)))
+		r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(sign(secret, body)))
 		if id != "" {
 			r.Header.Set("X-GitHub-Delivery", id)
 		}
@@ -295,6 +297,25 @@ func TestErrorsOfTheEngine(t *testing.T) {
 	}
 }
 
+func TestBodiesAreBoundedBeforeTheSignature(t *testing.T) {
+	t.Parallel()
+	e := &engine{seen: map[string]bool{}}
+	hs, err := New(Config{Hooks: everyScheme, Publisher: e, Deliveries: &notes{}, MaxBody: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		hook, body string
+		want       int
+	}{
+		{"bearer", `"123456"`, 200}, {"bearer", `"1234567"`, 413}, {"github", `"123456"`, 401}, {"github", `"1234567"`, 413}, {"nobody", `"1234567"`, 413},
+	} {
+		if w := serve(hs, posted(tt.hook, tt.body, "Authorization: Bearer "+key1)); w.Code != tt.want {
+			t.Errorf("%s for %s: got %d", tt.body, tt.hook, w.Code)
+		}
+	}
+}
+
 func TestOnlyPost(t *testing.T) {
 	t.Parallel()
 	_, h := setup(t)
@@ -306,20 +327,39 @@ func TestOnlyPost(t *testing.T) {
 func TestHooksThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, hook := range map[string]Hook{
-		"empty secret":    {Event: "e"},
-		"short":           {Event: "e", Secret: secret[:MinSecret-1]},
-		"both":            {Event: "e", Workflow: "w", Secret: secret},
-		"neither":         {Secret: secret},
-		"unknown-scheme":  {Event: "e", Secret: secret, Scheme: "md5"},
-		"Bad Name":        {Event: "e", Secret: secret},
-		"../path":         {Event: "e", Secret: secret},
-		"not-even-quoted": {Event: "e", Secret: nil, Scheme: HMAC},
+		"no-secret":        {Event: "e"},
+		"empty":            {Event: "e", Secrets: []string{""}},
+		"short":            {Event: "e", Secrets: []string{key1[:MinSecret-1]}},
+		"short-before":     {Event: "e", Secrets: []string{key1, key1[:MinSecret-1]}},
+		"short-in-base64":  {Event: "e", Secrets: []string{"whsec_" + base64.StdEncoding.EncodeToString(secret[:MinSecret-1])}},
+		"both":             {Event: "e", Workflow: "w", Secrets: []string{key1}},
+		"neither":          {Secrets: []string{key1}},
+		"unknown-scheme":   {Event: "e", Secrets: []string{key1}, Scheme: "md5"},
+		"Bad Name":         {Event: "e", Secrets: []string{key1}},
+		"../path":          {Event: "e", Secrets: []string{key1}},
+		"empty-github":     {Event: "e", Secrets: []string{""}, Scheme: GitHub},
+		"empty-stripe":     {Event: "e", Secrets: []string{""}, Scheme: Stripe},
+		"empty-slack":      {Event: "e", Secrets: []string{""}, Scheme: Slack},
+		"empty-hmac":       {Event: "e", Secrets: []string{""}, Scheme: HMAC},
+		"empty-bearer":     {Event: "e", Secrets: []string{""}, Scheme: Bearer},
+		"secret-of-none":   {Event: "e", Secrets: []string{key1}, Scheme: None},
+		"header-of-github": {Event: "e", Secrets: []string{key1}, Scheme: GitHub, Header: "X-Mine"},
+		"bad-header":       {Event: "e", Secrets: []string{key1}, Scheme: HMAC, Header: "X Mine"},
+		"md5":              {Event: "e", Secrets: []string{key1}, Scheme: HMAC, Algorithm: "md5"},
+		"base32":           {Event: "e", Secrets: []string{key1}, Scheme: HMAC, Encoding: "base32"},
+		"broken":           {Event: "e", Secrets: []string{key1}, ID: "{{ $body. }}"},
+		"unknown-root":     {Event: "e", Secrets: []string{key1}, When: "$bdy.x"},
+		"no-execution":     {Event: "e", Secrets: []string{key1}, Data: "{{ $input.x }}"},
+		"secrets":          {Event: "e", Secrets: []string{key1}, Data: "{{ $secrets.X }}"},
+		"environment":      {Event: "e", Secrets: []string{key1}, Data: "{{ $env.HOME }}"},
 	} {
 		if _, err := New(Config{Hooks: map[string]Hook{name: hook}}); err == nil {
 			t.Errorf("%s was accepted", name)
+		} else if strings.Contains(err.Error(), key1[:MinSecret-1]) {
+			t.Errorf("%s: %q tells the secret", name, err)
 		}
 	}
-	if _, err := New(Config{Hooks: map[string]Hook{"ok": {Event: "e", Secret: secret[:MinSecret]}}}); err != nil {
+	if err := Check(map[string]Hook{"ok": {Event: "e", Secrets: []string{key1[:MinSecret]}}}); err != nil {
 		t.Error(err)
 	}
 }

@@ -64,9 +64,6 @@ func deliveryOf(h http.Header) (string, error) {
 	return "webhook:" + id, nil
 }
 
-// withheld are headers that executions never see: they are credentials.
-var withheld = []string{"Authorization", "Cookie"}
-
 func headersOf(h http.Header, a auth) map[string]string {
 	out := make(map[string]string, len(h))
 	for name, list := range h {

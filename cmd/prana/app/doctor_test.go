@@ -133,6 +133,22 @@ func archive(ctx context.Context, c *redis.Client) error {
 	return asynq.NewInspectorFromRedisClient(c).ArchiveTask(tasks.IntakeQueue, info.ID)
 }
 
+func TestDoctorLooksAtHooks(t *testing.T) {
+	t.Parallel()
+	_, o := examined(t)
+	secret := config.NewSecret("of-at-least-24-bytes-in-all")
+	o.Config.Hooks = map[string]config.Hook{"shut": {Event: "e", Secret: secret}, "open": {Event: "e", Scheme: "none"}}
+	r := examine(t, o)
+	if got := r.find("hook open"); got.Status != Warning || !strings.Contains(got.Message, "anybody") || got.Hint == "" || r.find("hook shut").Name != "" {
+		t.Errorf("got %+v", r.Checks)
+	}
+	o.Config.Hooks["typo"] = config.Hook{Event: "e", Secret: secret, When: "$bdy.x"}
+	r = examine(t, o)
+	if got := r.find("hooks"); got.Status != Failed || !strings.Contains(got.Message, "typo") || r.OK {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
 	client, o := examined(t)

@@ -77,10 +77,6 @@ func (a *App) listen() (net.Listener, error) {
 
 func (a *App) handler(at net.Addr) (http.Handler, error) {
 	c := a.o.Config
-	known, err := a.hooks()
-	if err != nil {
-		return nil, err
-	}
 	reg := a.registry()
 	a.console = console.New(console.Config{
 		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ping, Writable: c.Queues.Writable,
@@ -94,10 +90,18 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 	})
 	served := api.Config{
 		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: reg.Describe(), Token: c.Token.Reveal(),
-		Hosts: []string{c.Listen}, Hooks: known, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
+		Hosts: []string{c.Listen}, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
 	}
+	anonymous := api.Anonymous(served)
+	known, err := hooks.New(hooks.Config{
+		Hooks: hooksOf(c), Publisher: a.engine, Starter: a.engine, Deliveries: a.store, Anonymous: anonymous, MaxBody: int(c.Limits.HookBody), Logger: a.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the configuration of hooks: %w", err)
+	}
+	served.Hooks = known
 	a.triggers = hooks.NewTriggers(hooks.TriggersConfig{
-		Engine: a.engine, Anonymous: api.Anonymous(served), Public: !isLocal(at), Logger: a.log,
+		Engine: a.engine, Anonymous: anonymous, Public: !isLocal(at), Logger: a.log,
 	})
 	served.Webhooks = a.triggers
 	return api.New(served), nil
@@ -109,16 +113,23 @@ func isLocal(at net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-func (a *App) hooks() (http.Handler, error) {
+// hooksOf are the named webhooks that the configuration wants.
+func hooksOf(c config.Config) map[string]hooks.Hook {
 	all := map[string]hooks.Hook{}
-	for name, h := range a.o.Config.Hooks {
-		secret, err := hooks.ParseSecret(h.Secret.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("hook %s: %w", name, err)
+	for name, h := range c.Hooks {
+		var secrets []string
+		for _, s := range []config.Secret{h.Secret, h.PreviousSecret} {
+			if s.IsSet() {
+				secrets = append(secrets, s.Reveal())
+			}
 		}
-		all[name] = hooks.Hook{Event: h.Event, Workflow: h.Workflow, Secret: secret}
+		all[name] = hooks.Hook{
+			Event: h.Event, Workflow: h.Workflow, Scheme: h.Scheme, Secrets: secrets,
+			Header: h.Header, Prefix: h.Prefix, Algorithm: h.Algorithm, Encoding: h.Encoding, TimestampHeader: h.TimestampHeader, IDHeader: h.IDHeader,
+			ID: h.ID, Data: h.Data, When: h.When,
+		}
 	}
-	return hooks.New(hooks.Config{Hooks: all, Publisher: a.engine, Starter: a.engine, Logger: a.log})
+	return all
 }
 
 // PlanOptions are what definitions are compiled with.

@@ -75,9 +75,9 @@ func TestEmptyLists(t *testing.T) {
 	f := newFake(t, map[string]any{
 		"GET /v1/executions": map[string]any{}, "GET /v1/suspensions": map[string]any{},
 		"GET /v1/delays": map[string]any{}, "GET /v1/relations": map[string]any{},
-		"GET /v1/schedules": map[string]any{},
+		"GET /v1/schedules": map[string]any{}, "GET /v1/hooks": map[string]any{},
 	})
-	for _, verb := range []string{"list", "suspended", "delays", "relations", "schedules"} {
+	for _, verb := range []string{"list", "suspended", "delays", "relations", "schedules", "hooks"} {
 		r := prana(t, f.url, verb)
 		if r.code != 0 || r.stdout != "" || r.stderr == "" {
 			t.Errorf("%s of nothing: %+v", verb, r)

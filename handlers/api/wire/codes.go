@@ -48,6 +48,7 @@ func Codes() []Code {
 		{"unsupported_media_type", http.StatusUnsupportedMediaType, "Unsupported media type", "The Content-Type is not one that this path reads.", nil},
 		{"definition_invalid", http.StatusUnprocessableEntity, "Invalid definition", "The definition has errors; diagnostics lists all of them.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
+		{"hook_expression_failed", http.StatusUnprocessableEntity, "Expression failed", "An expression of the named webhook cannot be computed from this delivery; expression, line and column say where. Correct the hook, or what is sent.", flow.ErrInvalid},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
 		{"unavailable", http.StatusServiceUnavailable, "Unavailable", "Redis cannot be reached or refuses writes. Nothing was changed; try again after Retry-After.", flow.ErrUnavailable},
