@@ -26,15 +26,15 @@ var (
 
 // envLayer is what the variables say: values by key, and which variable each comes from.
 type envLayer struct {
-	hooks    []string // names that the file declares
+	names    map[string][]string // that the file declares, of each section whose names are the user's
 	values   map[string]string
 	origins  map[string]string
 	problems Problems
 }
 
 // readEnv reads NAME=value pairs. Empty variables count as not set.
-func readEnv(environ, hooks []string) envLayer {
-	l := envLayer{hooks: hooks, values: map[string]string{}, origins: map[string]string{}}
+func readEnv(environ []string, names map[string][]string) envLayer {
+	l := envLayer{names: names, values: map[string]string{}, origins: map[string]string{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		if value == "" || foreign(name, value) {
@@ -88,21 +88,21 @@ func (l *envLayer) key(name string) string {
 		if !strings.Contains(key, "*") && variable(key) == name {
 			return key
 		}
-		last, isHook := strings.CutPrefix(key, "hooks.*.")
-		if !isHook {
+		section, last, isNamed := strings.Cut(key, ".*.")
+		if !isNamed {
 			continue
 		}
-		hook, ok := strings.CutPrefix(name, "PRANA_HOOKS_")
-		if hook, ok2 := strings.CutSuffix(hook, "_"+strings.ToUpper(last)); ok && ok2 && hook != "" {
-			return "hooks." + l.hook(hook) + "." + last
+		part, ok := strings.CutPrefix(name, variable(section)+"_")
+		if part, ok2 := strings.CutSuffix(part, "_"+strings.ToUpper(last)); ok && ok2 && part != "" {
+			return section + "." + l.named(section, part) + "." + last
 		}
 	}
 	return ""
 }
 
-// hook is the name that a part of a variable means: one that the file declares, where - is written _, else itself.
-func (l *envLayer) hook(part string) string {
-	for _, name := range l.hooks {
+// named is the name that a part of a variable means: one that the file declares, where - is written _, else itself.
+func (l *envLayer) named(section, part string) string {
+	for _, name := range l.names[section] {
 		if strings.ReplaceAll(strings.ToUpper(name), "-", "_") == part {
 			return name
 		}

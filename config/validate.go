@@ -34,6 +34,7 @@ func (c Config) problems() Problems {
 	for _, name := range slices.Sorted(maps.Keys(c.Hooks)) {
 		v.hook("hooks."+name, c.Hooks[name])
 	}
+	v.streams(c.Streams)
 	v.alert(c.OnRetryExhausted)
 	return v.found
 }
