@@ -32,6 +32,7 @@ type group struct {
 	refused map[string]string // entry → reason
 	left    bool
 	lose    int // so many acknowledgements fail
+	away    int // so many reads fail
 	changed chan struct{}
 }
 
@@ -49,6 +50,10 @@ func (g *group) change() {
 func (g *group) Read(ctx context.Context, n int, wait time.Duration) ([]flow.StreamEntry, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.away > 0 {
+		g.away--
+		return nil, flow.ErrUnavailable
+	}
 	n = min(n, len(g.fresh))
 	found := g.fresh[:n]
 	g.fresh = g.fresh[n:]
@@ -308,6 +313,19 @@ func TestAStoreThatIsAwayCostsNoEntry(t *testing.T) {
 	}
 }
 
+// TestAReaderSurvivesItsRedis: reads that fail are tried again, and what was taken over with them is not forgotten.
+func TestAReaderSurvivesItsRedis(t *testing.T) {
+	t.Parallel()
+	g := holding(entry("2-0", "type", "a"))
+	g.pending, g.away = []flow.StreamEntry{entry("1-0", "type", "a")}, 3
+	stop := run(t, streams.Stream{Source: g, Engine: &spy{}})
+	g.await(t, "both are acknowledged", g.done)
+	stop()
+	if !slices.Contains(g.acked, "1-0") || !slices.Contains(g.acked, "2-0") || g.away != 0 {
+		t.Errorf("got %+v", g)
+	}
+}
+
 // TestAWorkflowThatIsMissingIsWaitedFor: that nobody published it is not the entry's fault.
 func TestAWorkflowThatIsMissingIsWaitedFor(t *testing.T) {
 	t.Parallel()
@@ -320,7 +338,7 @@ func TestAWorkflowThatIsMissingIsWaitedFor(t *testing.T) {
 	}
 	env.Deploy("id: order\nnodes: [{key: start, type: acme.trigger}]\n")
 	go func() {
-		for range seen { //nolint:revive // only to let the reader go on
+		for range seen { // only to let the reader go on
 		}
 	}()
 	g.await(t, "the entry is acknowledged", g.done)
