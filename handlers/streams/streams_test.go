@@ -73,7 +73,10 @@ func (g *group) TakeOver(_ context.Context, n int, _ time.Duration) ([]flow.Stre
 	return slices.Clone(g.pending[:min(n, len(g.pending))]), false, nil
 }
 
-func (g *group) Ack(_ context.Context, ids ...string) error {
+func (g *group) Ack(ctx context.Context, ids ...string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	defer g.change()
