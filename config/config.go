@@ -51,6 +51,8 @@ type Config struct {
 	Egress Egress `key:"egress"`
 	// Hooks are the named webhooks that come in at /v1/hooks/NAME. Default none.
 	Hooks map[string]Hook `key:"hooks"`
+	// Streams are the Redis Streams, of the same Redis, through which other services publish and start. Default none.
+	Streams map[string]Stream `key:"streams"`
 	// OnRetryExhausted is who is told when a node has used up its retries. Default nobody.
 	OnRetryExhausted Alert `key:"on_retry_exhausted"`
 	// OTLP is where traces and metrics are sent.
@@ -80,7 +82,7 @@ type Worker struct {
 	Servers int `key:"servers"`
 	// ShutdownGrace is how long running steps may go on after a signal. Default 20s; 0 hands them back at once.
 	ShutdownGrace time.Duration `key:"shutdown_grace"`
-	// Intake also serves the queue where other services start and resume things. Default true.
+	// Intake also serves the queue, and reads the Streams, by which other services start and resume things. Default true.
 	Intake bool `key:"intake"`
 }
 
@@ -166,6 +168,31 @@ type Hook struct {
 	When string `key:"when"`
 }
 
+// Stream is one Redis Stream. Each of its entries publishes an event, or starts Workflow.
+type Stream struct {
+	// Stream is the key of the stream.
+	Stream string `key:"stream"`
+	// Group is the consumer group that all workers read it with. Default prana.
+	Group string `key:"group"`
+	// From is where a group begins that does not exist yet: "beginning" (with what the stream holds then) or "end" (with
+	// what comes after). Default beginning.
+	From string `key:"from"`
+	// Event is the type of the events. Default "": the entry's field "type".
+	Event string `key:"event"`
+	// Workflow is the id of the workflow that an entry starts, instead of publishing an event. Default "".
+	Workflow string `key:"workflow"`
+	// Data is the field that holds the event's data, or the input, as JSON. An entry without it is taken as a whole, as an object of
+	// texts. Default data.
+	Data string `key:"data"`
+	// ID is the field that makes an entry count once. An entry without it counts once by its own id in the stream. Default id.
+	ID string `key:"id"`
+}
+
+// DefaultStream is a stream of which nothing was chosen.
+func DefaultStream() Stream {
+	return Stream{Group: "prana", From: "beginning", Data: "data", ID: "id"}
+}
+
 // Alert is who is told. Several may be set; all of them are told.
 type Alert struct {
 	// Event is the type of an event to publish.
@@ -220,5 +247,6 @@ func Default() Config {
 		Log:        Log{Level: "info", Format: "text"},
 		Secrets:    map[string]Secret{},
 		Hooks:      map[string]Hook{},
+		Streams:    map[string]Stream{},
 	}
 }

@@ -87,7 +87,8 @@ retention: {completed: 7d}
 middleware: [logging, audit]
 egress: {allow: [10.2.3.4/16, 192.168.1.7], private: never}
 hooks: {git-hub: {event: pushed}}
-`, "PRANA_ENV_ALLOW=HOME, LANG", "PRANA_WORKER_INTAKE=false", "PRANA_SECRET_STRIPE_KEY=sk",
+streams: {all-orders: {stream: orders.events, from: end}}
+`, "PRANA_STREAMS_ALL_ORDERS_GROUP=shop", "PRANA_STREAMS_NEW_STREAM=new", "PRANA_STREAMS_NEW_WORKFLOW=w", "PRANA_ENV_ALLOW=HOME, LANG", "PRANA_WORKER_INTAKE=false", "PRANA_SECRET_STRIPE_KEY=sk",
 		"PRANA_HOOKS_GIT_HUB_SECRET="+longSecret, "PRANA_HOOKS_GIT_HUB_PREVIOUS_SECRET="+longSecret+"0", "PRANA_HOOKS_GIT_HUB_SCHEME=github",
 		"PRANA_HOOKS_NEW_WORKFLOW=w", "PRANA_HOOKS_NEW_SECRET="+longSecret, "PRANA_HOOKS_NEW_SCHEME=hmac", "PRANA_HOOKS_NEW_ID_HEADER=X-ID", "PRANA_HOOKS_NEW_HEADER=X-Sum",
 		"PRANA_HOOKS_NEW_TIMESTAMP_HEADER=X-Time", "PRANA_HOOKS_NEW_ID={{ $body.id }}", "PRANA_HOOKS_OPEN_SCHEME=none", "PRANA_HOOKS_OPEN_EVENT=e")
@@ -107,6 +108,8 @@ hooks: {git-hub: {event: pushed}}
 		Workflow: "w", Scheme: "hmac", Secret: NewSecret(longSecret), Header: "X-Sum", TimestampHeader: "X-Time", IDHeader: "X-ID", ID: "{{ $body.id }}",
 	}
 	want.Hooks["open"] = Hook{Event: "e", Scheme: "none"}
+	want.Streams["all-orders"] = Stream{Stream: "orders.events", Group: "shop", From: "end", Data: "data", ID: "id"}
+	want.Streams["new"] = Stream{Stream: "new", Group: "prana", From: "beginning", Workflow: "w", Data: "data", ID: "id"}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -146,11 +149,17 @@ func TestProblems(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		"typo in a key":        {text: "worker:\n  concurency: 3\n", want: []string{"prana.yaml:2:3: worker.concurency: unknown; did you mean worker.concurrency?"}},
-		"typo in a section":    {text: "wroker: {concurrency: 3}", want: []string{"prana.yaml:1:1: wroker: unknown; did you mean worker?"}},
-		"key without section":  {text: "concurrency: 3", want: []string{"did you mean worker.concurrency?"}},
-		"another case":         {text: "Port: 1", want: []string{"Port: unknown; did you mean port?"}},
-		"typo in a hook":       {text: "hooks: {a: {evnt: x}}", want: []string{"hooks.a.evnt: unknown; did you mean hooks.a.event?"}},
+		"typo in a key":       {text: "worker:\n  concurency: 3\n", want: []string{"prana.yaml:2:3: worker.concurency: unknown; did you mean worker.concurrency?"}},
+		"typo in a section":   {text: "wroker: {concurrency: 3}", want: []string{"prana.yaml:1:1: wroker: unknown; did you mean worker?"}},
+		"key without section": {text: "concurrency: 3", want: []string{"did you mean worker.concurrency?"}},
+		"another case":        {text: "Port: 1", want: []string{"Port: unknown; did you mean port?"}},
+		"typo in a hook":      {text: "hooks: {a: {evnt: x}}", want: []string{"hooks.a.evnt: unknown; did you mean hooks.a.event?"}},
+		"typo in a stream":    {text: "streams: {a: {steam: x}}", want: []string{"streams.a.steam: unknown; did you mean streams.a.stream?"}},
+		"all of a stream": {text: "streams: {a: {group: 'a b', from: now, event: e, workflow: w, data: '', id: ''}, b: {stream: 'prana:queues'}}", want: []string{
+			"streams.a.stream: must be the key of a stream", `streams.a.group is "a b": has 1 to 64`, "must be one of beginning, end", "at most one of event",
+			"streams.a.data: must name", "streams.a.id: must name", `streams.b.stream is "prana:queues": is a key of prana`,
+		}},
+		"a stream read twice":  {text: "streams: {a: {stream: s}, b: {stream: s}}", want: []string{`streams.b.group is "prana": also reads this stream for streams.a`}},
 		"nothing near":         {text: "xyzzyxyzzy: 1", want: []string{"xyzzyxyzzy: unknown; prana config lists"}},
 		"typo in a variable":   {env: []string{"PRANA_WORKER_CONCURENCY=3"}, want: []string{"PRANA_WORKER_CONCURENCY: unknown; did you mean PRANA_WORKER_CONCURRENCY?"}},
 		"file of a non-secret": {env: []string{"PRANA_PORT_FILE=/x"}, want: []string{"PRANA_PORT_FILE: unknown"}},

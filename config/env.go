@@ -26,15 +26,15 @@ var (
 
 // envLayer is what the variables say: values by key, and which variable each comes from.
 type envLayer struct {
-	hooks    []string // names that the file declares
+	names    map[string][]string // that the file declares, of each section whose names are the user's
 	values   map[string]string
 	origins  map[string]string
 	problems Problems
 }
 
 // readEnv reads NAME=value pairs. Empty variables count as not set.
-func readEnv(environ, hooks []string) envLayer {
-	l := envLayer{hooks: hooks, values: map[string]string{}, origins: map[string]string{}}
+func readEnv(environ []string, names map[string][]string) envLayer {
+	l := envLayer{names: names, values: map[string]string{}, origins: map[string]string{}}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
 		if value == "" || foreign(name, value) {
@@ -89,27 +89,27 @@ func (l *envLayer) key(name string) string {
 			return key
 		}
 	}
-	return l.hookKey(name)
+	return l.namedKey(name)
 }
 
-// hookKey is the key of a hook that a variable sets, or "". Some keys end like others: PREVIOUS_SECRET is that one, and
-// no secret of a hook whose name ends in _PREVIOUS.
-func (l *envLayer) hookKey(name string) string {
+// namedKey is the key of a section of names that a variable sets, or "". Some keys end like others: PREVIOUS_SECRET is
+// that one, and no secret of a hook whose name ends in _PREVIOUS.
+func (l *envLayer) namedKey(name string) string {
 	found, longest := "", ""
 	for _, key := range schema {
-		last, _ := strings.CutPrefix(key, "hooks.*.")
-		hook, ok := strings.CutPrefix(name, "PRANA_HOOKS_")
-		hook, ok2 := strings.CutSuffix(hook, "_"+strings.ToUpper(last))
-		if last != key && ok && ok2 && hook != "" && len(last) > len(longest) {
-			found, longest = "hooks."+l.hook(hook)+"."+last, last
+		section, last, isNamed := strings.Cut(key, ".*.")
+		part, ok := strings.CutPrefix(name, variable(section)+"_")
+		part, ok2 := strings.CutSuffix(part, "_"+strings.ToUpper(last))
+		if isNamed && ok && ok2 && part != "" && len(last) > len(longest) {
+			found, longest = section+"."+l.named(section, part)+"."+last, last
 		}
 	}
 	return found
 }
 
-// hook is the name that a part of a variable means: one that the file declares, where - is written _, else itself.
-func (l *envLayer) hook(part string) string {
-	for _, name := range l.hooks {
+// named is the name that a part of a variable means: one that the file declares, where - is written _, else itself.
+func (l *envLayer) named(section, part string) string {
+	for _, name := range l.names[section] {
 		if strings.ReplaceAll(strings.ToUpper(name), "-", "_") == part {
 			return name
 		}

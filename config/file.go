@@ -87,15 +87,17 @@ func (l *fileLayer) check(file, prefix string, mapping *yaml.Node) {
 const nameRule = "names begin with a lower-case letter and go on with lower-case letters, digits, _ and -"
 
 // named tells whether the names below a prefix are the user's.
-func named(prefix string) bool { return prefix == "secrets." || prefix == "hooks." }
+func named(prefix string) bool {
+	return prefix == "secrets." || prefix == "hooks." || prefix == "streams."
+}
 
 // suggestions are the keys to choose from: below a prefix with a chosen name, those of that name.
 func suggestions(prefix string) []string {
-	candidates := []string{"hooks", "secrets"}
-	if parts := strings.Split(prefix, "."); parts[0] == "hooks" && len(parts) == 3 {
+	candidates := []string{"hooks", "secrets", "streams"}
+	if parts := strings.Split(prefix, "."); len(parts) == 3 && named(parts[0]+".") {
 		candidates = nil
 		for _, key := range schema {
-			if rest, ok := strings.CutPrefix(key, "hooks.*."); ok {
+			if rest, ok := strings.CutPrefix(key, parts[0]+".*."); ok {
 				candidates = append(candidates, prefix+rest)
 			}
 		}

@@ -111,7 +111,7 @@ func (l *loader) file(o Options) {
 }
 
 func (l *loader) environ(environ []string) {
-	env := readEnv(environ, l.names("hooks"))
+	env := readEnv(environ, map[string][]string{"hooks": l.names("hooks"), "streams": l.names("streams")})
 	l.merge(nest(env.values), env.origins, env.problems)
 }
 
@@ -155,6 +155,13 @@ func (l *loader) fill() {
 			l.add(f)
 		}
 		l.config.Hooks[name] = hook
+	}
+	for _, name := range l.names("streams") {
+		stream := DefaultStream()
+		for _, f := range leaves(reflect.ValueOf(&stream).Elem(), "streams."+name+".") {
+			l.add(f)
+		}
+		l.config.Streams[name] = stream
 	}
 }
 

@@ -41,6 +41,7 @@ func (c Config) problems() Problems {
 		v.hook("hooks."+name, c.Hooks[name])
 	}
 	v.remembered(c)
+	v.streams(c.Streams)
 	v.alert(c.OnRetryExhausted)
 	return v.found
 }

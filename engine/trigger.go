@@ -8,6 +8,12 @@ import (
 	"prana/engine/flow"
 )
 
+// Startable tells why this process cannot start the newest version of a workflow, whatever the input; nil when it can.
+func (e *Engine) Startable(ctx context.Context, workflow string) error {
+	_, err := e.planFor(ctx, workflow, "")
+	return err
+}
+
 // Trigger tells how the newest version of a workflow wants to be started, or flow.ErrNotFound. Nothing is
 // started yet: the expressions of the trigger, lazy ones too, see $env, $secrets and $vars, and nothing else.
 func (e *Engine) Trigger(ctx context.Context, workflow string) (flow.Trigger, error) {

@@ -47,6 +47,7 @@ var layers = []layer{
 	{dir: "handlers/worker", may: []string{"handlers/worker", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/api", may: []string{"handlers/api", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
+	{dir: "handlers/streams", may: []string{"handlers/streams", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{
 		dir: "handlers/nodes", may: []string{"handlers/nodes", "engine/node", "engine/flow", "engine/eval", "engine/cron", "engine/telemetry"}, test: []string{"engine"},

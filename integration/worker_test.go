@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,10 +37,14 @@ type setup struct {
 	Slots      int      // steps at a time in a worker; 0 = as by default
 	Turnstile  string   // asked before and after each step; empty = nobody
 	Queues     []string // that the workers serve; none = all
+	Streams    []stream // that the workers read
 	// Inside runs the worker in the process of the tests instead of two of its own, so that middleware can tell them what happens.
 	Inside     bool
 	Middleware []watcher `json:"-"`
 }
+
+// stream is one that workers read: its entries are events, or start a workflow.
+type stream struct{ Key, Workflow string }
 
 // watcher is a middleware of a test, with its name.
 type watcher struct {
@@ -57,6 +62,9 @@ func (s setup) options() app.Options {
 	c.Worker.Intake = !s.NoIntake
 	c.Worker.Queues = s.Queues
 	c.OTLP.Endpoint = s.OTLP
+	for i, x := range s.Streams {
+		app.TestStream(&c, "s"+strconv.Itoa(i), x.Key, x.Workflow)
+	}
 	if s.Slots > 0 {
 		c.Worker.Concurrency = s.Slots
 	}
@@ -66,7 +74,7 @@ func (s setup) options() app.Options {
 		c.Middleware = append(c.Middleware, m.name)
 		own[m.name] = app.Middleware{Call: m.call}
 	}
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.registry(), Middleware: own, Version: "test"}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.registry(), Middleware: own, Version: "test", StreamIdle: time.Second}
 }
 
 // registry is registry with all nodes behind the turnstile, if there is one.

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
+	"prana/suspend"
 	"prana/tasks"
 )
 
@@ -93,6 +94,8 @@ func (z *zoo) everything() {
 	for _, name := range []string{"one", "two", "three"} {
 		z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", name)).Err())
 	}
+	orders := suspend.NewStream(z.redis, z.redis, suspend.StreamOptions{Key: "orders", Group: "prana"})
+	z.must(orders.Refuse(ctx, flow.StreamEntry{ID: "1-0", Fields: map[string]string{"data": "{"}}, "invalid"))
 	z.populate()
 	writeFan(z, nil)
 	z.alarm()

@@ -9,7 +9,7 @@ import (
 // Counters is what the engine counts of itself, apart from what happens to
 // executions. A nil *Counters is legal and counts nothing.
 type Counters struct {
-	fenced, sweeps, overdue, redispatched, quarantined metric.Int64Counter
+	fenced, sweeps, overdue, redispatched, quarantined, refused metric.Int64Counter
 }
 
 // NewCounters makes the engine's counters; nil means the program's provider.
@@ -21,6 +21,7 @@ func NewCounters(meters metric.MeterProvider) (*Counters, error) {
 		overdue:      m.counter(MetricSwept, "{step}", "Overdue steps that the sweeper looked at."),
 		redispatched: m.counter(MetricRedispatched, "{step}", "Steps given a new task because the old one was lost."),
 		quarantined:  m.counter(MetricQuarantined, "{step}", "Steps set aside because too many workers died running them."),
+		refused:      m.counter(MetricRefused, "{entry}", "Entries of Redis Streams that can never be served."),
 	}
 	return c, m.err()
 }
@@ -51,5 +52,12 @@ func (c *Counters) Redispatched(ctx context.Context) {
 func (c *Counters) Quarantined(ctx context.Context) {
 	if c != nil {
 		c.quarantined.Add(ctx, 1)
+	}
+}
+
+// Refused counts an entry that was refused; stream is its name in the configuration.
+func (c *Counters) Refused(ctx context.Context, stream string) {
+	if c != nil {
+		c.refused.Add(ctx, 1, label(LabelStream, stream))
 	}
 }

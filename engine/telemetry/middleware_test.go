@@ -151,6 +151,7 @@ func TestCounters(t *testing.T) {
 		c.Swept(t.Context(), 3)
 		c.Redispatched(t.Context())
 		c.Quarantined(t.Context())
+		c.Refused(t.Context(), "orders")
 	}
 	found := collect(t, reader)
 	for name, want := range map[string]int64{
@@ -159,6 +160,9 @@ func TestCounters(t *testing.T) {
 		if p := pick(found[name], *attribute.EmptySet()); p.sum != want {
 			t.Errorf("%s = %d, not %d", name, p.sum, want)
 		}
+	}
+	if p := pick(found[MetricRefused], attribute.NewSet(attribute.String(LabelStream, "orders"))); p.sum != 1 {
+		t.Errorf("%s = %d, not 1", MetricRefused, p.sum)
 	}
 }
 

@@ -65,6 +65,7 @@ const (
 	MetricSwept        = "prana.sweep.overdue"
 	MetricRedispatched = "prana.step.redispatched"
 	MetricQuarantined  = "prana.step.quarantined"
+	MetricRefused      = "prana.stream.refused"
 )
 
 // Labels of metrics. Each has few values, bounded by what is deployed; the id
@@ -73,4 +74,5 @@ const (
 	LabelType     = "type"
 	LabelNodeType = "node_type"
 	LabelWorkflow = "workflow"
+	LabelStream   = "stream" // as it is called in the configuration
 )

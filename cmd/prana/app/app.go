@@ -50,6 +50,8 @@ type Options struct {
 	Registry *node.Registry
 	// Middleware adds to the names that the configuration may use.
 	Middleware map[string]Middleware
+	// StreamIdle is after how long an entry of a stream that its reader did not acknowledge is taken over; 0 = 30 s.
+	StreamIdle time.Duration
 }
 
 // Middleware is a team's own middleware.
@@ -71,6 +73,9 @@ type App struct {
 	tel        *telemetry.Telemetry
 	engine     *engine.Engine
 	worker     *worker.Worker
+	counters   *enginetelemetry.Counters
+	reading    redis.UniversalClient // streams, with reads that wait
+	stopRead   context.CancelFunc
 	egress     *http.Client
 	console    *console.Console
 	triggers   *hooks.Triggers
@@ -94,7 +99,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if a.o.Stderr == nil {
 		a.o.Stderr = os.Stderr
 	}
-	for _, part := range []func(context.Context) error{a.openRedis, a.openPort, a.makeEngine, a.startWorker, a.startAPI} {
+	for _, part := range []func(context.Context) error{a.openRedis, a.openPort, a.makeEngine, a.startWorker, a.startStreams, a.startAPI} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, a.Shutdown(context.WithoutCancel(ctx)))
 		}
@@ -142,12 +147,11 @@ func (a *App) makeEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	counters, err := enginetelemetry.NewCounters(a.tel.Meters)
-	if err != nil {
+	if a.counters, err = enginetelemetry.NewCounters(a.tel.Meters); err != nil {
 		return err
 	}
 	a.egress = nodes.NewClient(nodes.Egress{AllowPrivate: a.o.Config.Egress.AllowsPrivate(a.o.Dev), AllowCIDRs: a.o.Config.Egress.Allow})
-	a.engine, err = engine.New(a.engineConfig(notify, durable, counters))
+	a.engine, err = engine.New(a.engineConfig(notify, durable))
 	return err
 }
 
@@ -158,7 +162,7 @@ func (a *App) registry() *node.Registry {
 	return node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: a.egress, MaxResponse: int64(a.o.Config.Limits.Response), Logger: a.log})...)
 }
 
-func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), counters *enginetelemetry.Counters) engine.Config {
+func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice)) engine.Config {
 	c := a.o.Config
 	return engine.Config{
 		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
@@ -169,7 +173,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice), c
 		Woken:    func(p int, queue string) { a.waker.Wake(tasks.NamedQueue(p, queue)) },
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
-		Counters: counters,
+		Counters: a.counters,
 		Limits:   engine.Limits{Transitions: c.Limits.Transitions, Iterations: c.Limits.Iterations, Items: c.Limits.Items, Payload: int(c.Limits.Payload), Depth: c.Limits.Depth},
 		Retention: map[flow.Status]time.Duration{
 			flow.Completed: c.Retention.Completed, flow.Failed: c.Retention.Failed, flow.Cancelled: c.Retention.Failed, flow.TimedOut: c.Retention.Failed,
@@ -285,6 +289,9 @@ func (a *App) Shutdown(ctx context.Context) error {
 	} else if a.listener != nil {
 		errs = append(errs, a.listener.Close())
 	}
+	if a.stopRead != nil {
+		a.stopRead()
+	}
 	if a.worker != nil {
 		errs = append(errs, a.worker.Shutdown(ctx))
 	}
@@ -310,6 +317,9 @@ func (a *App) closeParts(ctx context.Context) []error {
 	}
 	if a.egress != nil {
 		a.egress.CloseIdleConnections()
+	}
+	if a.reading != nil {
+		errs = append(errs, a.reading.Close())
 	}
 	if a.client != nil {
 		errs = append(errs, a.client.Close())

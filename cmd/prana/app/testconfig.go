@@ -16,3 +16,13 @@ func TestSecret(c *config.Config, name, value string) {
 	}
 	c.Secrets[name] = config.NewSecret(value)
 }
+
+// TestStream adds a stream of which nothing else was chosen; with a workflow, its entries start that.
+func TestStream(c *config.Config, name, key, workflow string) {
+	if c.Streams == nil {
+		c.Streams = map[string]config.Stream{}
+	}
+	s := config.DefaultStream()
+	s.Stream, s.Workflow = key, workflow
+	c.Streams[name] = s
+}
