@@ -41,7 +41,7 @@ type Line struct {
 	Bar float64
 }
 
-// measurement is one thing that is measured. It finds an empty store, and what it leaves there is removed.
+// measurement is one thing that is measured. It finds empty databases, and what it leaves there is removed.
 type measurement struct {
 	name    string
 	measure func(ctx context.Context, b *bench, r *Report) error
@@ -53,22 +53,22 @@ var measurements = []measurement{resume, suspended, eventMatch}
 // bench is what measurements share.
 type bench struct {
 	Options
-	redis    *target
-	workflow string // the id of the one workflow; nobody else has it
+	dbs      []*target // one for each of Waiting; the first is for everything else, too
+	workflow string    // the id of the one workflow; nobody else has it
 }
 
-// Run measures everything, one thing after the other. A database that is not empty is refused with flow.ErrConflict.
-// Whatever happens, it leaves the database as it was.
+// Run measures everything, one thing after the other. It needs as many databases as there are numbers in Waiting, from
+// the one that the URL names upwards; one that is not empty is refused with flow.ErrConflict. Whatever happens, it leaves
+// them as they were.
 func Run(ctx context.Context, o Options) (r Report, err error) {
-	t, err := open(ctx, o.App.Config.Redis.URL)
+	o.Waiting = slices.Compact(slices.Sorted(slices.Values(o.Waiting)))
+	dbs, err := open(ctx, o.App.Config.Redis.URL, len(o.Waiting))
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	b := &bench{Options: o, redis: t, workflow: fmt.Sprintf("bench_%016x", rand.Uint64())}
-	b.App.Config.Redis.URL = t.url
-	b.Waiting = slices.Compact(slices.Sorted(slices.Values(o.Waiting)))
-	if r.Environment, err = t.environment(ctx, o.App.Config.Partitions); err != nil {
+	defer func() { err = errors.Join(err, closeAll(dbs)) }()
+	b := &bench{Options: o, dbs: dbs, workflow: fmt.Sprintf("bench_%016x", rand.Uint64())}
+	if r.Environment, err = dbs[0].environment(ctx, o.App.Config.Partitions); err != nil {
 		return r, err
 	}
 	b.Say("%s", r.Environment)
@@ -81,10 +81,16 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 }
 
 func (b *bench) run(ctx context.Context, m measurement, r *Report) (err error) {
-	if err := b.redis.mustBeEmpty(ctx); err != nil {
-		return err
+	for _, db := range b.dbs {
+		if err := db.mustBeEmpty(ctx); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, b.redis.clean(context.WithoutCancel(ctx), b.workflow)) }()
+	defer func() {
+		for _, db := range b.dbs {
+			err = errors.Join(err, db.clean(context.WithoutCancel(ctx), b.workflow))
+		}
+	}()
 	// A profile can be looked at by what was measured: go tool pprof -tagfocus event_match.
 	pprof.Do(ctx, pprof.Labels("measuring", m.name), func(ctx context.Context) { err = m.measure(ctx, b, r) })
 	return err

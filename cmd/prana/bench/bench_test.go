@@ -31,7 +31,7 @@ func somebodys(t *testing.T) (Options, *redis.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{App: app.Options{Config: cfg}, Waiting: []int{4}, Suspended: 5, Samples: 2, Say: t.Logf}, c
+	return Options{App: app.Options{Config: cfg}, Waiting: []int{4, 6}, Suspended: 5, Samples: 2, Say: t.Logf}, c
 }
 
 func keys(t *testing.T, c *redis.Client) []string {
@@ -43,15 +43,21 @@ func keys(t *testing.T, c *redis.Client) []string {
 	return found
 }
 
+// wantEmpty looks at all databases.
+func wantEmpty(t *testing.T, c *redis.Client) {
+	t.Helper()
+	if left, err := c.Info(t.Context(), "keyspace").Result(); err != nil || strings.Contains(left, "keys=") {
+		t.Errorf("keys were left: %s, %v: %v", left, err, keys(t, c))
+	}
+}
+
 func TestLeavesSomebodysRedisEmpty(t *testing.T) {
 	t.Parallel()
 	o, c := somebodys(t)
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if left := keys(t, c); len(left) > 0 {
-		t.Errorf("keys were left: %v", left)
-	}
+	wantEmpty(t, c)
 }
 
 func TestLeavesSomebodysRedisEmptyWhenInterrupted(t *testing.T) {
@@ -66,20 +72,26 @@ func TestLeavesSomebodysRedisEmptyWhenInterrupted(t *testing.T) {
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if left := keys(t, c); len(left) > 0 {
-		t.Errorf("keys were left: %v", left)
-	}
+	wantEmpty(t, c)
 }
 
 func TestTouchesNoDatabaseThatIsNotEmpty(t *testing.T) {
 	t.Parallel()
-	o, c := somebodys(t)
-	c.Set(t.Context(), "somebodys", "1", 0)
-	if _, err := Run(t.Context(), o); !errors.Is(err, flow.ErrConflict) {
-		t.Errorf("got %v", err)
-	}
-	if left := keys(t, c); !slices.Equal(left, []string{"somebodys"}) {
-		t.Errorf("it is left with %v", left)
+	for db := range 2 { // one for each of two sizes
+		o, c := somebodys(t)
+		other := *c.Options()
+		other.DB = db
+		theirs := redis.NewClient(&other)
+		defer theirs.Close()
+		theirs.Set(t.Context(), "somebodys", "1", 0)
+		if _, err := Run(t.Context(), o); !errors.Is(err, flow.ErrConflict) {
+			t.Errorf("got %v", err)
+		}
+		if left := keys(t, theirs); !slices.Equal(left, []string{"somebodys"}) {
+			t.Errorf("it is left with %v", left)
+		}
+		theirs.Del(t.Context(), "somebodys")
+		wantEmpty(t, c)
 	}
 }
 
@@ -112,7 +124,7 @@ func TestRemovesNothingOfOthers(t *testing.T) {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	o, c := somebodys(t)
-	return &bench{Options: o, redis: &target{url: o.App.Config.Redis.URL, client: c}, workflow: "bench_test"}
+	return &bench{Options: o, dbs: []*target{{url: o.App.Config.Redis.URL, client: c}}, workflow: "bench_test"}
 }
 
 // TestWaitersAreWhole: what is made without asynq is as a worker would have left it.
@@ -120,7 +132,7 @@ func TestWaitersAreWhole(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"", waitNode} {
 		b := newBench(t)
-		c, err := b.newCrowd(t.Context())
+		c, err := b.newCrowd(t.Context(), b.dbs[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +140,7 @@ func TestWaitersAreWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		store := b.redis.store(1)
+		store := b.dbs[0].store(1)
 		a, err := store.Audit(t.Context(), 0, suspend.AuditOptions{})
 		if err != nil || a.Executions != 40 || len(a.Findings) > 0 {
 			t.Errorf("from %q: %+v, %v", from, a, err)
@@ -144,7 +156,7 @@ func TestWaitersAreWhole(t *testing.T) {
 func TestEventsAreVerified(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c, err := b.newCrowd(t.Context())
+	c, err := b.newCrowd(t.Context(), b.dbs[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +168,7 @@ func TestEventsAreVerified(t *testing.T) {
 	if _, err := c.fill(t.Context(), waitNode, 1); err != nil {
 		t.Fatal(err)
 	}
-	p, err := b.start(t.Context(), 10)
+	p, err := b.start(t.Context(), b.dbs[0], 10)
 	if err != nil {
 		t.Fatal(err)
 	}

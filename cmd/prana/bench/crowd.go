@@ -20,7 +20,7 @@ const (
 	eventType = "bench.arrived"
 	waitNode  = "wait"
 	nextNode  = "next"
-	makers    = 32 // executions that are brought to their wait at once
+	makers    = 16 // executions that are brought to their wait at once
 )
 
 // source is the workflow that is measured: each execution waits for its own event.
@@ -50,10 +50,10 @@ type crowd struct {
 	waits    atomic.Int64 // that were stored
 }
 
-// newCrowd publishes the workflow. No worker may run while the crowd fills: it would take the steps.
-func (b *bench) newCrowd(ctx context.Context) (*crowd, error) {
+// newCrowd publishes the workflow. No worker may run there while the crowd fills: it would take the steps.
+func (b *bench) newCrowd(ctx context.Context, db *target) (*crowd, error) {
 	n := b.App.Config.Partitions
-	c := &crowd{workflow: b.workflow, handed: &handed{Store: b.redis.store(n)}}
+	c := &crowd{workflow: b.workflow, handed: &handed{Store: db.store(n)}}
 	var err error
 	c.engine, err = engine.New(engine.Config{
 		Store: c.handed, Partitions: n, Logger: b.App.Logger, Notify: c.count,

@@ -28,7 +28,7 @@ func (t *target) environment(ctx context.Context, partitions int) (Environment, 
 	disk, err := t.durability(ctx)
 	return Environment{
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.GOMAXPROCS(0),
-		Redis: t.kind, RedisVersion: cmp.Or(server["valkey_version"], server["redis_version"]), Durability: disk, Partitions: partitions,
+		Redis: t.name, RedisVersion: cmp.Or(server["valkey_version"], server["redis_version"]), Durability: disk, Partitions: partitions,
 	}, err
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -22,30 +23,55 @@ type EventMatch struct {
 
 var eventMatch = measurement{name: "event_match", measure: measureEventMatch, lines: eventMatchLines}
 
-func measureEventMatch(ctx context.Context, b *bench, r *Report) error {
-	c, err := b.newCrowd(ctx)
+// measureEventMatch takes a database for each size, so that the sizes can take turns.
+func measureEventMatch(ctx context.Context, b *bench, r *Report) (err error) {
+	var all []*series
+	defer func() {
+		for _, s := range all {
+			err = errors.Join(err, s.stop(ctx))
+		}
+	}()
+	crowds, err := b.crowds(ctx)
 	if err != nil {
 		return err
 	}
-	var waiting []waiter
-	for _, size := range b.Waiting {
-		began := time.Now()
-		// The trigger is left out: events are found by waits, and this is half the time.
-		more, err := c.fill(ctx, waitNode, size+warmUp+b.Samples-len(waiting))
+	for i, waiters := range crowds {
+		s, err := b.newSeries(ctx, b.dbs[i], waiters, publishOne)
 		if err != nil {
 			return err
 		}
-		b.Say("event_match: %s executions more wait since %s", count(len(more)), time.Since(began).Round(10*time.Millisecond))
-		waiting = append(waiting, more...)
-		rand.Shuffle(len(waiting), func(i, k int) { waiting[i], waiting[k] = waiting[k], waiting[i] })
-		p, err := b.sample(ctx, waiting[size:], publishOne)
-		if err != nil {
-			return err
-		}
-		waiting = waiting[:size]
-		r.EventMatch = append(r.EventMatch, EventMatch{Waiting: size, Samples: b.Samples, P50: in(time.Microsecond, p.p50), P99: in(time.Microsecond, p.p99)})
+		all = append(all, s)
+	}
+	if err := b.sample(ctx, all...); err != nil {
+		return err
+	}
+	for i, s := range all {
+		p := percentilesOf(s.times)
+		r.EventMatch = append(r.EventMatch, EventMatch{Waiting: b.Waiting[i], Samples: len(s.times), P50: in(time.Microsecond, p.p50), P99: in(time.Microsecond, p.p99)})
 	}
 	return nil
+}
+
+// crowds makes the executions of each size, and those that take the events besides; of these all it gives as many as
+// are needed, at random.
+func (b *bench) crowds(ctx context.Context) ([][]waiter, error) {
+	var all [][]waiter
+	for i, size := range b.Waiting {
+		c, err := b.newCrowd(ctx, b.dbs[i])
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		// The trigger is left out: events are found by waits, and this is half the time.
+		made, err := c.fill(ctx, waitNode, size+warmUp+b.Samples)
+		if err != nil {
+			return nil, err
+		}
+		b.Say("event_match: %s executions made to wait in %s", count(len(made)), time.Since(began).Round(10*time.Millisecond))
+		rand.Shuffle(len(made), func(i, k int) { made[i], made[k] = made[k], made[i] })
+		all = append(all, made[size:])
+	}
+	return all, nil
 }
 
 // publishOne publishes the event of one execution, and sees to it that this one took it, and no other.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 const (
 	warmUp   = 50               // samples that do not count
+	turn     = 10               // samples of one series before it is the next one's turn
 	patience = 30 * time.Second // for one step
 )
 
@@ -27,32 +27,58 @@ type process struct {
 // the process is quiet again.
 type timing func(ctx context.Context, p *process, w waiter) (time.Duration, error)
 
-// sample runs a process and times one waiter after the other, the first ones for nothing.
-func (b *bench) sample(ctx context.Context, waiters []waiter, one timing) (p percentiles, err error) {
-	if err := b.redis.calm(ctx); err != nil {
-		return p, err
-	}
-	proc, err := b.start(ctx, len(waiters))
-	if err != nil {
-		return p, err
-	}
-	defer func() { err = errors.Join(err, proc.stop(ctx)) }()
-	runtime.GC() // what made the waiters is not to be cleared away at the expense of what is measured
-	var times []time.Duration
-	for _, w := range waiters {
-		took, err := one(ctx, proc, w)
-		if err != nil {
-			return p, err
-		}
-		times = append(times, took)
-	}
-	return percentilesOf(times[warmUp:]), nil
+// series is a process with the waiters on which times are taken, one after the other.
+type series struct {
+	*process
+	waiters []waiter
+	one     timing
+	times   []time.Duration
 }
 
-func (b *bench) start(ctx context.Context, most int) (*process, error) {
+// newSeries starts the process. There must be warmUp waiters more than Samples.
+func (b *bench) newSeries(ctx context.Context, db *target, waiters []waiter, one timing) (*series, error) {
+	p, err := b.start(ctx, db, len(waiters))
+	return &series{process: p, waiters: waiters, one: one}, err
+}
+
+func (s *series) sample(ctx context.Context, n int) error {
+	for _, w := range s.waiters[:n] {
+		took, err := s.one(ctx, s.process, w)
+		if err != nil {
+			return err
+		}
+		s.times = append(s.times, took)
+	}
+	s.waiters = s.waiters[n:]
+	return nil
+}
+
+// sample takes all the times of all series, in turns: whatever else the machine does meanwhile meets all of them alike.
+func (b *bench) sample(ctx context.Context, all ...*series) error {
+	if err := b.dbs[0].calm(ctx); err != nil {
+		return err
+	}
+	runtime.GC() // what made the waiters is not to be cleared away at the expense of what is measured
+	for _, s := range all {
+		if err := s.sample(ctx, warmUp); err != nil {
+			return err
+		}
+		s.times = nil
+	}
+	for left := b.Samples; left > 0; left -= turn {
+		for _, s := range all {
+			if err := s.sample(ctx, min(turn, left)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) start(ctx context.Context, db *target, most int) (*process, error) {
 	p := &process{went: make(chan string, most)}
 	o := b.App
-	o.Worker = true
+	o.Worker, o.Config.Redis.URL = true, db.url
 	o.Config.Middleware = append(slices.Clone(o.Config.Middleware), "bench")
 	o.Middleware = map[string]app.Middleware{"bench": {Call: p.tell}}
 	var err error

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"prana/cmd/prana/app"
 	"prana/config"
 	"prana/config/localredis"
 	"prana/engine/flow"
@@ -18,45 +19,56 @@ import (
 	"prana/tasks"
 )
 
-// target is the Redis that is measured on.
+// target is one database of the Redis that is measured on.
 type target struct {
 	url    string
-	kind   string
+	name   string // for people
 	client *redis.Client
-	child  *localredis.Server // nil when it is somebody's
+	child  *localredis.Server // that ends with it; nil when it is somebody's
 }
 
-// open connects to a Redis, or starts one that writes through once a second, as `prana dev` does.
-func open(ctx context.Context, url string) (t *target, err error) {
-	t = &target{url: url, kind: "Redis at " + config.Redis{URL: url}.Redacted()}
-	if url == "" {
-		if t.child, err = localredis.Start(ctx, localredis.Options{Persist: true}); err != nil {
+// open connects to a number of databases, from the one that the URL names upwards. Without a URL they are those of a
+// Redis of our own, which writes through once a second as that of `prana dev` does.
+func open(ctx context.Context, raw string, n int) (all []*target, err error) {
+	first := &target{url: raw, name: "Redis at " + config.RedactURL(raw)}
+	if raw == "" {
+		if first.child, err = localredis.Start(ctx, localredis.Options{Persist: true}); err != nil {
 			return nil, fmt.Errorf("starting a redis-server to measure on: %w", err)
 		}
-		t.url, t.kind = t.child.URL(), "a redis-server of our own, on a unix socket"
+		first.url, first.name = first.child.URL(), "a redis-server of our own, on a unix socket"
 	}
-	if t.client, err = connect(t.url); err == nil {
-		_, err = t.info(ctx, "server")
+	all = []*target{first}
+	for i := 0; i < n && err == nil; i++ {
+		if i > 0 {
+			all = append(all, &target{name: first.name})
+		}
+		err = all[i].connect(ctx, first.url, i)
 	}
 	if err != nil {
-		return nil, errors.Join(err, t.close())
+		return nil, errors.Join(err, closeAll(all))
 	}
-	return t, nil
+	return all, nil
 }
 
-func connect(url string) (*redis.Client, error) {
-	if url == config.Miniredis {
-		return nil, flow.Problemf(flow.ErrInvalid.Code, "a Redis in memory of this process says nothing about a real one; name a redis-server with --redis, or none")
+// connect opens the database that lies i after that of the URL.
+func (t *target) connect(ctx context.Context, raw string, i int) error {
+	u, err := url.Parse(raw)
+	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
+		return flow.Problemf(flow.ErrInvalid.Code, "one real Redis is measured, named by redis://, rediss:// or unix://, or one of its own without --redis")
 	}
-	c, err := app.Connect(url)
+	o, err := redis.ParseURL(raw)
 	if err != nil {
-		return nil, err
+		return flow.Problemf(flow.ErrInvalid.Code, "%s is not the URL of a Redis: %v", config.RedactURL(raw), err)
 	}
-	one, ok := c.(*redis.Client)
-	if !ok {
-		return nil, errors.Join(flow.Problemf(flow.ErrInvalid.Code, "one Redis is measured, not a cluster; name one with --redis"), c.Close())
+	q := u.Query()
+	q.Set("db", strconv.Itoa(o.DB+i)) // it counts more than the path
+	u.RawQuery = q.Encode()
+	t.url, o.DB = u.String(), o.DB+i
+	t.client = redis.NewClient(o)
+	if err := t.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("opening database %d of %s: %w", o.DB, t.name, err)
 	}
-	return one, nil
+	return nil
 }
 
 func (t *target) close() error {
@@ -66,6 +78,15 @@ func (t *target) close() error {
 	}
 	if t.child != nil {
 		errs = append(errs, t.child.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// closeAll closes the last first: with the first one the Redis ends.
+func closeAll(all []*target) error {
+	var errs []error
+	for _, t := range slices.Backward(all) {
+		errs = append(errs, t.close())
 	}
 	return errors.Join(errs...)
 }
@@ -80,10 +101,10 @@ func (t *target) store(partitions int) *suspend.Store {
 func (t *target) mustBeEmpty(ctx context.Context) error {
 	n, err := t.client.DBSize(ctx).Result()
 	if err != nil {
-		return fmt.Errorf("counting the keys of %s: %w", t.kind, err)
+		return fmt.Errorf("counting the keys of %s: %w", t.name, err)
 	}
 	if n > 0 {
-		return flow.Problemf(flow.ErrConflict.Code, "there are %d keys in %s; only an empty database is measured on: name another with --redis, such as number 9 by redis://HOST:PORT/9", n, t.kind)
+		return flow.Problemf(flow.ErrConflict.Code, "there are %d keys in database %d of %s; only empty ones are measured on: name another with --redis, such as redis://HOST:PORT/9", n, t.client.Options().DB, t.name)
 	}
 	return nil
 }
@@ -95,16 +116,16 @@ var ours = []string{"prana:*", "{prana-*", "asynq:{prana*", "asynq:queues"}
 func (t *target) clean(ctx context.Context, workflow string) error {
 	found, err := t.store(1).Workflows(ctx)
 	if err != nil {
-		return fmt.Errorf("looking at what is to be removed from %s: %w", t.kind, err)
+		return fmt.Errorf("looking at what is to be removed from %s: %w", t.name, err)
 	}
 	for _, w := range found {
 		if w.ID != workflow {
-			return fmt.Errorf("somebody else began to use %s while it was measured (workflow %s): nothing was removed; the workflow %s and its executions are left there", t.kind, w.ID, workflow)
+			return fmt.Errorf("somebody else began to use %s while it was measured (workflow %s): nothing was removed; the workflow %s and its executions are left there", t.name, w.ID, workflow)
 		}
 	}
 	for _, pattern := range ours {
 		if err := t.remove(ctx, pattern); err != nil {
-			return fmt.Errorf("removing %s from %s: %w", pattern, t.kind, err)
+			return fmt.Errorf("removing %s from %s: %w", pattern, t.name, err)
 		}
 	}
 	return nil
@@ -131,7 +152,7 @@ func (t *target) remove(ctx context.Context, pattern string) error {
 func (t *target) info(ctx context.Context, section string) (map[string]string, error) {
 	text, err := t.client.Info(ctx, section).Result()
 	if err != nil {
-		return nil, fmt.Errorf("asking %s about itself: %w", t.kind, err)
+		return nil, fmt.Errorf("asking %s about itself: %w", t.name, err)
 	}
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -150,7 +171,7 @@ func (t *target) memory(ctx context.Context) (int64, error) {
 	}
 	n, err := strconv.ParseInt(fields["used_memory"], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("asking %s for its memory: %w", t.kind, err)
+		return 0, fmt.Errorf("asking %s for its memory: %w", t.name, err)
 	}
 	return n, nil
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,9 +18,9 @@ type Resume struct {
 
 var resume = measurement{name: "resume", measure: measureResume, lines: resumeLines}
 
-func measureResume(ctx context.Context, b *bench, r *Report) error {
+func measureResume(ctx context.Context, b *bench, r *Report) (err error) {
 	b.Say("resume: %s executions, one after the other", count(b.Samples))
-	c, err := b.newCrowd(ctx)
+	c, err := b.newCrowd(ctx, b.dbs[0])
 	if err != nil {
 		return err
 	}
@@ -27,11 +28,16 @@ func measureResume(ctx context.Context, b *bench, r *Report) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.sample(ctx, waiters, resumeOne)
+	s, err := b.newSeries(ctx, b.dbs[0], waiters, resumeOne)
 	if err != nil {
 		return err
 	}
-	r.Resume = Resume{Samples: b.Samples, P50: in(time.Millisecond, p.p50), P99: in(time.Millisecond, p.p99)}
+	defer func() { err = errors.Join(err, s.stop(ctx)) }()
+	if err := b.sample(ctx, s); err != nil {
+		return err
+	}
+	p := percentilesOf(s.times)
+	r.Resume = Resume{Samples: len(s.times), P50: in(time.Millisecond, p.p50), P99: in(time.Millisecond, p.p99)}
 	return nil
 }
 

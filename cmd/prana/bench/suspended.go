@@ -15,24 +15,24 @@ var suspended = measurement{name: "suspended", measure: measureSuspended, lines:
 
 func measureSuspended(ctx context.Context, b *bench, r *Report) error {
 	b.Say("suspended: %s executions", count(b.Suspended))
-	c, err := b.newCrowd(ctx)
+	c, err := b.newCrowd(ctx, b.dbs[0])
 	if err != nil {
 		return err
 	}
 	if _, err := c.fill(ctx, "", makers); err != nil { // so that scripts and connections are there already
 		return err
 	}
-	before, err := b.redis.memory(ctx)
+	before, err := b.dbs[0].memory(ctx)
 	if err != nil {
 		return err
 	}
 	if _, err := c.fill(ctx, "", b.Suspended); err != nil {
 		return err
 	}
-	if err := b.redis.calm(ctx); err != nil { // what it keeps for a log that it rewrites is no execution's
+	if err := b.dbs[0].calm(ctx); err != nil { // what it keeps for a log that it rewrites is no execution's
 		return err
 	}
-	after, err := b.redis.memory(ctx)
+	after, err := b.dbs[0].memory(ctx)
 	r.Suspended = Suspended{Count: b.Suspended, BytesEach: (after - before) / int64(b.Suspended)}
 	return err
 }

@@ -30,14 +30,16 @@ func (sh *shell) benchCommand() *cobra.Command {
 			"  suspended    memory that an execution takes in Redis while it waits\n" +
 			"  event_match  publishing an event that ends the wait of one execution among many, each of which waits for its own\n\n" +
 			"Executions are brought to their waits by the engine itself, on the store of the product; only their tasks are handed\n" +
-			"over in this process, not by asynq, which saves minutes. While times are taken, all runs as in `prana worker`.\n\n" +
+			"over in this process, not by asynq, which saves minutes. While times are taken, all runs as in `prana worker`. Each size\n" +
+			"of event_match has a database of its own, and they take turns: what else the machine does meets all alike.\n\n" +
 			"It starts a redis-server of its own (append-only file, written through every second), unless --redis names one. Of\n" +
-			"that one the database must be empty, and is again afterwards; only the flag counts, so that nobody's Redis is\n" +
-			"measured by accident. A kill that cannot be caught leaves keys there.",
+			"that, it takes as many databases as --waiting has numbers, from the one that the URL names upwards. They must be\n" +
+			"empty, and are again afterwards; a kill that cannot be caught leaves keys there. Only the flag counts, so that\n" +
+			"nobody's Redis is measured by accident.",
 		Args: takes(0, 0),
 	}
 	g := &given{cmd, map[string]string{}}
-	g.flag("redis", "redis.url", "URL of the Redis to measure on, with an empty database (default: a redis-server of its own)")
+	g.flag("redis", "redis.url", "URL of the Redis to measure on: redis://, rediss:// or unix://, with empty databases (default: a redis-server of its own)")
 	g.flag("log-level", "log.level", "debug, info, warn or error (default warn)")
 	flags := cmd.Flags()
 	flags.IntSliceVar(&f.waiting, "waiting", []int{1_000, 10_000, 100_000}, "numbers of executions among which an event finds its own")

@@ -68,6 +68,6 @@ func TestBenchRefuses(t *testing.T) {
 	prana(t, "", "bench", "--waiting", "0").wants(t, 2, "", "the least is 1")
 	prana(t, "", "bench", "--samples", "-1").wants(t, 2, "", "the least is 1")
 	prana(t, "", "bench", "--waiting", "many").wants(t, 2, "", "many")
-	prana(t, "", "bench", "--redis", "miniredis").wants(t, 3, "", "redis-server")
+	prana(t, "", "bench", "--redis", "miniredis").wants(t, 3, "", "redis://")
 	prana(t, "", "bench", "--redis", "redis://127.0.0.1:1").wants(t, 6, "", "127.0.0.1:1")
 }
