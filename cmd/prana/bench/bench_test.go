@@ -24,9 +24,9 @@ func somebodys(t *testing.T) (Options, *redis.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { _ = s.Close() })
 	c := redis.NewClient(&redis.Options{Network: s.Network(), Addr: s.Addr()})
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	cfg, err := config.Load(config.Options{Environ: []string{}, Flags: map[string]any{"redis.url": s.URL()}})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestTouchesNoDatabaseThatIsNotEmpty(t *testing.T) {
 		other := *c.Options()
 		other.DB = db
 		theirs := redis.NewClient(&other)
-		defer theirs.Close()
+		defer func() { _ = theirs.Close() }()
 		theirs.Set(t.Context(), "somebodys", "1", 0)
 		if _, err := Run(t.Context(), o); !errors.Is(err, flow.ErrConflict) {
 			t.Errorf("got %v", err)

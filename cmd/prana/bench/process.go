@@ -78,7 +78,7 @@ func (b *bench) sample(ctx context.Context, all ...*series) error {
 func (b *bench) start(ctx context.Context, db *target, most int) (*process, error) {
 	p := &process{went: make(chan string, most)}
 	o := b.App
-	o.Worker, o.Config.Redis.URL = true, db.url
+	o.Worker, o.Config.Redis.URL, o.Config.Worker.Queues = true, db.url, nil
 	o.Config.Middleware = append(slices.Clone(o.Config.Middleware), "bench")
 	o.Middleware = map[string]app.Middleware{"bench": {Call: p.tell}}
 	var err error
