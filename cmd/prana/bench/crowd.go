@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -78,6 +79,7 @@ func (c *crowd) count(_ context.Context, n flow.Notice) {
 
 // fill makes n more of them, beginning with the node from ("" = the trigger), and returns when all of them wait.
 func (c *crowd) fill(ctx context.Context, from string, n int) ([]waiter, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a fifth faster; it is not this that is measured
 	made := make([]waiter, n)
 	errs := make([]error, makers)
 	before := c.waits.Load()
