@@ -99,6 +99,9 @@ func eventMatchLines(r Report) []Line {
 	for _, m := range r.EventMatch {
 		lines = append(lines, Line{Of: count(m.Waiting) + " waiting", Result: fmt.Sprintf("p50 %.0f µs, p99 %.0f µs", m.P50, m.P99), Bar: m.P50 / most})
 	}
-	first, last := r.EventMatch[0], r.EventMatch[len(r.EventMatch)-1]
+	if len(lines) < 2 {
+		return lines
+	}
+	first, last := r.EventMatch[0], r.EventMatch[len(lines)-1]
 	return append(lines, Line{Result: fmt.Sprintf("p50 at %s is %.2f times that at %s", count(last.Waiting), last.P50/first.P50, count(first.Waiting))})
 }
