@@ -91,7 +91,7 @@ func (sh *shell) root() *cobra.Command {
 	flags.StringVar(&sh.config, "config", "", "configuration file (PRANA_CONFIG; default prana.yaml, if there is one)")
 	flags.BoolVar(&sh.noColor, "no-color", false, "print without colours (NO_COLOR)")
 	root.AddCommand(
-		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(),
+		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(), sh.benchCommand(),
 		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
 		sh.listCommand(), sh.showCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(), sh.hooksCommand(),
 		sh.resumeCommand(), sh.eventCommand(), sh.cancelCommand(), sh.retryCommand(), sh.rerunCommand(),

@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"prana/cmd/prana/app"
+	"prana/engine/flow"
+)
+
+const (
+	warmUp   = 50               // samples that do not count
+	turn     = 10               // samples of one series before it is the next one's turn
+	patience = 30 * time.Second // for one step
+)
+
+// process is a whole one, as `prana worker` runs it: engine, asynq, sweeper and middleware.
+type process struct {
+	*app.App
+	went chan string // executions that went on after their wait
+}
+
+// timing takes the time of what is measured on one waiter, and returns when that one has run its next step, too: then
+// the process is quiet again.
+type timing func(ctx context.Context, p *process, w waiter) (time.Duration, error)
+
+// series is a process with the waiters on which times are taken, one after the other.
+type series struct {
+	*process
+	waiters []waiter
+	one     timing
+	times   []time.Duration
+}
+
+// newSeries starts the process. There must be warmUp waiters more than Samples.
+func (b *bench) newSeries(ctx context.Context, db *target, waiters []waiter, one timing) (*series, error) {
+	p, err := b.start(ctx, db, len(waiters))
+	return &series{process: p, waiters: waiters, one: one}, err
+}
+
+func (s *series) sample(ctx context.Context, n int) error {
+	for _, w := range s.waiters[:n] {
+		took, err := s.one(ctx, s.process, w)
+		if err != nil {
+			return err
+		}
+		s.times = append(s.times, took)
+	}
+	s.waiters = s.waiters[n:]
+	return nil
+}
+
+// sample takes all the times of all series, in turns: whatever else the machine does meanwhile meets all of them alike.
+func (b *bench) sample(ctx context.Context, all ...*series) error {
+	if err := b.dbs[0].calm(ctx); err != nil {
+		return err
+	}
+	runtime.GC() // what made the waiters is not to be cleared away at the expense of what is measured
+	for _, s := range all {
+		if err := s.sample(ctx, warmUp); err != nil {
+			return err
+		}
+		s.times = nil
+	}
+	for left := b.Samples; left > 0; left -= turn {
+		for _, s := range all {
+			if err := s.sample(ctx, min(turn, left)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) start(ctx context.Context, db *target, most int) (*process, error) {
+	p := &process{went: make(chan string, most)}
+	o := b.App
+	o.Worker, o.Config.Redis.URL, o.Config.Worker.Queues = true, db.url, nil
+	o.Config.Middleware = append(slices.Clone(o.Config.Middleware), "bench")
+	o.Middleware = map[string]app.Middleware{"bench": {Call: p.tell}}
+	var err error
+	p.App, err = app.Start(ctx, o)
+	return p, err
+}
+
+func (p *process) tell(ctx context.Context, n flow.Notice, next flow.Next) {
+	if n.Name == flow.NodeCompleted && n.Node == nextNode {
+		p.went <- n.Execution
+	}
+	next(ctx, n)
+}
+
+func (p *process) await(ctx context.Context, execution string) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case got := <-p.went:
+		if got != execution {
+			return fmt.Errorf("execution %s went on, and it was %s that should", got, execution)
+		}
+		return nil
+	case err := <-p.Err():
+		return fmt.Errorf("a part of the process died: %w", err)
+	case <-late.C:
+		return fmt.Errorf("execution %s did not go on within %s after its wait had ended", execution, patience)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *process) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return p.Shutdown(ctx)
+}
