@@ -249,7 +249,9 @@ var breakages = []breakage{
 }
 
 // listening is the only list of those that listen for a type of events.
-func listening(ctx context.Context, c *redis.Client) string { return c.Keys(ctx, "{prana-0}:listen:*").Val()[0] }
+func listening(ctx context.Context, c *redis.Client) string {
+	return c.Keys(ctx, "{prana-0}:listen:*").Val()[0]
+}
 
 const inf = 1 << 62 // any score that no clock reaches
 

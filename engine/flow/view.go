@@ -151,8 +151,8 @@ type Relation struct {
 
 // Family is the tree that an execution stands in.
 type Family struct {
-	// Root is the highest execution that is told of; of one that is purged, its id alone.
-	Root Summary `json:"root"`
+	// Root is the highest execution that is told of; nil when it is purged, and only the first link names it.
+	Root *Summary `json:"root,omitempty"`
 	// Items are the links down to the execution, then those below it, each child before its own children and older
 	// children before younger.
 	Items []FamilyLink `json:"items"`
