@@ -53,7 +53,7 @@ type transition struct {
 // An errNeed as second answer means: load that as well, and ask again.
 func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow.Alert) (*flow.Change, []error, error) {
 	t := &transition{plan: p, x: x, limits: l, alert: alert, ch: &flow.Change{
-		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status,
+		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status, Workflow: x.Workflow,
 		Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]flow.Value{},
 	}}
 	fans, parts := loadedFans(x)

@@ -130,13 +130,19 @@ type Index interface {
 }
 
 // Queries are the reads behind the lists of the API.
+//
+// A page costs the same however much there is that it does not tell. Lists are in a total order, and a cursor is a place
+// in it: rows that come or go meanwhile neither repeat nor hide others. A page may be shorter than its limit, or empty,
+// and have a cursor nevertheless: the list ends where there is none.
 type Queries interface {
+	// Executions come newest first; those of one status by the time since when they have it.
 	Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error)
 	// Suspensions come in the order in which time ends them; those that it never ends come last.
 	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
+	// Relations come newest child first.
 	Relations(ctx context.Context, f flow.RelationFilter) (flow.Page[flow.Relation], error)
 	// Delays lists those that are pending, in the order of their end; of one execution, also those that are over.
-	Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error)
+	Delays(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error)
 	Workflows(ctx context.Context) ([]flow.WorkflowInfo, error)
 	Versions(ctx context.Context, id string) ([]flow.WorkflowInfo, error)
 	// Schedules come in the order in which they are looked at, which is that of their next ticks.

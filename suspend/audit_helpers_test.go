@@ -82,7 +82,7 @@ func (z *zoo) birth(name string, steps ...*flow.Step) *flow.Change {
 func (z *zoo) next(name string, steps ...*flow.Step) *flow.Change {
 	z.Helper()
 	x := z.load(name)
-	ch := &flow.Change{Execution: x.ID, Op: z.op(), Prev: x.Rev, Was: x.Status, Front: x.Front}
+	ch := &flow.Change{Execution: x.ID, Op: z.op(), Prev: x.Rev, Was: x.Status, Workflow: x.Workflow, Front: x.Front}
 	for id, old := range x.Steps {
 		for _, s := range steps {
 			if s.ID == id && old.Status.Live() {

@@ -46,13 +46,16 @@ func (a *audit) list(ctx context.Context, key string) error {
 // executions that exist are held against the list from their own side.
 func ownerOf(kind string) (owner func(member string) string, thorough bool) {
 	first := func(m string) string { id, _, _ := strings.Cut(m, ":"); return id }
+	last := func(m string) string { return m[strings.LastIndexByte(m, ':')+1:] }
 	switch kind {
-	case "due", "sus", "ev":
+	case "due", "sus", "wfsus", "listen", "ev":
 		return first, true
-	case "all", "st", "wf":
+	case "all", "st", "wf", "wfst":
 		return func(m string) string { return m }, false
 	case "rel":
-		return func(m string) string { return m[strings.LastIndexByte(m, ':')+1:] }, false
+		return last, false
+	case "children":
+		return last, true
 	}
 	return nil, false
 }

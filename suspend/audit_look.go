@@ -159,7 +159,7 @@ func (l *look) wanted(w want, cmd redis.Cmder) {
 // leftover tells of a place that names the execution without reason.
 func (l *look) leftover(p place) {
 	kind, _, _ := strings.Cut(p.key[strings.Index(p.key, "}:")+2:], ":")
-	invariant := map[string]string{"due": "I1", "ev": "I7", "sus": "I5"}[kind]
+	invariant := map[string]string{"due": "I1", "ev": "I7", "sus": "I5", "wfsus": "I5", "listen": "I5"}[kind]
 	if invariant == "" {
 		invariant = "I12"
 	}

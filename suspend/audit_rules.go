@@ -191,16 +191,24 @@ func (l *look) listed() {
 	l.want(place{inZSet, allKey(t), l.id}, "I12", "its entry among all executions", hint)
 	l.want(place{inZSet, workflowKey(t, x.Workflow), l.id}, "I12", "its entry among the executions of its workflow", hint)
 	if p := x.Parent; p != nil {
-		l.want(place{inZSet, relationsKey(t), relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
+		for _, list := range relationLists(t, p.Execution) {
+			l.want(place{inZSet, list, relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
+		}
 	}
 	for _, s := range flow.Statuses() {
-		at := place{inZSet, statusKey(t, s), l.id}
-		if s == x.Status {
-			l.want(at, "I12", "its entry among those that are "+string(s), "it is not listed by status, and not purged after its end; ZADD it with the time of its creation or end as score")
-			continue
+		for _, list := range statusLists(t, x.Workflow, s) {
+			l.status(place{inZSet, list, l.id}, s)
 		}
-		l.unwanted = append(l.unwanted, at)
 	}
+}
+
+// status: it stands in the lists of its status, and in no other.
+func (l *look) status(at place, s flow.Status) {
+	if s != l.x.Status {
+		l.unwanted = append(l.unwanted, at)
+		return
+	}
+	l.want(at, "I12", "its entry among those that are "+string(s), "it is not listed by status, and not purged after its end; ZADD it with the time of its creation or end as score")
 }
 
 func (l *look) want(p place, invariant, what, hint string) {
@@ -262,7 +270,9 @@ func (l *look) waits() {
 			continue
 		}
 		id := flow.SuspensionID{Execution: l.id, Step: s.ID, Turn: s.Turn}.String()
-		l.want(place{inZSet, suspendedKey(t, w.Type), id}, "I5", "the suspension of step "+s.ID.String()+" in the list", "ZADD the member with its time in ms, or +inf, as score")
+		for _, list := range waitLists(t, l.x.Workflow, w.Type, w.Event) {
+			l.want(place{inZSet, list, id}, "I5", "the suspension of step "+s.ID.String()+" in a list", "lists of what waits leave it out; ZADD the member with its time in ms, or +inf, as score")
+		}
 		l.want(place{inSet, suspendTypesKey(t), w.Type}, "I5", "the suspend type", "SADD it")
 		if e := w.Event; e != nil {
 			hint := "events do not find this wait; ZADD the member with its time of registration as score"

@@ -201,6 +201,12 @@ var breakages = []breakage{
 	{"not in its workflow", zrem("{prana-0}:wf:order", animal(ran)), []string{"I12 runs: its entry among the executions of its workflow"}},
 	{"not in its status", zrem("{prana-0}:st:running", animal(ran)), []string{"I12 runs: its entry among those that are running"}},
 	{"not among children", zrem("{prana-0}:rel", animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
+	{"not in the status of its workflow", zrem("{prana-0}:wfst:order:running", animal(ran)), []string{"I12 runs: its entry among those that are running is missing: {prana-0}:wfst"}},
+	{"not among the children of its parent", zrem("{prana-0}:children:"+animal(mother), animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
+	{"child of another", zadd("{prana-0}:children:"+animal(ran), 1, animal(ran)+":1.000:"+animal(child)), []string{"I12 child: something names it without reason: {prana-0}:children"}},
+	{"child that is nobody", zadd("{prana-0}:children:"+animal(mother), 1, animal(mother)+":1.000:"+animal("nobody")), []string{"I12 nobody: there is no such execution"}},
+	{"two statuses of its workflow", zadd("{prana-0}:wfst:order:failed", 1, animal(ran)), []string{"I12 runs: something names it without reason: {prana-0}:wfst:order:failed"}},
+	{"status of a workflow names nobody", zadd("{prana-0}:wfst:order:failed", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
 	{"two statuses", zadd("{prana-0}:st:failed", 1, animal(ran)), []string{"I12 runs: something names it without reason: {prana-0}:st:failed"}},
 	{"all names nobody", zadd("{prana-0}:all", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
 	{"status names nobody", zadd("{prana-0}:st:failed", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
@@ -208,6 +214,16 @@ var breakages = []breakage{
 	{"outbox of nobody", hset("{prana-0}:q:"+animal("nobody"), "k", "{}"), []string{"I12 nobody: there is no such execution"}},
 
 	{"suspension not listed", zrem("{prana-0}:sus:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
+	{"suspension not listed for its workflow", zrem("{prana-0}:wfsus:order:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
+	{"suspension of another workflow", zadd("{prana-0}:wfsus:refund:delay", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason: {prana-0}:wfsus"}},
+	{"suspension of a workflow that is over", zadd("{prana-0}:wfsus:order:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
+	{"listener not listed", func(ctx context.Context, c *redis.Client, z *zoo) error {
+		return zrem(listening(ctx, c), animal(heard)+":1.000:1")(ctx, c, z)
+	}, []string{"I5 hears: the suspension of step 1.000 in a list is missing: {prana-0}:listen"}},
+	{"listener that is over", func(ctx context.Context, c *redis.Client, z *zoo) error {
+		return zadd(listening(ctx, c), 1, animal(heard)+":1.000:0")(ctx, c, z)
+	}, []string{"I5 hears: something names it without reason: {prana-0}:listen"}},
+	{"listener to nothing", zadd("{prana-0}:listen:nothing:delay", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason: {prana-0}:listen"}},
 	{"suspension that is over", zadd("{prana-0}:sus:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
 	{"suspension of another type", zadd("{prana-0}:sus:retry", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason"}},
 	{"suspend type", func(ctx context.Context, c *redis.Client, _ *zoo) error {
@@ -230,6 +246,11 @@ var breakages = []breakage{
 	}, []string{"I12 : the key " + x(ran) + " will expire"}},
 	{"size", hset(x(ran), "o0.000", `"`+strings.Repeat("x", 5000)+`"`), []string{"I13 runs: value o0.000 has 5002 bytes"}},
 	{"size of state", hset("{prana-0}:v:"+animal(ran), "k", strings.Repeat("x", 5000)), []string{"I13 runs: state key k has 5000 bytes"}},
+}
+
+// listening is the only list of those that listen for a type of events.
+func listening(ctx context.Context, c *redis.Client) string {
+	return c.Keys(ctx, "{prana-0}:listen:*").Val()[0]
 }
 
 const inf = 1 << 62 // any score that no clock reaches
@@ -304,7 +325,7 @@ func TestAuditLostExecution(t *testing.T) {
 				found[kind] = true
 			}
 		}
-		for _, kind := range []string{"all", "st", "wf", "due", "sus", "ev"} {
+		for _, kind := range []string{"all", "st", "wf", "wfst", "due", "sus", "wfsus", "listen", "ev"} {
 			if !found[kind] {
 				t.Errorf("not found through %q: %v", kind, found)
 			}

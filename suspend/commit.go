@@ -91,7 +91,7 @@ func (b *script) change(ch *flow.Change) error {
 		b.line(ch, st, tag)
 	}
 	for _, c := range ch.Closed {
-		if err := b.closed(c, tag); err != nil {
+		if err := b.closed(ch, c, tag); err != nil {
 			return err
 		}
 	}
@@ -117,6 +117,9 @@ func check(ch *flow.Change) error {
 	}
 	if ch.Prev == "" && ch.Head == nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "a new execution has no head")
+	}
+	if ch.WorkflowID() == "" {
+		return flow.Problemf(flow.ErrInvalid.Code, "a change of execution %s does not say of which workflow it is", ch.Execution)
 	}
 	return nil
 }
@@ -318,7 +321,9 @@ func (b *script) born(ch *flow.Change, tag string) {
 		b.op("+", dueKey(tag), flow.Millis(ch.Head.Timeout), ch.Execution+":"+deadlineEntry)
 	}
 	if p := ch.Head.Parent; p != nil {
-		b.op("+", relationsKey(tag), 0, relation(p.Execution, p.Step, ch.Execution))
+		for _, list := range relationLists(tag, p.Execution) {
+			b.op("+", list, 0, relation(p.Execution, p.Step, ch.Execution))
+		}
 	}
 }
 
@@ -372,9 +377,11 @@ func (b *script) when(w *flow.Wait, key, member string) {
 }
 
 // closed removes every trace of a wait but its record.
-func (b *script) closed(c flow.Closed, tag string) error {
+func (b *script) closed(ch *flow.Change, c flow.Closed, tag string) error {
 	id := c.ID.String()
-	b.op("-", suspendedKey(tag, c.Type), id)
+	for _, list := range waitLists(tag, ch.WorkflowID(), c.Type, c.Event) {
+		b.op("-", list, id)
+	}
 	if c.Event != nil {
 		b.op("-", waitersKey(tag, c.Event.Key()), id)
 		b.op("#", shapesKey(tag, c.Event.Type), c.Event.Shape(), -1)
@@ -399,7 +406,9 @@ func (b *script) opened(ch *flow.Change, tag string) {
 		}
 		w := ch.Steps[i].Wait
 		b.op("s", suspendTypesKey(tag), w.Type)
-		b.when(w, suspendedKey(tag, w.Type), id.String())
+		for _, list := range waitLists(tag, ch.WorkflowID(), w.Type, w.Event) {
+			b.when(w, list, id.String())
+		}
 		if w.Event != nil {
 			b.op("+", waitersKey(tag, w.Event.Key()), 0, id.String())
 			b.op("#", shapesKey(tag, w.Event.Type), w.Event.Shape(), 1)
@@ -443,9 +452,13 @@ func (b *script) status(ch *flow.Change, tag string) {
 		return
 	}
 	if ch.Was != "" && ch.Was != ch.Front.Status {
-		b.op("-", statusKey(tag, ch.Was), ch.Execution)
+		for _, list := range statusLists(tag, ch.WorkflowID(), ch.Was) {
+			b.op("-", list, ch.Execution)
+		}
 	}
-	b.op("+", statusKey(tag, ch.Front.Status), 0, ch.Execution)
+	for _, list := range statusLists(tag, ch.WorkflowID(), ch.Front.Status) {
+		b.op("+", list, 0, ch.Execution)
+	}
 	if ch.Ended {
 		b.op("-", dueKey(tag), ch.Execution+":"+deadlineEntry)
 	}

@@ -1,6 +1,7 @@
 package suspend
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -10,9 +11,46 @@ import (
 // delayNode is the type of the nodes whose waits are delays.
 const delayNode = "time.delay"
 
+// Delays lists the delays that are pending; of one execution, also those that are over.
+func (s *Store) Delays(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error) {
+	if f.Execution != "" {
+		return s.delaysOf(ctx, f)
+	}
+	page, err := s.Suspensions(ctx, flow.SuspensionFilter{
+		Type: flow.Delay, Workflow: f.Workflow, ExpiresAfter: f.From, ExpiresBefore: f.Until, Limit: f.Limit, Cursor: f.Cursor,
+	})
+	out := flow.Page[flow.DelayView]{Items: []flow.DelayView{}, Cursor: page.Cursor}
+	for _, v := range page.Items {
+		d := flow.DelayView{
+			ExecutionID: v.ExecutionID, Workflow: v.Workflow, Node: v.Node, RunIndex: v.RunIndex,
+			SuspendedAt: v.SuspendedAt, CreatedAt: v.CreatedAt, Status: flow.DelayPending,
+		}
+		if v.ResumeAt != nil {
+			d.ResumeAt = *v.ResumeAt
+		}
+		out.Items = append(out.Items, d)
+	}
+	return out, err
+}
+
+// delaysOf lists the delays of one execution, which is read whole.
+func (s *Store) delaysOf(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error) {
+	w, x, err := s.wholeWith(ctx, f.Execution)
+	if err != nil || x == nil || f.Workflow != "" && f.Workflow != x.Workflow {
+		return flow.Page[flow.DelayView]{Items: []flow.DelayView{}}, err
+	}
+	var all []placed[flow.DelayView]
+	for _, st := range x.InOrder() {
+		if d, ok := delayOf(w, x, st); ok && f.Asks(d.ResumeAt) {
+			all = append(all, placed[flow.DelayView]{row{float64(d.ResumeAt.UnixMilli()), st.ID.String()}, d})
+		}
+	}
+	return cut(all, f.Cursor, limitOf(f.Limit))
+}
+
 // delayOf tells what became of a delay; ok is false for steps that are none.
 func delayOf(w *flow.Workflow, x *flow.Execution, s *flow.Step) (flow.DelayView, bool) {
-	d := flow.DelayView{ExecutionID: x.ID, Node: w.NodeKey(s.ID.Node), RunIndex: s.ID.Run}
+	d := flow.DelayView{ExecutionID: x.ID, Workflow: x.Workflow, Node: w.NodeKey(s.ID.Node), RunIndex: s.ID.Run}
 	switch {
 	case s.Wait != nil && s.Wait.Type == flow.Delay:
 		d.Status, d.SuspendedAt, d.CreatedAt, d.ResumeAt = flow.DelayPending, s.Wait.Since, s.Wait.Since, s.Wait.Due

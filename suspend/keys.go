@@ -32,6 +32,41 @@ func waitersKey(tag, subscription string) string { return tag + "ev:" + subscrip
 func shapesKey(tag, eventType string) string     { return tag + "shapes:" + eventType }
 func sleepersKey(tag string) string              { return tag + "sleepers" }
 
+// childrenKey lists the children of one execution, as relationsKey does all of a partition.
+func childrenKey(tag, parent string) string { return tag + "children:" + parent }
+
+func relationLists(tag, parent string) []string {
+	return []string{relationsKey(tag), childrenKey(tag, parent)}
+}
+
+func workflowStatusKey(tag, workflow string, s flow.Status) string {
+	return tag + "wfst:" + workflow + ":" + string(s)
+}
+
+// statusLists are those that an execution stands in by its status.
+func statusLists(tag, workflow string, s flow.Status) []string {
+	return []string{statusKey(tag, s), workflowStatusKey(tag, workflow, s)}
+}
+
+// workflowSuspendedKey lists the suspensions of a workflow, and listenersKey those that listen for a type of events:
+// each for one suspend type, so that lists by both are exact, and one by either merges those of the few types there are.
+func workflowSuspendedKey(tag, workflow, kind string) string {
+	return tag + "wfsus:" + workflow + ":" + kind
+}
+
+func listenersKey(tag, eventType, kind string) string {
+	return tag + "listen:" + hashed(eventType) + ":" + kind
+}
+
+// waitLists are those that a wait stands in, with the time that ends it. e is what it listens for; nil = nothing.
+func waitLists(tag, workflow, kind string, e *flow.Subscription) []string {
+	lists := []string{suspendedKey(tag, kind), workflowSuspendedKey(tag, workflow, kind)}
+	if e != nil {
+		lists = append(lists, listenersKey(tag, e.Type, kind))
+	}
+	return lists
+}
+
 // rendezvousSlots is fixed for ever: what is found by name does not move when
 // the number of partitions changes.
 const rendezvousSlots = 64

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 
 	"prana/engine/flow"
 )
@@ -27,77 +27,158 @@ func compareRows(a, b row) int {
 	return strings.Compare(a.member, b.member)
 }
 
+// span is the part of a list that is read, and in which direction: bounds of scores as ZCOUNT takes them.
+type span struct {
+	low, high string
+	down      bool
+}
+
+// The whole of a list, in either direction.
+var (
+	upwards   = span{low: "-inf", high: "inf"}
+	downwards = span{low: "-inf", high: "inf", down: true}
+)
+
+// from and until narrow a span to times at or after one, and before another; the zero time does not narrow.
+func (s span) from(t time.Time) span {
+	if !t.IsZero() {
+		s.low = score(ceilMillis(t))
+	}
+	return s
+}
+
+func (s span) until(t time.Time) span {
+	if !t.IsZero() {
+		s.high = "(" + score(ceilMillis(t))
+	}
+	return s
+}
+
+// timed leaves out what has no time at all.
+func (s span) timed() span {
+	if s.high == upwards.high {
+		s.high = "(" + s.high
+	}
+	return s
+}
+
+// ceilMillis is the first millisecond that is not before t.
+func ceilMillis(t time.Time) float64 {
+	ms := t.UnixMilli()
+	if time.UnixMilli(ms).Before(t) {
+		ms++
+	}
+	return float64(ms)
+}
+
 // page merges sorted sets and gives the rows after a cursor: a place, not a
 // number, so that rows that come or go meanwhile neither repeat nor hide others.
-// Without a cursor it begins at (or, descending, below) the score from.
-func (s *Store) page(ctx context.Context, keys []string, cursor string, limit int, descending bool, from string) ([]row, string, error) {
+func (s *Store) page(ctx context.Context, keys []string, cursor string, limit int, part span) ([]row, string, error) {
 	after, err := parseCursor(cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	var all []row
-	for _, key := range keys {
-		rows, err := s.rowsAfter(ctx, key, after, limit+1, descending, from)
+	for _, slot := range bySlot(keys) {
+		rows, err := s.rowsAfter(ctx, slot, after, limit+1, part)
 		if err != nil {
 			return nil, "", trouble("reading a list", err)
 		}
 		all = append(all, rows...)
 	}
-	slices.SortFunc(all, func(a, b row) int {
-		if descending {
-			a, b = b, a
-		}
-		return compareRows(a, b)
-	})
+	part.sort(all)
 	if len(all) <= limit {
 		return all, "", nil
 	}
 	return all[:limit], cursorOf(all[limit-1]), nil
 }
 
-// rowsAfter reads rows of one set beyond a place. Rows of the same score as the
-// place are told apart by their text, as Redis orders them.
-func (s *Store) rowsAfter(ctx context.Context, key string, after *row, limit int, descending bool, from string) ([]row, error) {
-	start := from
-	if after != nil {
-		start = score(after.score)
-	}
-	if start == "" {
-		start = map[bool]string{false: "-inf", true: "+inf"}[descending]
-	}
-	var rows []row
-	for offset := int64(0); len(rows) < limit; {
-		by := redis.ZRangeBy{Min: start, Max: "+inf", Offset: offset, Count: int64(limit)}
-		read := s.redis.ZRangeByScoreWithScores
-		if descending {
-			by.Min, by.Max, read = "-inf", start, s.redis.ZRevRangeByScoreWithScores
+func (s span) sort(rows []row) {
+	slices.SortFunc(rows, func(a, b row) int {
+		if s.down {
+			a, b = b, a
 		}
-		found, err := read(ctx, key, &by).Result()
-		if err != nil {
-			return nil, err
-		}
-		for _, z := range found {
-			r := row{z.Score, z.Member.(string)}
-			if after == nil || beyond(r, *after, descending) {
-				rows = append(rows, r)
-			}
-		}
-		if len(found) < limit {
-			break
-		}
-		offset += int64(limit)
-	}
-	return rows[:min(limit, len(rows))], nil
+		return compareRows(a, b)
+	})
 }
 
-func beyond(r, after row, descending bool) bool {
-	c := compareRows(r, after)
-	return descending && c < 0 || !descending && c > 0
+// bySlot groups keys, each with a hash tag, by what one script can read.
+func bySlot(keys []string) [][]string {
+	var slots [][]string
+	number := map[string]int{}
+	for _, key := range keys {
+		tag, _, _ := strings.Cut(key, "}")
+		n, known := number[tag]
+		if !known {
+			n, slots = len(slots), append(slots, nil)
+			number[tag] = n
+		}
+		slots[n] = append(slots[n], key)
+	}
+	return slots
+}
+
+var errPage = errors.New("the script of pages answered with something else than rows")
+
+// rowsAfter reads at most limit rows of each of the sets, beyond a place.
+func (s *Store) rowsAfter(ctx context.Context, keys []string, after *row, limit int, part span) ([]row, error) {
+	args := []any{part.low, part.high, map[bool]string{false: "up", true: "down"}[part.down], limit, "", ""}
+	if after != nil {
+		args[4], args[5] = score(after.score), after.member
+	}
+	pages, err := pageScript.Run(ctx, s.redis, keys, args...).Slice()
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, page := range pages {
+		pairs, ok := page.([]any)
+		if !ok {
+			return nil, errPage
+		}
+		for i := 0; i+1 < len(pairs); i += 2 {
+			member, _ := pairs[i].(string)
+			text, _ := pairs[i+1].(string)
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				return nil, errPage
+			}
+			rows = append(rows, row{f, member})
+		}
+	}
+	return rows, nil
+}
+
+// placed is an item of a list that is made in memory.
+type placed[T any] struct {
+	row
+	item T
+}
+
+// cut gives the page of such a list after a cursor, upwards.
+func cut[T any](all []placed[T], cursor string, limit int) (flow.Page[T], error) {
+	page := flow.Page[T]{Items: []T{}}
+	after, err := parseCursor(cursor)
+	if err != nil {
+		return page, err
+	}
+	slices.SortFunc(all, func(a, b placed[T]) int { return compareRows(a.row, b.row) })
+	for _, p := range all {
+		if after != nil && compareRows(p.row, *after) <= 0 {
+			continue
+		}
+		if len(page.Items) == limit {
+			page.Cursor = cursorOf(*after)
+			break
+		}
+		page.Items, after = append(page.Items, p.item), &p.row
+	}
+	return page, nil
 }
 
 func score(f float64) string {
 	if math.IsInf(f, 1) {
-		return "+inf"
+		return "inf"
 	}
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
@@ -113,7 +194,7 @@ func parseCursor(s string) (*row, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	place, member, ok := strings.Cut(string(raw), " ")
 	f, ferr := strconv.ParseFloat(place, 64)
-	if err != nil || ferr != nil || !ok {
+	if err != nil || ferr != nil || math.IsNaN(f) || !ok {
 		return nil, flow.Problemf(flow.ErrInvalid.Code, "%q is not a cursor of this list", flow.Cut(s, 40))
 	}
 	return &row{f, member}, nil

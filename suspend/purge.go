@@ -25,7 +25,7 @@ func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]ti
 		if !status.Terminal() {
 			continue
 		}
-		n, err := s.purgeStatus(ctx, statusKey(tag(partition), status), status, float64(now.Add(-old).UnixMilli()), limit-purged)
+		n, err := s.purgeStatus(ctx, statusKey(tag(partition), status), status, now.Add(-old), limit-purged)
 		purged += n
 		errs = append(errs, err)
 	}
@@ -33,15 +33,16 @@ func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]ti
 }
 
 // purgeStatus walks a list of terminal executions, oldest first, up to an end.
-func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status, until float64, limit int) (purged int, err error) {
+func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status, until time.Time, limit int) (purged int, err error) {
 	var errs []error
+	part := span{low: upwards.low, high: score(float64(until.UnixMilli()))}
 	for cursor := ""; purged < limit; {
-		rows, next, err := s.page(ctx, []string{key}, cursor, purgePage, false, "")
+		rows, next, err := s.page(ctx, []string{key}, cursor, purgePage, part)
 		if err != nil {
 			return purged, errors.Join(append(errs, err)...)
 		}
 		for _, r := range rows {
-			if r.score > until || purged >= limit {
+			if purged >= limit {
 				return purged, errors.Join(errs...)
 			}
 			ok, err := s.purge(ctx, r.member, status)
@@ -98,11 +99,15 @@ func (b *script) remove(x *flow.Execution) {
 	t := home(x.ID)
 	b.op("-", allKey(t), x.ID)
 	b.op("-", workflowKey(t, x.Workflow), x.ID)
-	b.op("-", statusKey(t, x.Status), x.ID)
+	for _, list := range statusLists(t, x.Workflow, x.Status) {
+		b.op("-", list, x.ID)
+	}
 	b.op("-", dueKey(t), x.ID+":"+deadlineEntry)
 	b.op("-", dueKey(t), x.ID+":"+outboxEntry)
 	if p := x.Parent; p != nil {
-		b.op("-", relationsKey(t), relation(p.Execution, p.Step, x.ID))
+		for _, list := range relationLists(t, p.Execution) {
+			b.op("-", list, relation(p.Execution, p.Step, x.ID))
+		}
 	}
 	b.op("u", executionKey(x.ID))
 	b.op("u", stateKey(x.ID))

@@ -182,7 +182,7 @@ func (s *Store) waiterKeys(ctx context.Context, tag string, e flow.Event) ([]str
 
 // waitersFrom reads one page of the lists, merged by age.
 func (s *Store) waitersFrom(ctx context.Context, keys []string, cursor string, limit int) ([]flow.SuspensionID, string, error) {
-	rows, next, err := s.page(ctx, keys, cursor, limit, false, "")
+	rows, next, err := s.page(ctx, keys, cursor, limit, upwards)
 	if err != nil {
 		return nil, "", err
 	}
@@ -198,7 +198,7 @@ func (s *Store) KeptEvents(ctx context.Context, sub flow.Subscription, limit int
 	var kept []flow.KeptEvent
 	cursor := ""
 	for len(kept) < limit {
-		rows, next, err := s.page(ctx, []string{keptKey(sub.Type)}, cursor, keptAtOnce, false, "")
+		rows, next, err := s.page(ctx, []string{keptKey(sub.Type)}, cursor, keptAtOnce, upwards)
 		if err != nil {
 			return nil, err
 		}

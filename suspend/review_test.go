@@ -35,7 +35,7 @@ func TestReviewWideEnd(t *testing.T) {
 	born.Dispatch = nil
 	z.commit(born)
 	z.commit(settle(&flow.Change{
-		Execution: born.Execution, Op: z.op(), Prev: born.Op, Was: flow.Running, Ended: true,
+		Execution: born.Execution, Op: z.op(), Prev: born.Op, Was: flow.Running, Workflow: born.Head.Workflow, Ended: true,
 		Front: flow.Front{Status: flow.Cancelled, Seq: 2},
 	}, over...))
 	x := z.load(ran)

@@ -68,6 +68,9 @@ var eventFinishLua string
 //go:embed lua/event_take.lua
 var eventTakeLua string
 
+//go:embed lua/page.lua
+var pageLua string
+
 //go:embed lua/place.lua
 var placeLua string
 
@@ -87,6 +90,7 @@ var (
 	eventRecordScript = redis.NewScript(eventRecordLua)
 	eventFinishScript = redis.NewScript(eventFinishLua)
 	eventTakeScript   = redis.NewScript(eventTakeLua)
+	pageScript        = redis.NewScript(pageLua)
 	acquireScript     = redis.NewScript(placeLua + placeAcquireLua)
 	releaseScript     = redis.NewScript(placeLua + placeReleaseLua)
 )

@@ -12,10 +12,11 @@ type Change struct {
 	Op        string // this operation: becomes the execution's Rev
 	Prev      string // the Rev that was seen; empty = the execution must not exist yet
 
-	Head  *Head           // set when it is created
-	Input json.RawMessage // set when it is created
-	Front Front
-	Was   Status // the status before; empty when it is created
+	Head     *Head           // set when it is created
+	Workflow string          // whose execution it is; of one that is created, Head says it
+	Input    json.RawMessage // set when it is created
+	Front    Front
+	Was      Status // the status before; empty when it is created
 
 	Steps  []*Step                    // written whole
 	Fans   map[StepID]*Fan            // written without their parts; nil removes one
@@ -41,6 +42,14 @@ type Change struct {
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken
 	Records []Record
+}
+
+// WorkflowID names the workflow whose execution is changed.
+func (c *Change) WorkflowID() string {
+	if c.Head != nil {
+		return c.Head.Workflow
+	}
+	return c.Workflow
 }
 
 // Value is a stored value: raw JSON, the same as another stored value, or the list of the results of a step's parts.

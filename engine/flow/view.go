@@ -7,12 +7,14 @@ import (
 
 // ExecutionFilter narrows a list of executions. Zero values do not narrow.
 type ExecutionFilter struct {
+	ID       string // one execution
 	Status   Status // one status
 	Workflow string
-	Since    time.Time // created at or after
-	Until    time.Time // created before
-	Limit    int       // 1..1000; 0 = 100
-	Cursor   string    // from the page before
+	// Since and Until bound the time that the list is in the order of: when an execution was created or, with a Status,
+	// since when it has it (of a terminal one, its end). At or after Since, before Until.
+	Since, Until time.Time
+	Limit        int    // 1..1000; 0 = 100
+	Cursor       string // from the page before
 }
 
 // Page is a part of a list, newest first unless said otherwise.
@@ -99,11 +101,31 @@ type LetterView struct {
 type SuspensionFilter struct {
 	Type      string // suspend type
 	EventType string
+	Workflow  string
 	Execution string
-	// ExpiresBefore keeps those whose time comes before.
-	ExpiresBefore time.Time
-	Limit         int // 1..1000; 0 = 100
-	Cursor        string
+	// ExpiresBefore and ExpiresAfter keep those that time ends before the one, and at or after the other: what it never
+	// ends is neither.
+	ExpiresBefore, ExpiresAfter time.Time
+	Limit                       int // 1..1000; 0 = 100
+	Cursor                      string
+}
+
+// Asks tells whether a wait is one of those, by all but its execution and workflow.
+func (f SuspensionFilter) Asks(w *Wait) bool {
+	return (f.Type == "" || f.Type == w.Type) &&
+		(f.EventType == "" || w.Event != nil && w.Event.Type == f.EventType) &&
+		(f.ExpiresBefore.IsZero() && f.ExpiresAfter.IsZero() || !w.Due.IsZero() && within(w.Due, f.ExpiresAfter, f.ExpiresBefore))
+}
+
+// Asks tells whether a delay that ends then is one of those.
+func (f DelayFilter) Asks(end time.Time) bool { return within(end, f.From, f.Until) }
+
+// Asks tells whether an execution is one of those by the time of the list.
+func (f ExecutionFilter) Asks(t time.Time) bool { return within(t, f.Since, f.Until) }
+
+// within tells whether a time is at or after one and before another; zero ones bound nothing.
+func within(t, from, until time.Time) bool {
+	return !t.Before(from) && (until.IsZero() || t.Before(until))
 }
 
 // Suspension is one wait, in the words of the guide.
@@ -129,7 +151,29 @@ type Relation struct {
 	ChildID   string    `json:"child_execution_id"`
 	Type      string    `json:"relationship_type"` // "sub_workflow"
 	Node      string    `json:"node,omitempty"`    // of the parent
+	Mode      string    `json:"mode,omitempty"`    // sync, async, fire_and_forget
+	Workflow  string    `json:"workflow,omitempty"`
+	Status    Status    `json:"status,omitempty"`   // of the child, as is its workflow
+	Children  int       `json:"children,omitempty"` // how many the child has itself
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// Family is the tree that an execution stands in.
+type Family struct {
+	// Root is the highest execution that is told of; nil when it is purged, and only the first link names it.
+	Root *Summary `json:"root,omitempty"`
+	// Items are the links down to the execution, then those below it, each child before its own children and older
+	// children before younger.
+	Items []FamilyLink `json:"items"`
+	// Truncated says that there are more than are told, be it because of the bound or of the depth that was asked for.
+	Truncated bool `json:"truncated"`
+}
+
+// FamilyLink is a relation, seen from an execution.
+type FamilyLink struct {
+	Relation
+	// Distance is 1 for its children, 2 for theirs; -1 for the link to its parent, -2 for that to the parent of that.
+	Distance int `json:"distance"`
 }
 
 // RelationFilter narrows a list of relations by either end.
@@ -137,6 +181,16 @@ type RelationFilter struct {
 	Parent, Child string
 	Limit         int
 	Cursor        string
+}
+
+// DelayFilter narrows a list of delays. Zero values do not narrow.
+type DelayFilter struct {
+	Workflow  string
+	Execution string
+	// From and Until bound the time at which a delay ends: at or after the one, before the other.
+	From, Until time.Time
+	Limit       int // 1..1000; 0 = 100
+	Cursor      string
 }
 
 // DelayStatus says what became of a delay.
@@ -152,6 +206,7 @@ const (
 // DelayView is one delay, in the words of the guide.
 type DelayView struct {
 	ExecutionID string      `json:"execution_id"`
+	Workflow    string      `json:"workflow,omitempty"`
 	Node        string      `json:"node"`
 	RunIndex    int         `json:"run_index"`
 	ResumeAt    time.Time   `json:"resume_at"`

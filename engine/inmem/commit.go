@@ -73,6 +73,9 @@ func (s *Store) checkPlace(c *flow.Change, before []*flow.Change) error {
 	if c.Prev == "" && c.Head == nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "a new execution has no head")
 	}
+	if c.WorkflowID() == "" {
+		return flow.Problemf(flow.ErrInvalid.Code, "a change of execution %s does not say of which workflow it is", c.Execution)
+	}
 	for _, b := range before {
 		other, _ := s.home(b.Execution)
 		if other != home || b.Execution == c.Execution {
@@ -86,6 +89,9 @@ func (s *Store) apply(c *flow.Change, now time.Time) {
 	e, home := s.executions[c.Execution], s.partitions[mustPartition(c.Execution)]
 	if e == nil {
 		e = s.create(c, home, now)
+	}
+	if e.statusAt.IsZero() || c.Revived || c.Was != c.Front.Status {
+		e.statusAt = now
 	}
 	e.write(c)
 	s.writeSteps(e, home, c, now)

@@ -88,7 +88,7 @@ func enqueue(t *testing.T, s *inmem.Store, ds ...flow.Dispatch) {
 // create commits an execution with these tasks and alarms.
 func create(t *testing.T, s *inmem.Store, ds ...flow.Dispatch) {
 	t.Helper()
-	c := &flow.Change{Execution: ds[0].Execution, Op: "op", Head: &flow.Head{}, Dispatch: ds}
+	c := &flow.Change{Execution: ds[0].Execution, Op: "op", Head: &flow.Head{Workflow: "order"}, Dispatch: ds}
 	if err := s.Commit(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}

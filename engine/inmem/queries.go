@@ -52,7 +52,7 @@ func paged[T any](rows []row[T], cursor string, limit int) flow.Page[T] {
 	return page
 }
 
-// Executions lists executions, newest first.
+// Executions lists executions, newest first; those of one status by the time since when they have it.
 func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
 	if err := alive(ctx); err != nil {
 		return flow.Page[flow.Summary]{}, err
@@ -62,18 +62,24 @@ func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Pa
 	var rows []row[flow.Summary]
 	for _, e := range s.executions {
 		if e.listed(f) {
-			rows = append(rows, row[flow.Summary]{place(e.head.CreatedAt, e.id), e.summary()})
+			rows = append(rows, row[flow.Summary]{place(e.ordered(f), e.id), e.summary()})
 		}
 	}
 	return paged(rows, f.Cursor, f.Limit), nil
 }
 
 func (e *execution) listed(f flow.ExecutionFilter) bool {
-	created := e.head.CreatedAt
-	return (f.Status == "" || f.Status == e.front.Status) &&
-		(f.Workflow == "" || f.Workflow == e.head.Workflow) &&
-		(f.Since.IsZero() || !created.Before(f.Since)) &&
-		(f.Until.IsZero() || created.Before(f.Until))
+	return (f.ID == "" || f.ID == e.id) &&
+		(f.Status == "" || f.Status == e.front.Status) &&
+		(f.Workflow == "" || f.Workflow == e.head.Workflow) && f.Asks(e.ordered(f))
+}
+
+// ordered is the time that a list is in the order of.
+func (e *execution) ordered(f flow.ExecutionFilter) time.Time {
+	if f.Status != "" {
+		return e.statusAt
+	}
+	return e.head.CreatedAt
 }
 
 func (e *execution) summary() flow.Summary {
@@ -106,7 +112,7 @@ func (s *Store) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.
 		for id := range p.waits {
 			e := s.executions[id.Execution]
 			w := e.steps[id.Step].Wait
-			if w != nil && suspended(id, w, f) {
+			if w != nil && f.Asks(w) && (f.Execution == "" || f.Execution == e.id) && (f.Workflow == "" || f.Workflow == e.head.Workflow) {
 				rows = append(rows, row[flow.Suspension]{soonest(w.Due, id.String()), s.suspension(e, id, w)})
 			}
 		}
@@ -114,24 +120,10 @@ func (s *Store) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.
 	return paged(rows, f.Cursor, f.Limit), nil
 }
 
-func suspended(id flow.SuspensionID, w *flow.Wait, f flow.SuspensionFilter) bool {
-	return (f.Type == "" || f.Type == w.Type) &&
-		(f.EventType == "" || w.Event != nil && w.Event.Type == f.EventType) &&
-		(f.Execution == "" || f.Execution == id.Execution) &&
-		(f.ExpiresBefore.IsZero() || !w.Due.IsZero() && w.Due.Before(f.ExpiresBefore))
-}
-
 func (s *Store) suspension(e *execution, id flow.SuspensionID, w *flow.Wait) flow.Suspension {
-	out := flow.Suspension{
-		ID: id.String(), ExecutionID: e.id, Workflow: e.head.Workflow,
-		Node: s.nodeKey(e, id.Step.Node), RunIndex: id.Step.Run,
-		Type: w.Type, Data: w.Data, SuspendedAt: w.Since, CreatedAt: w.Since,
-	}
-	if w.Timer {
-		out.ResumeAt = optional(w.Due)
-	} else {
-		out.TimeoutAt = optional(w.Due)
-	}
+	x := &flow.Execution{ID: e.id, Head: e.head}
+	out := flow.SuspensionOf(&flow.Workflow{}, x, &flow.Step{ID: id.Step, Turn: id.Turn, Wait: w})
+	out.Node = s.nodeKey(e, id.Step.Node)
 	return out
 }
 
@@ -143,6 +135,12 @@ func (s *Store) Relations(ctx context.Context, f flow.RelationFilter) (flow.Page
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var rows []row[flow.Relation]
+	children := map[string]int{}
+	for _, e := range s.executions {
+		if e.head.Parent != nil {
+			children[e.head.Parent.Execution]++
+		}
+	}
 	for _, e := range s.executions {
 		p := e.head.Parent
 		if p == nil || f.Parent != "" && f.Parent != p.Execution || f.Child != "" && f.Child != e.id {
@@ -150,14 +148,23 @@ func (s *Store) Relations(ctx context.Context, f flow.RelationFilter) (flow.Page
 		}
 		rows = append(rows, row[flow.Relation]{place(e.head.CreatedAt, e.id), flow.Relation{
 			ParentID: p.Execution, ChildID: e.id, Type: flow.SubWorkflow,
-			Node: s.nodeKey(s.executions[p.Execution], p.Step.Node), CreatedAt: e.head.CreatedAt,
+			Node: s.nodeOf(p), CreatedAt: e.head.CreatedAt,
+			Mode: p.Mode, Workflow: e.head.Workflow, Status: e.front.Status, Children: children[e.id],
 		}})
 	}
 	return paged(rows, f.Cursor, f.Limit), nil
 }
 
+// nodeOf names the node of a parent; empty when the parent is gone.
+func (s *Store) nodeOf(p *flow.Parent) string {
+	if e := s.executions[p.Execution]; e != nil {
+		return s.nodeKey(e, p.Step.Node)
+	}
+	return ""
+}
+
 // Delays lists those that are pending; of one execution, also those that are over.
-func (s *Store) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+func (s *Store) Delays(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error) {
 	if err := alive(ctx); err != nil {
 		return flow.Page[flow.DelayView]{}, err
 	}
@@ -166,11 +173,12 @@ func (s *Store) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[
 	var rows []row[flow.DelayView]
 	for _, e := range s.executions {
 		for _, d := range e.delays {
-			if f.Execution == "" && d.status != flow.DelayPending || f.Execution != "" && f.Execution != e.id || !f.ExpiresBefore.IsZero() && !d.due.Before(f.ExpiresBefore) {
+			if f.Execution == "" && d.status != flow.DelayPending || f.Execution != "" && f.Execution != e.id ||
+				f.Workflow != "" && f.Workflow != e.head.Workflow || !f.Asks(d.due) {
 				continue
 			}
 			rows = append(rows, row[flow.DelayView]{soonest(d.due, d.id.String()), flow.DelayView{
-				ExecutionID: e.id, Node: s.nodeKey(e, d.id.Step.Node), RunIndex: d.id.Step.Run,
+				ExecutionID: e.id, Workflow: e.head.Workflow, Node: s.nodeKey(e, d.id.Step.Node), RunIndex: d.id.Step.Run,
 				ResumeAt: d.due, SuspendedAt: d.since, Status: d.status, CreatedAt: d.since,
 			}})
 		}

@@ -54,25 +54,26 @@ type partition struct {
 
 // execution is the whole memory of one execution.
 type execution struct {
-	id, rev string
-	head    flow.Head
-	front   flow.Front
-	input   json.RawMessage
-	steps   map[flow.StepID]*flow.Step
-	claims  map[flow.StepID]claim
-	nodes   map[int]flow.NodeState
-	values  map[flow.Ref]flow.Value
-	fans    map[flow.StepID]*flow.Fan
-	parts   map[flow.StepID]*flow.Part
-	state   map[string]json.RawMessage
-	result  *flow.Value
-	problem *flow.Problem
-	reply   json.RawMessage
-	endedAt time.Time
-	retired time.Time        // when it was terminal and owed nothing more; zero = not yet
-	taken   map[string]int64 // record after which an event was first taken
-	outbox  []flow.Outgoing
-	delays  []*delay
+	id, rev  string
+	head     flow.Head
+	front    flow.Front
+	input    json.RawMessage
+	steps    map[flow.StepID]*flow.Step
+	claims   map[flow.StepID]claim
+	nodes    map[int]flow.NodeState
+	values   map[flow.Ref]flow.Value
+	fans     map[flow.StepID]*flow.Fan
+	parts    map[flow.StepID]*flow.Part
+	state    map[string]json.RawMessage
+	result   *flow.Value
+	problem  *flow.Problem
+	reply    json.RawMessage
+	statusAt time.Time // since when it has its status
+	endedAt  time.Time
+	retired  time.Time        // when it was terminal and owed nothing more; zero = not yet
+	taken    map[string]int64 // record after which an event was first taken
+	outbox   []flow.Outgoing
+	delays   []*delay
 }
 
 // New makes an empty store.

@@ -23,7 +23,7 @@ func birth(edits ...edit) *flow.Change {
 // after changes an execution that stands as x says.
 func after(x *flow.Execution, edits ...edit) *flow.Change {
 	return apply(&flow.Change{
-		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Front: x.Front, Was: x.Status,
+		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Front: x.Front, Was: x.Status, Workflow: x.Workflow,
 	}, edits)
 }
 

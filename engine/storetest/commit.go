@@ -68,7 +68,7 @@ var commitPromises = []promise{
 	}},
 	{"a change of what never existed is stale", func(w *world) {
 		c := birth()
-		c.Prev, c.Head = flow.NewToken(), nil
+		c.Prev, c.Head, c.Workflow = flow.NewToken(), nil, "order"
 		w.wantErr(w.Store.Commit(w.Context(), c), flow.ErrStale)
 	}},
 	{"two changes are stored together", func(w *world) {

@@ -257,7 +257,7 @@ func (w *world) suspensions(f flow.SuspensionFilter) []string {
 // delays lists those that are pending; the others may be listed or not.
 func (w *world) delays() []flow.DelayView {
 	w.Helper()
-	page, err := w.Store.Delays(w.Context(), flow.SuspensionFilter{})
+	page, err := w.Store.Delays(w.Context(), flow.DelayFilter{})
 	w.must(err)
 	return slices.DeleteFunc(page.Items, func(d flow.DelayView) bool { return d.Status != flow.DelayPending })
 }

@@ -152,7 +152,7 @@ func nothingLeft(w *world) {
 	r, err := w.Store.Relations(w.Context(), flow.RelationFilter{Parent: parent})
 	w.must(err)
 	equal(w, "number of relations", len(r.Items), 0)
-	delays, err := w.Store.Delays(w.Context(), flow.SuspensionFilter{})
+	delays, err := w.Store.Delays(w.Context(), flow.DelayFilter{})
 	w.must(err)
 	equal(w, "number of delays", len(delays.Items), 0)
 }

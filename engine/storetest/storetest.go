@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"outbox", outboxPromises},
 		{"purge", purgePromises},
 		{"lists", listPromises},
+		{"narrowing", narrowingPromises},
 		{"definitions", definitionPromises},
 		{"schedules", schedulePromises},
 	} {

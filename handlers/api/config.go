@@ -123,7 +123,7 @@ type Lister interface {
 	Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error)
 	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
 	Relations(ctx context.Context, f flow.RelationFilter) (flow.Page[flow.Relation], error)
-	Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error)
+	Delays(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error)
 	Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Page[flow.ScheduleState], error)
 }
 

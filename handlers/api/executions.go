@@ -54,19 +54,6 @@ func (a *api) getSuspensions(w http.ResponseWriter, r *http.Request) error {
 	return respondList(w, r, v.Suspensions, nil)
 }
 
-// getRelations lists the parent first, then the children.
-func (a *api) getRelations(w http.ResponseWriter, r *http.Request) error {
-	v, err := a.shown(w, r)
-	if err != nil {
-		return err
-	}
-	if v.ParentID == "" {
-		return respondList(w, r, v.Children, nil)
-	}
-	up, err := a.Store.Relations(r.Context(), flow.RelationFilter{Child: v.ID, Limit: 1})
-	return respondList(w, r, append(up.Items, v.Children...), err)
-}
-
 // getOutput gives the bare output of a completed execution.
 func (a *api) getOutput(w http.ResponseWriter, r *http.Request) error {
 	v, err := a.shown(w, r)

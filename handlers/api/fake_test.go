@@ -122,7 +122,11 @@ func (f *fake) Await(ctx context.Context, id string) (*flow.View, error) {
 }
 
 func (f *fake) Executions(_ context.Context, q flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
-	return flow.Page[flow.Summary]{Cursor: f.cursor}, f.ask(q)
+	page := flow.Page[flow.Summary]{Cursor: f.cursor}
+	if q.ID != "" {
+		page.Items = []flow.Summary{f.view.Summary}
+	}
+	return page, f.ask(q)
 }
 
 func (f *fake) Suspensions(_ context.Context, q flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
@@ -133,7 +137,7 @@ func (f *fake) Relations(_ context.Context, q flow.RelationFilter) (flow.Page[fl
 	return flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: execID, ChildID: childID}}}, f.ask(q)
 }
 
-func (f *fake) Delays(_ context.Context, q flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+func (f *fake) Delays(_ context.Context, q flow.DelayFilter) (flow.Page[flow.DelayView], error) {
 	return flow.Page[flow.DelayView]{}, f.ask(q)
 }
 

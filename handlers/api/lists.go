@@ -32,16 +32,18 @@ func (a *api) listSuspensions(w http.ResponseWriter, r *http.Request) error {
 func suspensionFilter(r *http.Request) (flow.SuspensionFilter, error) {
 	q := queryOf(r)
 	f := flow.SuspensionFilter{
-		Type: q.text("type", "suspend_type"), EventType: q.text("event_type"), Execution: q.text("execution_id"),
-		ExpiresBefore: q.time("expires_before"), Limit: q.limit(), Cursor: q.text("cursor"),
+		Type: q.text("type", "suspend_type"), EventType: q.text("event_type"),
+		Workflow: q.text("workflow"), Execution: q.text("execution_id", "execution"),
+		ExpiresBefore: q.time("expires_before"), ExpiresAfter: q.time("expires_after"), Limit: q.limit(), Cursor: q.text("cursor"),
 	}
 	return f, q.end()
 }
 
 func (a *api) listDelays(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	f := flow.SuspensionFilter{
-		Execution: q.text("execution_id"), ExpiresBefore: q.time("resume_before"),
+	f := flow.DelayFilter{
+		Workflow: q.text("workflow"), Execution: q.text("execution_id", "execution"),
+		From: q.time("from"), Until: q.time("until", "resume_before"),
 		Limit: q.limit(), Cursor: q.text("cursor"),
 	}
 	if err := q.end(); err != nil {

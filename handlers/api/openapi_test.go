@@ -72,7 +72,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"Event": wire.Event{}, "Published": flow.PublishResult{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
 		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},
 		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "LetterView": flow.LetterView{}, "Attempt": flow.AttemptView{},
-		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "Delay": flow.DelayView{},
+		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "FamilyLink": flow.FamilyLink{}, "Family": flow.Family{}, "Delay": flow.DelayView{},
 		"Schedule": flow.ScheduleView{}, "Hook": flow.HookView{}, "Delivery": flow.Delivery{}, "DeliveryCounts": flow.DeliveryCounts{},
 		"Failure": flow.Problem{}, "Health": wire.Health{},
 	} {

@@ -51,26 +51,29 @@ func (q *query) text(names ...string) string {
 	return found
 }
 
-func (q *query) time(name string) time.Time {
-	s := q.text(name)
+func (q *query) time(names ...string) time.Time {
+	s := q.text(names...)
 	if s == "" {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		q.fail("%s=%s is not a time such as 2026-01-31T12:00:00Z", name, flow.Cut(s, 60))
+		q.fail("%s=%s is not a time such as 2026-01-31T12:00:00Z", names[0], flow.Cut(s, 60))
 	}
 	return t
 }
 
-func (q *query) limit() int {
-	s := q.text("limit")
+func (q *query) limit() int { return q.number("limit", maxLimit) }
+
+// number gives a number from 1 to the highest; 0 when it is not given.
+func (q *query) number(name string, highest int) int {
+	s := q.text(name)
 	if s == "" {
 		return 0
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxLimit {
-		q.fail("limit=%s is not a number from 1 to %d", flow.Cut(s, 60), maxLimit)
+	if err != nil || n < 1 || n > highest {
+		q.fail("%s=%s is not a number from 1 to %d", name, flow.Cut(s, 60), highest)
 	}
 	return n
 }

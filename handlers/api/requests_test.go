@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -243,13 +242,17 @@ func TestFilters(t *testing.T) {
 		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=c": flow.ExecutionFilter{
 			Status: flow.Failed, Workflow: "w", Since: born, Until: born, Limit: 1000, Cursor: "c",
 		},
-		"/v1/suspensions?type=delay&event_type=e&execution_id=x&expires_before=2026-01-02T03:04:05Z": flow.SuspensionFilter{
-			Type: "delay", EventType: "e", Execution: "x", ExpiresBefore: born,
+		"/v1/suspensions?type=delay&event_type=e&workflow=w&execution_id=x&expires_before=2026-01-02T03:04:05Z&expires_after=2026-01-02T03:04:05Z": flow.SuspensionFilter{
+			Type: "delay", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: born, ExpiresAfter: born,
 		},
-		"/v1/delays?execution_id=x&resume_before=2026-01-02T03:04:05Z&limit=1": flow.SuspensionFilter{Execution: "x", ExpiresBefore: born, Limit: 1},
-		"/v1/relations?parent_execution_id=p&child_execution_id=c":             flow.RelationFilter{Parent: "p", Child: "c"},
-		"/v1/schedules?workflow=w&limit=2&cursor=c":                            flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"},
-		"/v1/relations?parent=p":                                               flow.RelationFilter{Parent: "p"},
+		"/v1/suspensions?suspend_type=delay&execution=x&limit=3&cursor=c":      flow.SuspensionFilter{Type: "delay", Execution: "x", Limit: 3, Cursor: "c"},
+		"/v1/delays?execution_id=x&resume_before=2026-01-02T03:04:05Z&limit=1": flow.DelayFilter{Execution: "x", Until: born, Limit: 1},
+		"/v1/delays?workflow=w&from=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1&cursor=c": flow.DelayFilter{
+			Workflow: "w", From: born, Until: born, Limit: 1, Cursor: "c",
+		},
+		"/v1/relations?parent_execution_id=p&child_execution_id=c": flow.RelationFilter{Parent: "p", Child: "c"},
+		"/v1/schedules?workflow=w&limit=2&cursor=c":                flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"},
+		"/v1/relations?parent=p":                                   flow.RelationFilter{Parent: "p"},
 	} {
 		f := newFake()
 		if w := send(f, "GET", target, ""); w.Code != 200 || !reflect.DeepEqual(f.last(), want) {
@@ -274,18 +277,22 @@ func TestSchedules(t *testing.T) {
 func TestBadFilters(t *testing.T) {
 	t.Parallel()
 	for target, says := range map[string]string{
-		"/v1/executions?limit=0":            "from 1 to 1000",
-		"/v1/executions?limit=1001":         "from 1 to 1000",
-		"/v1/executions?limit=x":            "from 1 to 1000",
-		"/v1/executions?status=complete":    `did you mean \"completed\"?`,
-		"/v1/executions?stauts=failed":      `did you mean \"status\"?`,
-		"/v1/executions?since=yesterday":    "is not a time",
-		"/v1/executions?limit=1&limit=2":    "2 times",
-		"/v1/executions?a=%zz":              "cannot be read",
-		"/v1/suspensions?expires=1":         `did you mean \"expires_before\"?`,
-		"/v1/delays?status=pending":         "no parameter",
-		"/v1/relations?parent_execution=x":  "did you mean",
-		"/v1/workflows:validate?flie=a.txt": `did you mean \"file\"?`,
+		"/v1/executions?limit=0":                            "from 1 to 1000",
+		"/v1/executions?limit=1001":                         "from 1 to 1000",
+		"/v1/executions?limit=x":                            "from 1 to 1000",
+		"/v1/executions?status=complete":                    `did you mean \"completed\"?`,
+		"/v1/executions?stauts=failed":                      `did you mean \"status\"?`,
+		"/v1/executions?since=yesterday":                    "is not a time",
+		"/v1/executions?limit=1&limit=2":                    "2 times",
+		"/v1/executions?a=%zz":                              "cannot be read",
+		"/v1/suspensions?expire_before=1":                   `did you mean \"expires_before\"?`,
+		"/v1/delays?status=pending":                         "no parameter",
+		"/v1/relations?parent_execution=x":                  "did you mean",
+		"/v1/delays?from=now":                               "from=now is not a time",
+		"/v1/executions/" + execID + "/relations?depth=0":   "from 1 to 100",
+		"/v1/executions/" + execID + "/relations?depht=3":   `did you mean \"depth\"?`,
+		"/v1/executions/" + execID + "/relations?depth=1e3": "from 1 to 100",
+		"/v1/workflows:validate?flie=a.txt":                 `did you mean \"file\"?`,
 	} {
 		f, method := newFake(), "GET"
 		if strings.Contains(target, ":") {
@@ -322,21 +329,6 @@ func TestOutput(t *testing.T) {
 	w := send(f, "GET", target, "")
 	if doc := problemIn(t, w); w.Code != 409 || doc.Extra["execution_status"] != "failed" || doc.ExecutionID != execID || doc.Extra["error"] == nil {
 		t.Errorf("failed: got %d %+v", w.Code, doc)
-	}
-}
-
-func TestRelationsOfAChild(t *testing.T) {
-	t.Parallel()
-	f := newFake()
-	f.view.ParentID = execID
-	f.view.Children = []flow.Relation{{ParentID: childID, ChildID: "grandchild"}}
-	var page flow.Page[flow.Relation]
-	w := send(f, "GET", "/v1/executions/"+childID+"/relations", "")
-	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil {
-		t.Fatal(err)
-	}
-	if len(page.Items) != 2 || page.Items[0].ChildID != childID || page.Items[1].ParentID != childID {
-		t.Errorf("got %+v", page)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 func (sh *shell) delaysCommand() *cobra.Command {
-	var f flow.SuspensionFilter
+	var f flow.DelayFilter
 	cmd := &cobra.Command{
 		Use:   "delays",
 		Short: "List delays by the time they end",
@@ -20,19 +20,22 @@ func (sh *shell) delaysCommand() *cobra.Command {
 			return sh.delays(ctx, c, f)
 		})),
 	}
-	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
+	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution, with those that are over")
+	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
+	fromNow(cmd, &f.From, "from", "only those that end then or later")
+	fromNow(cmd, &f.Until, "until", "only those that end before")
 	pageFlags(cmd, &f.Limit, &f.Cursor)
 	return cmd
 }
 
-func (sh *shell) delays(ctx context.Context, c *client.Client, f flow.SuspensionFilter) error {
+func (sh *shell) delays(ctx context.Context, c *client.Client, f flow.DelayFilter) error {
 	page, err := c.Delays(ctx, f)
 	if err != nil {
 		return err
 	}
-	t := newTable("EXECUTION", "NODE", "RUN", "STATUS", "SUSPENDED", "RESUMES")
+	t := newTable("EXECUTION", "WORKFLOW", "NODE", "RUN", "STATUS", "SUSPENDED", "RESUMES")
 	for _, d := range page.Items {
-		t.add(d.ExecutionID, d.Node, strconv.Itoa(d.RunIndex), string(d.Status), moment(&d.SuspendedAt), moment(&d.ResumeAt))
+		t.add(d.ExecutionID, d.Workflow, d.Node, strconv.Itoa(d.RunIndex), string(d.Status), moment(&d.SuspendedAt), moment(&d.ResumeAt))
 	}
 	return printPage(sh, page, t, "no delays")
 }

@@ -27,6 +27,8 @@ func (sh *shell) listCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
 	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
+	ago(cmd, &f.Since, "since", "only those created then or later; with --status, those that have had it since then or later")
+	ago(cmd, &f.Until, "until", "only those created before; with --status, those that have had it since before")
 	pageFlags(cmd, &f.Limit, &f.Cursor)
 	return cmd
 }

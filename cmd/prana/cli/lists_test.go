@@ -94,10 +94,39 @@ func TestSuspended(t *testing.T) {
 	}}}
 	f := newFake(t, map[string]any{"GET /v1/suspensions": page})
 	r := prana(t, f.url, "suspended", "--type", "external_event", "--event-type", "paid")
-	r.wants(t, 0, "waits for event paid, at most 1.5s", "")
+	r.wants(t, 0, "waits for event paid, at most 1.5s", "prana resume SUSPENSION")
 	if got := f.only(t).query.Encode(); got != "event_type=paid&type=external_event" {
 		t.Errorf("asked with %s", got)
 	}
+	prana(t, f.url, "suspended", "--workflow", "order", "--expiring", "2026-01-02T12:00:00Z", "-o", "json").wants(t, 0, "{", "")
+	if got := f.asked()[1].query.Encode(); got != "expires_before=2026-01-02T12%3A00%3A00Z&workflow=order" {
+		t.Errorf("asked with %s", got)
+	}
+}
+
+// TestTimes: a flag for a time takes one, or how far it is from now.
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		path string
+		name string
+		off  time.Duration
+	}{
+		{[]string{"suspended", "--expiring", "1h"}, "/v1/suspensions", "expires_before", time.Hour},
+		{[]string{"delays", "--from", "-1m"}, "/v1/delays", "from", -time.Minute},
+		{[]string{"delays", "--until", "1h30m"}, "/v1/delays", "until", 90 * time.Minute},
+		{[]string{"list", "--since", "24h"}, "/v1/executions", "since", -24 * time.Hour},
+	} {
+		f := newFake(t, map[string]any{"GET " + tt.path: map[string]any{}})
+		before := time.Now()
+		prana(t, f.url, tt.args...)
+		at, err := time.Parse(time.RFC3339Nano, f.only(t).query.Get(tt.name))
+		if err != nil || at.Before(before.Add(tt.off).Round(0)) || at.After(time.Now().Add(tt.off)) {
+			t.Errorf("%v asked with %s=%v, %v", tt.args, tt.name, at, err)
+		}
+	}
+	prana(t, "", "delays", "--until", "soon").wants(t, 2, "", "neither a time")
 }
 
 func TestDelaysAndRelations(t *testing.T) {
@@ -106,11 +135,59 @@ func TestDelaysAndRelations(t *testing.T) {
 		"GET /v1/delays":    flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: "x", Node: "nap", ResumeAt: later, Status: flow.DelayPending}}},
 		"GET /v1/relations": flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: "p", ChildID: "c"}}},
 	})
-	prana(t, f.url, "delays").wants(t, 0, "2026-01-02T12:00:01.500Z", "")
+	prana(t, f.url, "delays", "--workflow", "w", "--from", "2026-01-02T12:00:00Z", "--until", "2026-01-02T13:00:00Z").wants(t, 0, "2026-01-02T12:00:01.500Z", "")
+	if got := f.asked()[0].query.Encode(); got != "from=2026-01-02T12%3A00%3A00Z&until=2026-01-02T13%3A00%3A00Z&workflow=w" {
+		t.Errorf("asked with %s", got)
+	}
 	prana(t, f.url, "relations", "--parent", "p").wants(t, 0, "p ", "")
 	if got := f.asked()[1].query.Encode(); got != "parent_execution_id=p" {
 		t.Errorf("asked with %s", got)
 	}
+}
+
+func TestFamily(t *testing.T) {
+	t.Parallel()
+	link := func(parent, child string, distance int, mode string) flow.FamilyLink {
+		return flow.FamilyLink{Distance: distance, Relation: flow.Relation{
+			ParentID: parent, ChildID: child, Mode: mode, Node: "call", Workflow: "sub", Status: flow.Running, CreatedAt: noon,
+		}}
+	}
+	family := flow.Family{
+		Root:      &flow.Summary{ID: "top", Workflow: "order", Status: flow.Suspended, CreatedAt: noon},
+		Items:     []flow.FamilyLink{link("top", "me", -1, "sync"), link("me", "a", 1, "async"), link("a", "deep", 2, "sync"), link("me", "b", 1, "fire_and_forget")},
+		Truncated: true,
+	}
+	f := newFake(t, map[string]any{"GET /v1/executions/me/relations": family, "GET /v1/executions/alone/relations": flow.Family{Root: &flow.Summary{ID: "alone", Status: flow.Running}}})
+	r := prana(t, f.url, "relations", "me", "--depth", "2")
+	r.wants(t, 0, "", "there are more")
+	if got, want := trimmed(r.stdout), trimmed(`
+		EXECUTION      STATUS     WORKFLOW  MODE             NODE  CREATED
+		top            suspended  order                            2026-01-02T12:00:00.000Z
+		└─ me (this)   running    sub       sync             call  2026-01-02T12:00:00.000Z
+		   ├─ a        running    sub       async            call  2026-01-02T12:00:00.000Z
+		   │  └─ deep  running    sub       sync             call  2026-01-02T12:00:00.000Z
+		   └─ b        running    sub       fire_and_forget  call  2026-01-02T12:00:00.000Z`); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := f.only(t).query.Encode(); got != "depth=2" {
+		t.Errorf("asked with %s", got)
+	}
+	same(t, prana(t, f.url, "relations", "me", "-o", "json").stdout, string(mustJSON(t, family)))
+	if n := strings.Count(prana(t, f.url, "relations", "me", "-o", "jsonl").stdout, "\n"); n != 4 {
+		t.Errorf("%d lines, want 4", n)
+	}
+	prana(t, f.url, "relations", "alone").wants(t, 0, "alone (this)  running", "")
+	prana(t, f.url, "relations", "me", "--parent", "p").wants(t, 2, "", "leave --parent")
+	prana(t, f.url, "relations", "--depth", "2").wants(t, 2, "", "prana relations ID")
+}
+
+// TestFamilyOfThePurged: a parent that is gone is named by its child.
+func TestFamilyOfThePurged(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"GET /v1/executions/me/relations": flow.Family{Items: []flow.FamilyLink{{
+		Distance: -1, Relation: flow.Relation{ParentID: "gone", ChildID: "me", Status: flow.Running},
+	}}}})
+	prana(t, f.url, "relations", "me").wants(t, 0, "gone          purged", "")
 }
 
 func TestSchedules(t *testing.T) {

@@ -15,6 +15,7 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "suspended",
 		Short: "List what waits, and for what",
+		Long:  "List what waits for what, since when and until when, what ends first first. `prana resume SUSPENSION` ends a wait by hand.",
 		Args:  takes(0, 0),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
 			return sh.suspended(ctx, c, f)
@@ -22,6 +23,8 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, concurrency …")
 	cmd.Flags().StringVar(&f.EventType, "event-type", "", "only those that wait for this event")
+	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
+	fromNow(cmd, &f.ExpiresBefore, "expiring", "only those that time ends before")
 	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
 	pageFlags(cmd, &f.Limit, &f.Cursor)
 	return cmd
@@ -40,5 +43,9 @@ func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.Suspens
 		}
 		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), live.Waiting(s))
 	}
-	return printPage(sh, page, t, "nothing waits")
+	if err := printPage(sh, page, t, "nothing waits"); err != nil || len(page.Items) == 0 || sh.output != formatTable {
+		return err
+	}
+	sh.note("to end a wait: prana resume SUSPENSION, with data as -i KEY=VALUE; one for an event also by prana event send")
+	return nil
 }

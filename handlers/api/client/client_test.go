@@ -94,7 +94,7 @@ func (e *engine) Relations(_ context.Context, f flow.RelationFilter) (flow.Page[
 	return flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: execID}}}, e.ask(f)
 }
 
-func (e *engine) Delays(_ context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+func (e *engine) Delays(_ context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error) {
 	return flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: execID}}}, e.ask(f)
 }
 
@@ -168,8 +168,8 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"event":       ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Keep: true, Limit: 3, Trace: carrier}, (*Client).Publish),
 		"not kept":    ask(flow.Event{Type: "t", TTL: -1}, (*Client).Publish),
 		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
-		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Execution: "x", ExpiresBefore: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
-		"delays":      ask(flow.SuspensionFilter{Execution: "x", ExpiresBefore: moment1}, (*Client).Delays),
+		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
+		"delays":      ask(flow.DelayFilter{Workflow: "w", Execution: "x", From: moment1, Until: moment1}, (*Client).Delays),
 		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"}, (*Client).Schedules),
 		"relations":   ask(flow.RelationFilter{Parent: "p", Child: "c", Limit: 1}, (*Client).Relations),
 		"show":        ask(execID, (*Client).Show),

@@ -19,7 +19,8 @@ func (c *Client) List(ctx context.Context, f flow.ExecutionFilter) (flow.Page[fl
 // Suspensions lists what waits.
 func (c *Client) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
 	return list[flow.Suspension](ctx, c, "/v1/suspensions", f.Limit, f.Cursor, map[string]string{
-		"type": f.Type, "event_type": f.EventType, "execution_id": f.Execution, "expires_before": moment(f.ExpiresBefore),
+		"type": f.Type, "event_type": f.EventType, "workflow": f.Workflow, "execution_id": f.Execution,
+		"expires_before": moment(f.ExpiresBefore), "expires_after": moment(f.ExpiresAfter),
 	})
 }
 
@@ -30,10 +31,21 @@ func (c *Client) Relations(ctx context.Context, f flow.RelationFilter) (flow.Pag
 	})
 }
 
-// Delays lists delays; of the filter, Execution and ExpiresBefore count.
-func (c *Client) Delays(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.DelayView], error) {
+// Family tells the tree that an execution stands in, so many generations up and down; 0 = all.
+func (c *Client) Family(ctx context.Context, id string, depth int) (*flow.Family, error) {
+	query := url.Values{}
+	if depth > 0 {
+		query.Set("depth", strconv.Itoa(depth))
+	}
+	f := new(flow.Family)
+	_, err := c.do(ctx, get(execution(id, "/relations"), query), f)
+	return f, err
+}
+
+// Delays lists delays.
+func (c *Client) Delays(ctx context.Context, f flow.DelayFilter) (flow.Page[flow.DelayView], error) {
 	return list[flow.DelayView](ctx, c, "/v1/delays", f.Limit, f.Cursor, map[string]string{
-		"execution_id": f.Execution, "resume_before": moment(f.ExpiresBefore),
+		"workflow": f.Workflow, "execution_id": f.Execution, "from": moment(f.From), "until": moment(f.Until),
 	})
 }
 

@@ -1,0 +1,184 @@
+package suspend
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// Suspensions lists waits, those that end first first.
+func (s *Store) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
+	if f.Execution != "" {
+		return s.suspensionsOf(ctx, f)
+	}
+	part := upwards.from(f.ExpiresAfter).until(f.ExpiresBefore)
+	if !f.ExpiresAfter.IsZero() {
+		part = part.timed()
+	}
+	keys, err := s.suspensionKeys(ctx, f, part)
+	if err != nil {
+		return flow.Page[flow.Suspension]{}, err
+	}
+	keep := func(v flow.Suspension) bool {
+		return (f.Workflow == "" || v.Workflow == f.Workflow) && (f.EventType == "" || v.EventType == f.EventType)
+	}
+	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), part, s.suspensions, keep)
+}
+
+// suspensionKeys gives the lists that have all that is asked for, and little else. All lists have the same order, so that
+// a cursor of one is a place in another.
+func (s *Store) suspensionKeys(ctx context.Context, f flow.SuspensionFilter, part span) ([]string, error) {
+	var all, ofWorkflow, ofEvent []string
+	for p := range s.partitions {
+		t := tag(p)
+		types, err := s.suspendTypes(ctx, t, f.Type)
+		if err != nil {
+			return nil, err
+		}
+		for _, kind := range types {
+			all = append(all, suspendedKey(t, kind))
+			ofWorkflow = append(ofWorkflow, workflowSuspendedKey(t, f.Workflow, kind))
+			ofEvent = append(ofEvent, listenersKey(t, f.EventType, kind))
+		}
+	}
+	switch {
+	case f.Workflow != "" && f.EventType != "":
+		return s.narrower(ctx, ofEvent, ofWorkflow, part)
+	case f.Workflow != "":
+		return ofWorkflow, nil
+	case f.EventType != "":
+		return ofEvent, nil
+	}
+	return all, nil
+}
+
+// suspendTypes gives the one type that is asked for, or all that the partition ever had.
+func (s *Store) suspendTypes(ctx context.Context, tag, only string) ([]string, error) {
+	if only != "" {
+		return []string{only}, nil
+	}
+	types, err := s.redis.SMembers(ctx, suspendTypesKey(tag)).Result()
+	return types, trouble("listing suspensions", err)
+}
+
+// narrower chooses among two groups of lists the one with fewer rows.
+func (s *Store) narrower(ctx context.Context, a, b []string, part span) ([]string, error) {
+	p := s.redis.Pipeline()
+	count := func(keys []string) (total func() int64) {
+		cmds := make([]*redis.IntCmd, len(keys))
+		for i, key := range keys {
+			cmds[i] = p.ZCount(ctx, key, part.low, part.high)
+		}
+		return func() (n int64) {
+			for _, c := range cmds {
+				n += c.Val()
+			}
+			return n
+		}
+	}
+	inA, inB := count(a), count(b)
+	if p.Len() == 0 {
+		return a, nil
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return nil, trouble("listing suspensions", err)
+	}
+	if inB() < inA() {
+		return b, nil
+	}
+	return a, nil
+}
+
+// suspensionsOf lists the waits of one execution, which is read whole.
+func (s *Store) suspensionsOf(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
+	w, x, err := s.wholeWith(ctx, f.Execution)
+	if err != nil || x == nil || f.Workflow != "" && f.Workflow != x.Workflow {
+		return flow.Page[flow.Suspension]{Items: []flow.Suspension{}}, err
+	}
+	var all []placed[flow.Suspension]
+	for _, st := range x.InOrder() {
+		if st.Status != flow.StepSuspended || st.Wait == nil || !f.Asks(st.Wait) {
+			continue
+		}
+		v := flow.SuspensionOf(w, x, st)
+		all = append(all, placed[flow.Suspension]{row{scoreOfEnd(st.Wait.Due), v.ID}, v})
+	}
+	return cut(all, f.Cursor, limitOf(f.Limit))
+}
+
+func scoreOfEnd(t time.Time) float64 {
+	if t.IsZero() {
+		return math.Inf(1)
+	}
+	return float64(t.UnixMilli())
+}
+
+// suspensions reads the waits of an index; nil for those that are over.
+func (s *Store) suspensions(ctx context.Context, rows []row) ([]*flow.Suspension, error) {
+	all := make([]*flow.Suspension, len(rows))
+	if len(rows) == 0 {
+		return all, nil
+	}
+	p := s.redis.Pipeline()
+	ids := make([]flow.SuspensionID, len(rows))
+	cmds := make([]*redis.SliceCmd, len(rows))
+	for i, r := range rows {
+		id, err := flow.ParseSuspensionID(r.member)
+		if err != nil {
+			continue // one bad record must not stop the others
+		}
+		ids[i] = id
+		cmds[i] = p.HMGet(ctx, executionKey(id.Execution), fieldHead, stepField(id.Step))
+	}
+	if _, err := p.Exec(ctx); err != nil {
+		return nil, trouble("listing suspensions", err)
+	}
+	for i, c := range cmds {
+		if c == nil {
+			continue
+		}
+		v, err := s.suspension(ctx, ids[i], c.Val())
+		if err != nil {
+			return nil, err
+		}
+		all[i] = v
+	}
+	return all, nil
+}
+
+func (s *Store) suspension(ctx context.Context, id flow.SuspensionID, values []any) (*flow.Suspension, error) {
+	rawHead, _ := values[0].(string)
+	rawStep, _ := values[1].(string)
+	head, err1 := decodeHead(rawHead)
+	st, err2 := decodeStep(id.Step, rawStep)
+	if err1 != nil || err2 != nil || st.Status != flow.StepSuspended || st.Turn != id.Turn || st.Wait == nil {
+		return nil, nil
+	}
+	w, err := s.workflowOf(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	v := flow.SuspensionOf(w, &flow.Execution{ID: id.Execution, Head: head}, st)
+	return &v, nil
+}
+
+// wholeWith loads all of an execution, and its definition; nil when there is no such execution.
+func (s *Store) wholeWith(ctx context.Context, id string) (*flow.Workflow, *flow.Execution, error) {
+	x, err := s.Load(ctx, id, flow.Want{All: true})
+	if errors.Is(err, flow.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := s.workflowOf(ctx, x.Head)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w, x, nil
+}
