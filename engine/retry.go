@@ -14,7 +14,9 @@ import (
 //
 //   - The step that failed has a fresh first turn with the same idempotency key; what failed before stays in its attempts.
 //   - Steps that were withdrawn because of that failure live again. One that waited begins its wait anew, and one that waited
-//     for a child starts another, since the first was cancelled.
+//     for a child starts another, since the first was closed; an abandoned one goes on beside it.
+//   - Children that nobody waited for and that were closed by the failure stay closed: the steps that started them completed.
+//     Those that live are closed when it ends again.
 //   - Steps with parts go on with the parts that are left; those over stay over. A step that failed after its last part was
 //     over is run from its first turn, with all of its parts.
 //   - A step in quarantine runs again, its deaths forgotten, as far as it had come.

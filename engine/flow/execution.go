@@ -117,6 +117,9 @@ type Parent struct {
 	Turn      int    // the suspension it resolves
 	Mode      string // sync, async, fire_and_forget
 	Index     int    // place in a batch
+	// Close is what becomes of it when its parent ends or does not wait for it any more: request_cancel, terminate, abandon.
+	// Empty = abandon with fire_and_forget, request_cancel with the others.
+	Close string
 }
 
 // Front is the control state: small, bounded by the width of the graph and
@@ -134,6 +137,7 @@ type Front struct {
 	Stood       time.Duration // how long it was failed before its retries, which is no part of its Timeout
 	Undo        *StepID       // the last completed step that is to be undone if the execution ends before its time; nil = none
 	Ending      *Ending       // while it is cancelling: what it will be
+	Closes      bool          // it started children that nobody waits for and that are to be closed when it ends
 }
 
 // Ending is how an execution ends that is ended before its time, once everything is undone.

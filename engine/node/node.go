@@ -211,6 +211,7 @@ type Child struct {
 	Version  string // empty = the newest
 	Input    any
 	Mode     string        // sync, async, fire_and_forget
+	Close    string        // request_cancel, terminate, abandon; empty = abandon with fire_and_forget, request_cancel with the others
 	Queue    string        // from which its steps are run; empty = the partition's own. Its own children do not inherit it.
 	In       time.Duration // when it begins, from now
 }
@@ -220,4 +221,11 @@ const (
 	Sync          = "sync"
 	Async         = "async"
 	FireAndForget = "fire_and_forget"
+)
+
+// What becomes of a child that lives when its parent ends, or does not wait for it any more.
+const (
+	RequestCancel = "request_cancel" // it is cancelled: what it did is undone
+	Terminate     = "terminate"      // it ends at once, and nothing is undone
+	Abandon       = "abandon"        // nothing
 )

@@ -31,6 +31,7 @@ var executeFields = []node.Field{
 	{Name: "wait_for_completion", Kind: node.Bool, Summary: "true is sync, false is fire_and_forget; execution_mode wins."},
 	{Name: "timeout_ms", Kind: node.Int, Default: 300_000, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait for the child."},
 	{Name: "failure_strategy", Kind: node.String, Default: failParent, Enum: []string{failParent, goOn}, Summary: "Whether a child that does not complete fails this node, or is its output."},
+	{Name: "parent_close_policy", Kind: node.String, Enum: []string{node.RequestCancel, node.Terminate, node.Abandon}, Summary: "What becomes of a child that still lives when this execution ends, or this node does not wait for it any more: request_cancel: it is cancelled, and undoes what it did; terminate: it ends at once; abandon: it goes on alone. By default abandon with fire_and_forget, request_cancel with the others."},
 	{Name: "batch_mode", Kind: node.String, Default: batchAll, Enum: []string{batchAll, batchSingle}, Summary: "all: one child with the whole input; single: one child for each item of the input, and a list of {execution_id, status, output | error} in their order."},
 	{Name: "distribution_window_ms", Kind: node.Int, Min: new(0.0), Max: new(float64(maxWaitMS)), Summary: "Batch mode single, async or fire_and_forget: the children begin evenly spread over this time."},
 	{Name: "queue", Kind: node.String, Check: queueName, Summary: "The queue that the child's steps are run from, unless their nodes say otherwise; by default the partition's own. Its own children do not inherit it."},
@@ -155,6 +156,7 @@ func startChild(c *node.Call, v values) (node.Outcome, error) {
 		Version:  v.text("version"),
 		Input:    childInput(c),
 		Mode:     w.ExecutionMode,
+		Close:    v.text("parent_close_policy"),
 		Queue:    v.text("queue"),
 		In:       startIn(c, v),
 	}
