@@ -144,6 +144,8 @@ type Resume struct {
 	Error *flow.Problem   // the wait ended with an error
 	Wait  json.RawMessage // the Data of the wait: the node's own memory
 	Since time.Time       // when the wait began
+	// Children are the executions that the step started so far, in order.
+	Children []string
 }
 
 // Part is one item of a Fan, to be run by the node itself.
