@@ -207,36 +207,59 @@ func TestNothingIsOwedToTheAbandoned(t *testing.T) {
 	}
 }
 
-// TestParentOfAChildInQuarantineWaits: it may be retried. The parent sleeps meanwhile, and says for whom.
+// TestParentOfAChildInQuarantineWaits: it may be retried. The parent sleeps meanwhile, and says for whom; whatever ends
+// the parent or its wait reaches the child as its policy says.
 func TestParentOfAChildInQuarantineWaits(t *testing.T) {
 	t.Parallel()
-	d := newDying()
-	env := enginetest.New(t, append(types(), d.Type())...)
-	env.Deploy(mortal)
-	env.Deploy(`{"id":"p","nodes":[{"key":"t","type":"test.start"},{"key":"c","type":"test.child","params":{"workflow":"mortal"}}],"connections":["t -> c"]}`)
-	id := env.Start("p", nil)
-	for range 3 {
-		env.Step()
-	}
-	kid := env.Children(id)[0]
-	env.WantStatus(id, flow.Running)
-	dead := poison(t, env, d, kid)
-	v := env.Execution(id)
-	if len(v.Suspensions) != 1 || v.Suspensions[0].ChildID != kid || v.Status != flow.Suspended {
-		t.Errorf("the parent is %s and waits for %+v", v.Status, v.Suspensions)
-	}
-	env.Advance(time.Hour)
-	env.WantStatus(id, flow.Suspended)
-	d.healthy.Store(true)
-	if _, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: kid}); err != nil {
-		t.Fatal(err)
-	}
-	env.Run()
-	env.WantStatus(id, flow.Completed)
-	close(d.release)
-	for _, w := range dead {
-		if err := <-w.stopped; err != nil {
-			t.Error(err)
-		}
+	cancel := func(env *enginetest.Env, id, _ string) { env.Cancel(id, "enough") }
+	for name, tt := range map[string]struct {
+		close string
+		then  func(env *enginetest.Env, id, kid string)
+		want  [2]flow.Status
+		code  string // of the child
+	}{
+		"it is retried": {"", func(env *enginetest.Env, _, kid string) {
+			if _, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: kid}); err != nil {
+				t.Error(err)
+			}
+		}, [2]flow.Status{flow.Completed, flow.Completed}, ""},
+		"its parent is cancelled":                 {node.RequestCancel, cancel, [2]flow.Status{flow.Cancelled, flow.Cancelled}, "cancelled"},
+		"its parent is cancelled, it terminated":  {node.Terminate, cancel, [2]flow.Status{flow.Cancelled, flow.Cancelled}, "terminated"},
+		"its parent is cancelled, it abandoned":   {node.Abandon, cancel, [2]flow.Status{flow.Cancelled, flow.Quarantined}, "poison"},
+		"its parent does not wait for it anymore": {"", func(env *enginetest.Env, _, _ string) { env.Advance(24 * time.Hour) }, [2]flow.Status{flow.Failed, flow.Cancelled}, "cancelled"},
+		"it is cancelled":                         {"", func(env *enginetest.Env, _, kid string) { env.Cancel(kid, "hopeless") }, [2]flow.Status{flow.Failed, flow.Cancelled}, "cancelled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDying()
+			env := enginetest.New(t, append(types(), d.Type())...)
+			env.Deploy(mortal)
+			env.Deploy(`{"id":"p","nodes":[{"key":"t","type":"test.start"},{"key":"c","type":"test.child","params":{"workflow":"mortal","timeout_ms":86400000,"close":"` + tt.close + `"}}],"connections":["t -> c"]}`)
+			id := env.Start("p", nil)
+			for range 3 {
+				env.Step()
+			}
+			kid := env.Children(id)[0]
+			env.WantStatus(id, flow.Running)
+			dead := poison(t, env, d, kid)
+			env.Advance(time.Hour)
+			if v := env.Execution(id); len(v.Suspensions) != 1 || v.Suspensions[0].ChildID != kid || v.Status != flow.Suspended {
+				t.Errorf("the parent is %s and waits for %+v", v.Status, v.Suspensions)
+			}
+			d.healthy.Store(true)
+			tt.then(env, id, kid)
+			env.Advance(time.Minute)
+			env.WantStatus(id, tt.want[0])
+			env.WantStatus(kid, tt.want[1])
+			if tt.code != "" {
+				env.WantError(kid, tt.code)
+			}
+			close(d.release)
+			for _, w := range dead {
+				if err := <-w.stopped; err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,25 +25,8 @@ type play struct {
 	parent string
 	middle func(*node.Call) error // what happens in the middle of a child's step
 	acted  bool
-}
-
-// posts notes what is owed to others.
-type posts struct {
-	engine.Store
-	mu   sync.Mutex
-	sent []flow.Outgoing
-}
-
-func (p *posts) Commit(ctx context.Context, changes ...*flow.Change) error {
-	err := p.Store.Commit(ctx, changes...)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range changes {
-		if err == nil {
-			p.sent = append(p.sent, c.Outbox...)
-		}
-	}
-	return err
+	token  string // of the parent's wait
+	killed bool   // a process died on the way: not everything that was done was told
 }
 
 func newPlay(t *testing.T, s scene) *play {
@@ -101,20 +83,28 @@ func (p *play) within(what string) string {
 	return fmt.Sprintf("timeout_ms: %d", limit.Milliseconds())
 }
 
-func (p *play) play() {
+// begin starts the parent.
+func (p *play) begin() {
 	p.t.Helper()
 	var input any = map[string]any{"i": 0}
 	if p.size() > 1 {
 		input = []any{map[string]any{"i": 0}, map[string]any{"i": 1}, map[string]any{"i": 2}}
 	}
 	p.parent = p.env.Start("parent", input)
+}
+
+func (p *play) play() {
+	p.t.Helper()
+	p.begin()
 	p.reach()
 	if !p.acted {
 		if err := p.act(); err != nil {
 			p.t.Fatal(err)
 		}
 	}
-	p.goOn()
+	for _, next := range p.goOn() {
+		next()
+	}
 	p.check()
 }
 
@@ -147,7 +137,7 @@ func (p *play) reach() {
 		p.env.Publish("go", map[string]any{"i": p.target()})
 		p.until(func() bool { return p.env.Execution(p.kid()).Status.Terminal() })
 	case "beyond":
-		p.publish("go")
+		p.publish("go", "")
 	}
 }
 
@@ -196,11 +186,11 @@ func (p *play) act() error {
 	var err error
 	switch p.what {
 	case "parent_cancelled":
-		err = e.Cancel(ctx, flow.CancelRequest{Execution: p.parent, Reason: "by hand"})
+		err = e.Cancel(ctx, flow.CancelRequest{Execution: p.parent, Reason: "by hand", ID: "act"})
 	case "parent_terminated":
-		err = e.Terminate(ctx, flow.CancelRequest{Execution: p.parent, Reason: "by hand"})
+		err = e.Terminate(ctx, flow.CancelRequest{Execution: p.parent, Reason: "by hand", ID: "act"})
 	case "parent_failed":
-		_, err = e.Resume(ctx, flow.ResumeRequest{Execution: p.parent, Node: "beside", Error: flow.Problemf("broken", "it is broken")})
+		_, err = e.Resume(ctx, flow.ResumeRequest{Execution: p.parent, Node: "beside", Error: flow.Problemf("broken", "it is broken"), ID: "act"})
 	case "parent_completed":
 		p.env.Publish("side", 1)
 		p.env.Publish("finish", 1)
@@ -208,16 +198,16 @@ func (p *play) act() error {
 		p.env.Pass(limit)
 		p.env.Sweep()
 	case "resumed_by_hand":
-		_, err = e.Resume(ctx, flow.ResumeRequest{Token: p.wait().ID, Data: json.RawMessage(`"by hand"`)})
+		_, err = e.Resume(ctx, flow.ResumeRequest{Token: p.wait(), Data: json.RawMessage(`"by hand"`), ID: "act"})
 	case "child_cancelled":
-		err = e.Cancel(ctx, flow.CancelRequest{Execution: p.kid(), Reason: "by hand"})
+		err = e.Cancel(ctx, flow.CancelRequest{Execution: p.kid(), Reason: "by hand", ID: "act"})
 	case "child_terminated":
-		err = e.Terminate(ctx, flow.CancelRequest{Execution: p.kid(), Reason: "by hand"})
+		err = e.Terminate(ctx, flow.CancelRequest{Execution: p.kid(), Reason: "by hand", ID: "act"})
 	case "child_failed":
 		if p.when == "working" {
 			return flow.Problemf("broken", "it is broken")
 		}
-		_, err = e.Resume(ctx, flow.ResumeRequest{Execution: p.kid(), Error: flow.Problemf("broken", "it is broken")})
+		_, err = e.Resume(ctx, flow.ResumeRequest{Execution: p.kid(), Error: flow.Problemf("broken", "it is broken"), ID: "act"})
 	}
 	if late := err != nil && flow.AsProblem(err).Code == flow.ErrConflict.Code; late != p.refused || err != nil && !late {
 		p.t.Errorf("the answer was %v", err)
@@ -225,37 +215,48 @@ func (p *play) act() error {
 	return nil
 }
 
-// wait is the parent's for the child.
-func (p *play) wait() flow.Suspension {
+// wait names the parent's for the child, as it was asked first.
+func (p *play) wait() string {
 	p.t.Helper()
 	for _, w := range p.env.Execution(p.parent).Suspensions {
 		if w.ChildID == p.kid() {
-			return w
+			p.token = w.ID
 		}
 	}
-	p.t.Fatalf("nobody waits for %s", p.kid())
-	return flow.Suspension{}
+	return p.token
 }
 
-// publish sends an event to each child, and lets it work.
-func (p *play) publish(event string) {
+// publish sends an event to each child, once.
+func (p *play) publish(event, id string) {
 	p.t.Helper()
 	for i := range p.size() {
-		p.env.Publish(event, map[string]any{"i": i})
+		p.send(event, fmt.Sprint(event, i, id), map[string]any{"i": i})
 	}
 	p.env.Run()
+}
+
+func (p *play) send(event, id string, data any) {
+	p.t.Helper()
+	if _, err := p.env.Engine().Publish(p.t.Context(), flow.Event{Type: event, ID: id, Data: toJSON(p.t, data)}); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // goOn lets everything come to its end: what is undone first, then children, then the parent, then what its end brings.
-func (p *play) goOn() {
-	p.t.Helper()
-	p.env.Run()
-	p.env.Advance(10 * time.Second) // until the outboxes are empty
-	p.publish("mended")
-	p.publish("go")
-	p.env.Publish("side", 1)
-	p.env.Publish("finish", 1)
-	p.env.Run()
-	p.publish("mended")
-	p.env.Advance(time.Minute)
+func (p *play) goOn() []func() {
+	return []func(){
+		func() { p.env.Advance(time.Minute) }, // until the outboxes are empty
+		func() { p.publish("mended", "") },
+		func() { p.publish("go", ""); p.rest() },
+		func() { p.send("side", "side", 1); p.send("finish", "finish", 1); p.env.Run(); p.rest() },
+		func() { p.publish("mended", "again") },
+		func() { p.env.Advance(time.Minute) },
+	}
+}
+
+// rest gives the sweeper the time to find what a dead process was at.
+func (p *play) rest() {
+	if p.killed {
+		p.env.Advance(time.Minute)
+	}
 }
