@@ -72,7 +72,7 @@ type NodeRun struct {
 	StartedAt *time.Time      `json:"started_at,omitempty"`
 	EndedAt   *time.Time      `json:"ended_at,omitempty"`
 	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
-	Context   json.RawMessage `json:"context,omitempty"` // what the runs of the node share; shown with the last
+	Context   json.RawMessage `json:"context,omitempty"`  // what the runs of the node share; shown with the last
 	ResumedBy string          `json:"resumed_by,omitempty"`
 	Children  []string        `json:"children,omitempty"`
 	Deaths    int             `json:"worker_deaths,omitempty"`
