@@ -77,7 +77,10 @@ type redispatched struct {
 }
 
 // retried: somebody lets an execution live again that failed or is in quarantine. The name makes it count once.
-type retried struct{ name string }
+type retried struct {
+	name  string
+	alone bool // nobody was told of the failure
+}
 
 func (f stepEnded) wants(c *compiled) flow.Want {
 	w := flow.Want{Steps: []flow.StepID{f.step}}
