@@ -64,14 +64,24 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 			return nil, nil, need
 		}
 	}
-	if t.ch.Ended && x.Place != "" {
-		t.sendRelease(x.Place, flow.Holder{Execution: x.ID, Whole: true})
+	if t.ch.Ended {
+		if err := t.letGo(); err != nil {
+			return nil, nil, err
+		}
 	}
 	t.ch.Front = x.Front
 	t.ch.Fans, t.ch.Parts = loadedFans(x)
 	forget(t.ch.Fans, fans)
 	forget(t.ch.Parts, parts)
 	return t.ch, errs, nil
+}
+
+// letGo gives up what an execution has that ended: its place, and the children that nobody waited for.
+func (t *transition) letGo() error {
+	if t.x.Place != "" {
+		t.sendRelease(t.x.Place, flow.Holder{Execution: t.x.ID, Whole: true})
+	}
+	return t.closeChildren()
 }
 
 // moved tells whether the change changes anything.
@@ -151,6 +161,7 @@ func (f stepEnded) apply(t *transition) error {
 		t.ch.Reply = f.out.reply
 	}
 	s.Children = append(s.Children, f.out.children...)
+	t.x.Closes = t.x.Closes || f.out.closes
 	if err := t.setContext(s.ID.Node, f.out.context); err != nil {
 		return err
 	}
@@ -245,7 +256,7 @@ func (f childSlept) apply(t *transition) error {
 }
 
 func (f ended) apply(t *transition) error {
-	if t.x.Status.Terminal() || t.x.Status == flow.Cancelling {
+	if t.x.Status.Terminal() || t.x.Status == flow.Cancelling && !f.hard {
 		return flow.Problemf(flow.ErrConflict.Code, "execution %s is %s already", t.x.ID, t.x.Status)
 	}
 	if at := t.x.Deadline(); f.status == flow.TimedOut && at.After(t.x.Now) {
@@ -255,6 +266,9 @@ func (f ended) apply(t *transition) error {
 		return errNeedAll
 	}
 	t.ch.Error = f.err
+	if f.hard {
+		t.ch.Error = t.leaveUndone(f.err)
+	}
 	t.end(f.status, f.reason)
 	return t.undo()
 }

@@ -113,7 +113,7 @@ func resumeOf(sc *scope, s *flow.Step, woke string) (*node.Resume, error) {
 		if holdsBack(sc.x, s.Wait) {
 			return nil, nil
 		}
-		return &node.Resume{By: woke, Wait: s.Wait.Data, Since: s.Wait.Since}, nil
+		return &node.Resume{By: woke, Wait: s.Wait.Data, Since: s.Wait.Since, Children: s.Children}, nil
 	}
 	if s.Resumed == nil {
 		return nil, nil
@@ -122,5 +122,5 @@ func resumeOf(sc *scope, s *flow.Step, woke string) (*node.Resume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node.Resume{By: s.Resumed.By, Data: data, Error: s.Resumed.Error, Wait: s.Resumed.Wait, Since: s.Resumed.Since}, nil
+	return &node.Resume{By: s.Resumed.By, Data: data, Error: s.Resumed.Error, Wait: s.Resumed.Wait, Since: s.Resumed.Since, Children: s.Children}, nil
 }

@@ -7,9 +7,25 @@ import (
 	"prana/engine/flow"
 )
 
-// Cancel ends an execution before its time: steps that run are fenced at once,
-// waits are withdrawn, children are cancelled.
+// Codes of executions that somebody ended before their time.
+const (
+	codeCancelled  = "cancelled"
+	codeTerminated = "terminated"
+)
+
+// Cancel ends an execution before its time: steps that run are fenced at once, waits are withdrawn, children are closed, and
+// completed steps undone (on_cancel) before it is cancelled. flow.ErrConflict when it is ending or over.
 func (e *Engine) Cancel(ctx context.Context, r flow.CancelRequest) error {
+	return e.endEarly(ctx, r, codeCancelled)
+}
+
+// Terminate ends an execution at once, as cancelled: like Cancel, but nothing is undone, and what was being undone is left as it
+// is; the error says what that is. flow.ErrConflict when it is over.
+func (e *Engine) Terminate(ctx context.Context, r flow.CancelRequest) error {
+	return e.endEarly(ctx, r, codeTerminated)
+}
+
+func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string) error {
 	x, err := e.store.Load(ctx, r.Execution, flow.Want{})
 	if err != nil {
 		return err
@@ -18,19 +34,31 @@ func (e *Engine) Cancel(ctx context.Context, r flow.CancelRequest) error {
 	if err != nil {
 		return err
 	}
-	problem := flow.Problemf("cancelled", "cancelled: %s", orElse(flow.Cut(r.Reason, 1024), "no reason was given"))
+	reason := flow.Cut(r.Reason, 1024)
+	problem := flow.Problemf(code, "%s: %s", code, orElse(reason, "no reason was given"))
 	if r.ID != "" {
 		problem.Details = map[string]any{"request_id": r.ID}
 	}
-	err = e.apply(ctx, r.Execution, p, nil, ended{status: flow.Cancelled, reason: flow.Cut(r.Reason, 1024), err: problem})
-	if r.ID != "" && errors.Is(err, flow.ErrConflict) && e.cancelledBy(ctx, r) {
+	f := ended{status: flow.Cancelled, reason: reason, err: problem, hard: code == codeTerminated}
+	if f.hard {
+		f.reason = problem.Message
+	}
+	err = e.apply(ctx, r.Execution, p, nil, f)
+	if r.ID != "" && errors.Is(err, flow.ErrConflict) && e.endedBy(ctx, r, code) {
 		return nil
 	}
 	return err
 }
 
-// cancelledBy tells whether this very request cancelled the execution before.
-func (e *Engine) cancelledBy(ctx context.Context, r flow.CancelRequest) bool {
+// endedBy tells whether this very request ended the execution before, be it that it is still undone.
+func (e *Engine) endedBy(ctx context.Context, r flow.CancelRequest, code string) bool {
 	x, _, err := e.whole(ctx, r.Execution)
-	return err == nil && x.Status == flow.Cancelled && x.Error != nil && x.Error.Details["request_id"] == r.ID
+	if err != nil {
+		return false
+	}
+	p := x.Error
+	if x.Ending != nil {
+		p = x.Ending.Error
+	}
+	return p != nil && p.Code == code && p.Details["request_id"] == r.ID
 }

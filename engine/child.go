@@ -34,6 +34,9 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 			Message: "child executions are nested too deeply; look for a workflow that starts itself, or raise limits.depth",
 		}
 	}
+	if err := checkClosing(c); err != nil {
+		return nil, err
+	}
 	p, err := e.planFor(ctx, c.Workflow, c.Version)
 	if errors.Is(err, flow.ErrUnavailable) {
 		return nil, errAway{err}
@@ -67,7 +70,7 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	head := flow.Head{
 		Workflow: p.Workflow.ID, Version: p.Version, Depth: x.Depth + 1, Line: append(slices.Clone(x.Line), self), Trace: childTrace(ctx, x),
 		Timeout: timeout(p, start{in: c.In}), Place: place, Queue: c.Queue,
-		Parent: &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index},
+		Parent: &flow.Parent{Execution: x.ID, Step: s.ID, Turn: s.Turn + 1, Mode: c.Mode, Index: index, Close: c.Close},
 	}
 	ch := begin(p, flow.NewExecutionID(part), head, raw, start{in: c.In}, c.Mode == node.Sync)
 	e.owe(p, nil, ch)
@@ -121,11 +124,15 @@ func (m move) news() (Fact, error) {
 	case m.ch.Ended:
 		data, err := m.childResult()
 		return waitEnded{wait: wait, by: flow.ByChild, data: data}, err
-	case m.ch.Front.Status == flow.Suspended && m.ch.Was != flow.Suspended && parent.Mode == node.Sync:
+	case rests(m.ch.Front.Status) && !rests(m.ch.Was) && parent.Mode == node.Sync:
 		return childSlept{wait: wait}, nil
 	}
 	return nil, nil
 }
+
+// rests tells whether an execution does nothing until somebody or the time moves it. One in quarantine may be retried:
+// its parent goes on waiting.
+func rests(s flow.Status) bool { return s == flow.Suspended || s == flow.Quarantined }
 
 // judge finds the change of one fact about another execution of the same partition.
 // No move: the fact comes too late to matter.

@@ -61,6 +61,9 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	if s.Status == flow.StepCompleted {
 		r.Output = orNull(sc.raw(flow.OutputRef(s.ID)))
 	}
+	if s.ID.Run == x.Nodes[s.ID.Node].Runs-1 {
+		r.Context = sc.raw(flow.ContextRef(s.ID.Node))
+	}
 	for _, a := range s.Attempts {
 		r.Attempts = append(r.Attempts, flow.AttemptView{Number: a.Number, StartedAt: flow.TimePointer(a.StartedAt), EndedAt: a.EndedAt, Error: a.Error})
 	}

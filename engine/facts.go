@@ -46,6 +46,7 @@ type outcome struct {
 	wait     *flow.Wait
 	fan      *fan
 	children []string
+	closes   bool // some of the children are to be closed when the execution ends, though nobody waits for them
 }
 
 // waitEnded: something outside ended a wait.
@@ -60,11 +61,12 @@ type waitEnded struct {
 // childSlept: the child that a step waits for suspended.
 type childSlept struct{ wait flow.SuspensionID }
 
-// ended: the whole execution is cancelled, or its time ran out.
+// ended: the whole execution is cancelled or terminated, or its time ran out.
 type ended struct {
 	status flow.Status
 	reason string
 	err    *flow.Problem
+	hard   bool // at once: nothing is undone
 }
 
 // redispatched: the task of a step is gone, or its worker died.
@@ -75,7 +77,10 @@ type redispatched struct {
 }
 
 // retried: somebody lets an execution live again that failed or is in quarantine. The name makes it count once.
-type retried struct{ name string }
+type retried struct {
+	name  string
+	alone bool // nobody was told of the failure
+}
 
 func (f stepEnded) wants(c *compiled) flow.Want {
 	w := flow.Want{Steps: []flow.StepID{f.step}}

@@ -279,6 +279,15 @@ nodes:
 connections: [start -> c, c -> d]
 `
 
+const closer = `
+id: closer
+nodes:
+  - {key: start, type: test.start}
+  - {key: c, type: test.child, params: {workflow: waiter, mode: fire_and_forget, close: terminate}}
+  - {key: d, type: test.child, params: {workflow: waiter, close: abandon, timeout_ms: 60000, on_failure: continue}}
+connections: [start -> c, c -> d]
+`
+
 const guarded = `
 id: guarded
 concurrency_key: pair
@@ -313,6 +322,17 @@ var stories = []story{
 			return env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: first, Reason: "enough", ID: "c1"})
 		})
 		env.Advance(3 * time.Minute)
+		return []string{first, second}
+	}},
+	{"children to be closed", []string{waiter, closer}, func(t *testing.T, env *enginetest.Env) []string {
+		first := begin(t, env, "closer", `1`)
+		env.Advance(2 * time.Minute)
+		second := begin(t, env, "closer", `2`)
+		env.Advance(30 * time.Second)
+		insist(t, func() error {
+			return env.Engine().Terminate(t.Context(), flow.CancelRequest{Execution: second, Reason: "enough", ID: "t1"})
+		})
+		env.Advance(time.Minute)
 		return []string{first, second}
 	}},
 	{"a chain with a join", []string{chain}, func(t *testing.T, env *enginetest.Env) []string {

@@ -43,7 +43,9 @@ func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoi
 	var err error
 	switch o.Kind {
 	case flow.SendCancel:
-		err = e.cancelChild(ctx, o)
+		err = e.sendCancel(ctx, o)
+	case flow.SendClose:
+		err = e.sendClose(ctx, o)
 	case flow.SendRelease:
 		err = e.sendRelease(ctx, o)
 	case flow.SendAlert:
@@ -57,17 +59,6 @@ func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoi
 		return err
 	}
 	return e.store.Delivered(ctx, execution, o.ID)
-}
-
-// cancelChild cancels a child that nobody waits for any more. One that ended is left alone.
-func (e *Engine) cancelChild(ctx context.Context, o flow.Outgoing) error {
-	var why string
-	_ = json.Unmarshal(o.Data, &why)
-	err := e.Cancel(ctx, flow.CancelRequest{Execution: o.To, Reason: "its parent does not wait for it any more (" + why + ")"})
-	if errors.Is(err, flow.ErrConflict) || isNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 // sendNotices tells durable middleware what happened.

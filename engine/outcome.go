@@ -22,7 +22,7 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	if err != nil {
 		return outcome{}, nil, err
 	}
-	out := outcome{children: ids}
+	out := outcome{children: ids, closes: slices.ContainsFunc(children, closedByEnd)}
 	out.context = o.Context
 	if o.Suspend != nil {
 		out.wait, err = e.wait(o, ids)

@@ -17,7 +17,7 @@ import (
 // idempotency keys.
 //
 //   - A node that works on an item of another runs again with the whole loop.
-//   - Children that kept steps started stay those of the old execution.
+//   - Children that kept steps started stay those of the old execution: its end closed them, and that of the new one does not.
 //   - The shared state begins as it was when the old execution ended; the contexts of kept nodes are exactly theirs.
 //   - The new execution undoes (on_cancel) only what it did itself.
 //   - The new execution has no parent, whatever the old one had.

@@ -14,7 +14,9 @@ import (
 //
 //   - The step that failed has a fresh first turn with the same idempotency key; what failed before stays in its attempts.
 //   - Steps that were withdrawn because of that failure live again. One that waited begins its wait anew, and one that waited
-//     for a child starts another, since the first was cancelled.
+//     for a child starts another, since the first was closed; an abandoned one goes on beside it.
+//   - Children that nobody waited for and that were closed by the failure stay closed: the steps that started them completed.
+//     Those that live are closed when it ends again.
 //   - Steps with parts go on with the parts that are left; those over stay over. A step that failed after its last part was
 //     over is run from its first turn, with all of its parts.
 //   - A step in quarantine runs again, its deaths forgotten, as far as it had come.
@@ -33,6 +35,9 @@ func (e *Engine) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResu
 		raw, _ := flow.Encode(r.ID)
 		f.name = digest(raw)
 	}
+	if f.alone, err = e.alone(ctx, x); err != nil {
+		return flow.RetryResult{}, err
+	}
 	repeated := slices.Contains(x.Retries, f.name)
 	if err := e.apply(ctx, x.ID, p, nil, f); err != nil {
 		return flow.RetryResult{}, err
@@ -41,6 +46,27 @@ func (e *Engine) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResu
 		return flow.RetryResult{}, err
 	}
 	return flow.RetryResult{ExecutionID: x.ID, Status: x.Status, Generation: x.Generation, Repeated: repeated}, nil
+}
+
+// alone tells whether nobody was told how the execution ended: it is no child, was never waited for, or was abandoned before.
+func (e *Engine) alone(ctx context.Context, x *flow.Execution) (bool, error) {
+	p := x.Parent
+	if p == nil || p.Mode == node.FireAndForget {
+		return true, nil
+	}
+	if closing(p) != node.Abandon {
+		return false, nil
+	}
+	up, err := e.store.Load(ctx, p.Execution, flow.Want{Steps: []flow.StepID{p.Step}})
+	if isNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s := up.Steps[p.Step]
+	told := s != nil && s.Resumed != nil && s.Resumed.Turn == p.Turn && s.Resumed.By == flow.ByChild
+	return !told, nil
 }
 
 // maxRetries bounds how many retries are known by name.
@@ -53,7 +79,7 @@ func (f retried) apply(t *transition) error {
 	if !t.x.Whole {
 		return errNeedAll
 	}
-	if err := t.retryable(); err != nil {
+	if err := t.retryable(f.alone); err != nil {
 		return err
 	}
 	t.x.Generation++
@@ -73,14 +99,14 @@ func (f retried) apply(t *transition) error {
 }
 
 // retryable says why an execution cannot be retried; nil = it can.
-func (t *transition) retryable() error {
+func (t *transition) retryable(alone bool) error {
 	x := t.x
 	switch {
 	case x.Status == flow.Quarantined:
 		return nil
 	case x.Status != flow.Failed:
 		return t.cannotRetry("it is %s, and only an execution that failed or is in quarantine can be retried", x.Status)
-	case x.Parent != nil && x.Parent.Mode != node.FireAndForget:
+	case !alone:
 		p := t.cannotRetry("execution %s, which waited for it, was told of the failure and went on; retry or rerun that one", x.Parent.Execution)
 		p.Details["parent_execution_id"] = x.Parent.Execution
 		return p

@@ -182,6 +182,7 @@ var childFields = []node.Field{
 	{Name: "timeout_ms", Kind: node.Int},
 	{Name: "on_failure", Kind: node.String, Default: "fail_parent"},
 	{Name: "queue", Kind: node.String},
+	{Name: "close", Kind: node.String},
 }
 
 func child(_ context.Context, c *node.Call) (node.Outcome, error) {
@@ -190,7 +191,8 @@ func child(_ context.Context, c *node.Call) (node.Outcome, error) {
 	}
 	mode := c.Params["mode"].(string)
 	queue, _ := c.Params["queue"].(string)
-	out := node.Outcome{Start: []node.Child{{Workflow: c.Params["workflow"].(string), Input: c.Input, Mode: mode, Queue: queue}}}
+	end, _ := c.Params["close"].(string)
+	out := node.Outcome{Start: []node.Child{{Workflow: c.Params["workflow"].(string), Input: c.Input, Mode: mode, Close: end, Queue: queue}}}
 	if mode != node.FireAndForget {
 		ms, _ := c.Params["timeout_ms"].(int)
 		out.Suspend = &node.Suspend{Type: flow.SubWorkflow, In: time.Duration(ms) * time.Millisecond}

@@ -1,6 +1,11 @@
 package engine
 
-import "prana/engine/flow"
+import (
+	"fmt"
+	"maps"
+
+	"prana/engine/flow"
+)
 
 // remember notes that a step completed which another node can undo: last in, first out. What only left with an item did nothing.
 func (t *transition) remember(s *flow.Step) {
@@ -42,4 +47,51 @@ func (t *transition) notUndone(s *flow.Step, p *flow.Problem) {
 	}
 	failed, _ := e.Error.Details["not_undone"].([]any)
 	e.Error.Details["not_undone"] = append(failed, map[string]any{"node": t.key(s), "run_index": s.ID.Run, "error": p.Map()})
+}
+
+// leaveUndone gives up what remains to be undone of an execution that is to end at once. The answer is the error with what that is.
+func (t *transition) leaveUndone(p *flow.Problem) *flow.Problem {
+	q := *p
+	q.Details = maps.Clone(p.Details)
+	if q.Details == nil {
+		q.Details = map[string]any{}
+	}
+	left, n := t.beingUndone(), 0
+	if e := t.x.Ending; e != nil {
+		q.Details["ending"] = map[string]any{"status": string(e.Status), "error": e.Error.Map()}
+	}
+	for id := t.x.Undo; id != nil; id = t.x.Steps[*id].Below {
+		left = append(left, t.x.Steps[*id])
+	}
+	t.x.Undo = nil
+	var named []any
+	for _, s := range left {
+		if n++; n <= maxUndone {
+			named = append(named, map[string]any{"node": t.key(s), "run_index": s.ID.Run})
+		}
+	}
+	if n > 0 {
+		q.Details["not_undone"] = named
+		q.Message += fmt.Sprintf("; what %d steps did was not undone", n)
+	}
+	return &q
+}
+
+// maxUndone bounds how many steps an error names.
+const maxUndone = 100
+
+// beingUndone gives the step that is being undone now, if there is one.
+func (t *transition) beingUndone() []*flow.Step {
+	if t.x.Status != flow.Cancelling {
+		return nil
+	}
+	var all []*flow.Step
+	for _, u := range t.liveSteps() {
+		for _, s := range t.x.Steps {
+			if u.Part == nil && len(u.Inputs) == 1 && u.Inputs[0].Edge < 0 && u.Inputs[0].Ref == flow.OutputRef(s.ID) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
 }

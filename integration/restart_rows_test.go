@@ -575,6 +575,24 @@ connections: [start -> unanswered]
 		output: `true`,
 	},
 	{
+		name: "child_closed", loose: true,
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: child, type: workflow.execute_workflow, params: {workflow_id: child_closed_child, execution_mode: fire_and_forget, parent_close_policy: terminate}}
+  - {key: nap, type: time.delay, params: {duration_ms: 200}}
+  - {key: out, type: code.expr, params: {expression: "$nodes.child.output.execution_id != nil"}}
+connections: [start -> child, child -> nap, nap -> out]
+`,
+		child: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.wait_for_event, params: {event_type: rs_never}}
+connections: [start -> unanswered]
+`,
+		output: `true`,
+	},
+	{
 		name: "wait_any_withdraws_a_child", loose: true,
 		nodes: `
 nodes:

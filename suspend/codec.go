@@ -38,6 +38,7 @@ type storedParent struct {
 	Turn      int    `json:"n,omitempty"`
 	Mode      string `json:"m,omitempty"`
 	Index     int    `json:"i,omitempty"`
+	Close     string `json:"c,omitempty"`
 }
 
 type storedFront struct {
@@ -52,6 +53,7 @@ type storedFront struct {
 	Undo       string         `json:"u,omitempty"`
 	Inbox      []storedLetter `json:"i,omitempty"`
 	Ending     *storedEnding  `json:"z,omitempty"`
+	Closes     bool           `json:"c,omitempty"`
 }
 
 type storedLetter struct {
@@ -171,7 +173,7 @@ func orTime(ms int64, other time.Time) time.Time {
 func encodeHead(h *flow.Head) ([]byte, error) {
 	st := storedHead{Workflow: h.Workflow, Version: h.Version, StartID: h.StartID, Depth: h.Depth, Line: h.Line, Trace: h.Trace, Tags: h.Tags, Timeout: flow.Millis(h.Timeout), Place: h.Place, Queue: h.Queue, From: h.From, Only: h.Only, RerunOf: h.RerunOf}
 	if p := h.Parent; p != nil {
-		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index}
+		st.Parent = &storedParent{Execution: p.Execution, Step: p.Step.String(), Turn: p.Turn, Mode: p.Mode, Index: p.Index, Close: p.Close}
 	}
 	return flow.Encode(st)
 }
@@ -194,7 +196,7 @@ func decodeHead(s string) (flow.Head, error) {
 		if err != nil {
 			return flow.Head{}, fmt.Errorf("reading the head: %w", err)
 		}
-		h.Parent = &flow.Parent{Execution: p.Execution, Step: step, Turn: p.Turn, Mode: p.Mode, Index: p.Index}
+		h.Parent = &flow.Parent{Execution: p.Execution, Step: step, Turn: p.Turn, Mode: p.Mode, Index: p.Index, Close: p.Close}
 	}
 	return h, nil
 }
@@ -215,7 +217,7 @@ const countWidth = 6
 
 // encodeFront gives "seq|transitions|json".
 func encodeFront(f flow.Front) ([]byte, error) {
-	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Retries: f.Retries, Stood: flow.Millis(f.Stood), Undo: stepName(f.Undo)}
+	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Retries: f.Retries, Stood: flow.Millis(f.Stood), Undo: stepName(f.Undo), Closes: f.Closes}
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
@@ -245,7 +247,7 @@ func decodeFront(s string) (flow.Front, error) {
 	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
-	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond}
+	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
 	if e := st.Ending; e != nil {
 		f.Ending = &flow.Ending{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}

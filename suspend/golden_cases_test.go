@@ -93,6 +93,7 @@ var goldens = []golden{
 	{"poison", "in quarantine", writePoison, readPoison()},
 	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
 	{"undoing", "failed, and a step that undoes another runs", writeUndoing, readUndoing()},
+	{"closing", "started a child that nobody waits for, and has it terminated when it ends; its own parent abandons it", writeClosing, readClosing()},
 	{"section", "holds a place of its workflow's concurrency key; one step holds a place, another waits for one, a third gives its place up", writeSection, readSection()},
 }
 
@@ -297,6 +298,25 @@ func readSection() *flow.Execution {
 			Type: flow.Concurrency, Data: raw(`{"key":"b"}`), Since: began,
 		}})
 	x.Place, x.Queue = "region/eu", "slow"
+	return x
+}
+
+func writeClosing(z *zoo, _ func(time.Duration)) {
+	s := stepOf(1, flow.StepPending)
+	s.Children = []string{animal("one")}
+	ch := z.birth("closing", s)
+	ch.Head.Depth = 1
+	ch.Head.Parent = &flow.Parent{Execution: animal("parent"), Step: step1, Turn: 1, Mode: "async", Close: "abandon"}
+	ch.Front.Closes = true
+	ch.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendClose, Data: raw(`{"children":["` + animal("one") + `"],"why":"its parent is failed"}`)}}
+	z.commit(ch)
+}
+
+func readClosing() *flow.Execution {
+	x := holding(alive("closing", "op000000001", flow.Front{Status: flow.Running, Region: flow.Region{Live: map[int]flow.Live{1: {Pending: 1}}}, Seq: 1, Closes: true}), map[int]flow.NodeState{1: fresh},
+		&flow.Step{ID: step1, Status: flow.StepPending, Token: "token000001", Op: "op000000001", At: began, CreatedAt: began, Children: []string{animal("one")}})
+	x.Depth = 1
+	x.Parent = &flow.Parent{Execution: animal("parent"), Step: step1, Turn: 1, Mode: "async", Close: "abandon"}
 	return x
 }
 

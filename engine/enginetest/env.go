@@ -120,6 +120,13 @@ func (e *Env) Process() *engine.Engine {
 	return x
 }
 
+// Restart begins another process in the place of the Env's own, which does nothing more: as if it had died. What it was at is
+// found by the sweeper.
+func (e *Env) Restart() {
+	e.t.Helper()
+	e.engine, e.again, e.failures = e.Process(), nil, 0
+}
+
 func (e *Env) secret(name string) (string, bool) {
 	v, ok := e.opts.Secrets[name]
 	return v, ok

@@ -28,6 +28,7 @@ import (
 //	publish_first TYPE DATA  … to the oldest wait only
 //	resume NODE DATA         end a wait by hand; "-" for the only one
 //	cancel REASON
+//	terminate REASON
 //	retry [ID]
 //	rerun [NODE [INPUT]]     run it again, from a node on; the new execution is looked at from here on
 //	advance DURATION         let time pass (24h, 1500ms)
@@ -176,6 +177,9 @@ var commands = map[string]func(s *script, rest string) error{
 	},
 	"cancel": func(s *script, rest string) error {
 		return s.env.engine.Cancel(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
+	},
+	"terminate": func(s *script, rest string) error {
+		return s.env.engine.Terminate(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
 	},
 	"retry": func(s *script, rest string) error {
 		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})

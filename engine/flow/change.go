@@ -114,7 +114,8 @@ type Task struct {
 // Kinds of outgoing things.
 const (
 	SendAlert      = "alert"      // tell somebody that retries are used up
-	SendCancel     = "cancel"     // cancel another execution
+	SendCancel     = "cancel"     // close a child, named by To, that nobody waits for any more; Data is why
+	SendClose      = "close"      // close children that nobody waited for, now that their parent ended; Data names them
 	SendMiddleware = "middleware" // call a durable middleware
 	SendRelease    = "release"    // give up a place of a concurrency key, named by To; Data is the holder
 )

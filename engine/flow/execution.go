@@ -117,6 +117,9 @@ type Parent struct {
 	Turn      int    // the suspension it resolves
 	Mode      string // sync, async, fire_and_forget
 	Index     int    // place in a batch
+	// Close is what becomes of it when its parent ends or does not wait for it any more: request_cancel, terminate, abandon.
+	// Empty = abandon with fire_and_forget, request_cancel with the others.
+	Close string
 }
 
 // Front is the control state: small, bounded by the width of the graph and
@@ -135,6 +138,7 @@ type Front struct {
 	Undo        *StepID       // the last completed step that is to be undone if the execution ends before its time; nil = none
 	Inbox       []Letter      // what came before its wait, oldest first; bounded
 	Ending      *Ending       // while it is cancelling: what it will be
+	Closes      bool          // it started children that nobody waits for and that are to be closed when it ends
 }
 
 // Letter is a resume that came before its wait.

@@ -141,7 +141,7 @@ type RerunNode struct {
 	Runs int    `json:"runs"`
 }
 
-// CancelRequest ends an execution before its time.
+// CancelRequest ends an execution before its time, be it by a cancellation or a termination.
 type CancelRequest struct {
 	Execution string
 	Reason    string

@@ -75,6 +75,7 @@ type NodeRun struct {
 	StartedAt *time.Time      `json:"started_at,omitempty"`
 	EndedAt   *time.Time      `json:"ended_at,omitempty"`
 	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
+	Context   json.RawMessage `json:"context,omitempty"`  // what the runs of the node share; shown with the last
 	ResumedBy string          `json:"resumed_by,omitempty"`
 	Children  []string        `json:"children,omitempty"`
 	Deaths    int             `json:"worker_deaths,omitempty"`
@@ -136,7 +137,8 @@ type Suspension struct {
 	Node        string          `json:"node"`
 	RunIndex    int             `json:"run_index"`
 	Type        string          `json:"suspend_type"`
-	EventType   string          `json:"event_type,omitempty"` // of what it listens for
+	EventType   string          `json:"event_type,omitempty"`         // of what it listens for
+	ChildID     string          `json:"child_execution_id,omitempty"` // the child that it waits for, which says what it does
 	Data        json.RawMessage `json:"suspension_data"`
 	SuspendedAt time.Time       `json:"suspended_at"`
 	// TimeoutAt is when it gives up; ResumeAt when it goes on by itself (delay, poll, retry).
@@ -230,7 +232,7 @@ func SuspensionOf(w *Workflow, x *Execution, s *Step) Suspension {
 	v := Suspension{
 		ID:          SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Turn}.String(),
 		ExecutionID: x.ID, Workflow: x.Workflow, Node: w.NodeKey(s.ID.Node), RunIndex: s.ID.Run,
-		Type: s.Wait.Type, Data: s.Wait.Data, SuspendedAt: s.Wait.Since, CreatedAt: s.Wait.Since,
+		Type: s.Wait.Type, ChildID: s.Wait.Child, Data: s.Wait.Data, SuspendedAt: s.Wait.Since, CreatedAt: s.Wait.Since,
 	}
 	if s.Wait.Event != nil {
 		v.EventType = s.Wait.Event.Type

@@ -144,6 +144,8 @@ type Resume struct {
 	Error *flow.Problem   // the wait ended with an error
 	Wait  json.RawMessage // the Data of the wait: the node's own memory
 	Since time.Time       // when the wait began
+	// Children are the executions that the step started so far, in order.
+	Children []string
 }
 
 // Part is one item of a Fan, to be run by the node itself.
@@ -211,6 +213,7 @@ type Child struct {
 	Version  string // empty = the newest
 	Input    any
 	Mode     string        // sync, async, fire_and_forget
+	Close    string        // request_cancel, terminate, abandon; empty = abandon with fire_and_forget, request_cancel with the others
 	Queue    string        // from which its steps are run; empty = the partition's own. Its own children do not inherit it.
 	In       time.Duration // when it begins, from now
 }
@@ -220,4 +223,11 @@ const (
 	Sync          = "sync"
 	Async         = "async"
 	FireAndForget = "fire_and_forget"
+)
+
+// What becomes of a child that lives when its parent ends, or does not wait for it any more.
+const (
+	RequestCancel = "request_cancel" // it is cancelled: what it did is undone
+	Terminate     = "terminate"      // it ends at once, and nothing is undone
+	Abandon       = "abandon"        // nothing
 )

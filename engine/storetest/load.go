@@ -22,6 +22,16 @@ var loadPromises = []promise{
 		equal(w, "status", x.Status, flow.Running)
 		equal(w, "whole", x.Whole, false)
 	}},
+	{"whose child it is, and that it has children to close", func(w *world) {
+		parent := flow.Parent{Execution: flow.NewExecutionID(0), Step: flow.StepID{Node: 1, Run: 2}, Turn: 3, Mode: "async", Index: 4, Close: "terminate"}
+		c := birth(func(c *flow.Change) { c.Head.Parent, c.Front.Closes = &parent, true })
+		w.commit(c)
+		x := w.load(c.Execution, flow.Want{})
+		equal(w, "parent", *x.Parent, parent)
+		equal(w, "closes", x.Closes, true)
+		w.move(c.Execution, func(c *flow.Change) { c.Front.Closes = false })
+		equal(w, "closes afterwards", w.load(c.Execution, flow.Want{}).Closes, false)
+	}},
 	{"only what is wanted is loaded", func(w *world) {
 		x := w.load(rich(w), flow.Want{})
 		equal(w, "number of steps, nodes and values", len(x.Steps)+len(x.Nodes)+len(x.Values), 0)

@@ -65,7 +65,8 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/executions/{id}/relations", do: a.getRelations},
 		{method: "GET", path: "/v1/executions/{id}/output", do: a.getOutput},
 		{method: "POST", path: "/v1/executions/{id}:resume", do: a.resumeExecution},
-		{method: "POST", path: "/v1/executions/{id}:cancel", do: a.cancel},
+		{method: "POST", path: "/v1/executions/{id}:cancel", do: a.endEarly(Canceller.Cancel)},
+		{method: "POST", path: "/v1/executions/{id}:terminate", do: a.endEarly(Canceller.Terminate)},
 		{method: "POST", path: "/v1/executions/{id}:retry", do: a.retry},
 		{method: "POST", path: "/v1/executions/{id}:rerun", do: a.rerun},
 

@@ -91,6 +91,8 @@ type Publisher interface {
 // Canceller ends executions before their time.
 type Canceller interface {
 	Cancel(ctx context.Context, r flow.CancelRequest) error
+	// Terminate ends one at once, with nothing undone.
+	Terminate(ctx context.Context, r flow.CancelRequest) error
 }
 
 // Retrier lets executions live again that failed.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"prana/engine/flow"
@@ -71,21 +72,24 @@ func (a *api) getOutput(w http.ResponseWriter, r *http.Request) error {
 	return p
 }
 
-func (a *api) cancel(w http.ResponseWriter, r *http.Request) error {
-	id, err := executionID(r)
-	if err != nil {
-		return err
+// endEarly cancels or terminates an execution.
+func (a *api) endEarly(end func(Canceller, context.Context, flow.CancelRequest) error) action {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := executionID(r)
+		if err != nil {
+			return err
+		}
+		var b wire.Cancel
+		if err := decode(r, &b, true); err != nil {
+			return err
+		}
+		key, err := keyOf(r, b.ID)
+		if err != nil {
+			return err
+		}
+		if err := end(a.Engine, r.Context(), flow.CancelRequest{Execution: id, Reason: b.Reason, ID: key}); err != nil {
+			return err
+		}
+		return respond(w, http.StatusAccepted, wire.Accepted{ExecutionID: id})
 	}
-	var b wire.Cancel
-	if err := decode(r, &b, true); err != nil {
-		return err
-	}
-	key, err := keyOf(r, b.ID)
-	if err != nil {
-		return err
-	}
-	if err := a.Engine.Cancel(r.Context(), flow.CancelRequest{Execution: id, Reason: b.Reason, ID: key}); err != nil {
-		return err
-	}
-	return respond(w, http.StatusAccepted, wire.Accepted{ExecutionID: id})
 }

@@ -93,6 +93,13 @@ func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, err
 
 func (f *fake) Cancel(_ context.Context, r flow.CancelRequest) error { return f.ask(r) }
 
+func (f *fake) Terminate(_ context.Context, r flow.CancelRequest) error {
+	return f.ask(termination(r))
+}
+
+// termination tells a request to terminate from one to cancel.
+type termination flow.CancelRequest
+
 func (f *fake) Retry(_ context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
 	return flow.RetryResult{ExecutionID: r.Execution, Status: flow.Running, Generation: 1, Repeated: f.replayed}, f.ask(r)
 }

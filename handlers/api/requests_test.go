@@ -346,6 +346,8 @@ func TestResumeAndCancel(t *testing.T) {
 		}},
 		{"suspensions/" + wait.String() + ":resume", `{"data":1}`, flow.ResumeRequest{Execution: execID, Suspension: &wait, Data: []byte(`1`)}},
 		{"executions/" + execID + ":cancel", `{"reason":"r","id":"i"}`, flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"}},
+		{"executions/" + execID + ":terminate", `{"reason":"r","id":"i"}`, termination{Execution: execID, Reason: "r", ID: "i"}},
+		{"executions/" + execID + ":terminate", ``, termination{Execution: execID}},
 	} {
 		f := newFake()
 		w := send(f, "POST", "/v1/"+tt.target, tt.body)
@@ -363,6 +365,7 @@ func TestBadResumes(t *testing.T) {
 		"executions/" + execID + ":resume?":        `{"error":{}}`,
 		"executions/" + execID + ":resume?x":       `{"error":{"code":"c","mesage":"m"}}`,
 		"executions/" + execID + ":cancel":         `{"why":"because"}`,
+		"executions/" + execID + ":terminate":      `{"why":"because"}`,
 		"suspensions/" + execID + ":1.0:1:resume?": `{"resume":1}`,
 	} {
 		if w := send(newFake(), "POST", "/v1/"+target, body); w.Code != 400 {

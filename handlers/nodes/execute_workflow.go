@@ -31,6 +31,7 @@ var executeFields = []node.Field{
 	{Name: "wait_for_completion", Kind: node.Bool, Summary: "true is sync, false is fire_and_forget; execution_mode wins."},
 	{Name: "timeout_ms", Kind: node.Int, Default: 300_000, Min: new(1.0), Max: new(float64(maxWaitMS)), Summary: "How long to wait for the child."},
 	{Name: "failure_strategy", Kind: node.String, Default: failParent, Enum: []string{failParent, goOn}, Summary: "Whether a child that does not complete fails this node, or is its output."},
+	{Name: "parent_close_policy", Kind: node.String, Enum: []string{node.RequestCancel, node.Terminate, node.Abandon}, Summary: "What becomes of a child that still lives when this execution ends, or this node does not wait for it any more: request_cancel: it is cancelled, and undoes what it did; terminate: it ends at once; abandon: it goes on alone. By default abandon with fire_and_forget, request_cancel with the others."},
 	{Name: "batch_mode", Kind: node.String, Default: batchAll, Enum: []string{batchAll, batchSingle}, Summary: "all: one child with the whole input; single: one child for each item of the input, and a list of {execution_id, status, output | error} in their order."},
 	{Name: "distribution_window_ms", Kind: node.Int, Min: new(0.0), Max: new(float64(maxWaitMS)), Summary: "Batch mode single, async or fire_and_forget: the children begin evenly spread over this time."},
 	{Name: "queue", Kind: node.String, Check: queueName, Summary: "The queue that the child's steps are run from, unless their nodes say otherwise; by default the partition's own. Its own children do not inherit it."},
@@ -155,6 +156,7 @@ func startChild(c *node.Call, v values) (node.Outcome, error) {
 		Version:  v.text("version"),
 		Input:    childInput(c),
 		Mode:     w.ExecutionMode,
+		Close:    v.text("parent_close_policy"),
 		Queue:    v.text("queue"),
 		In:       startIn(c, v),
 	}
@@ -198,9 +200,9 @@ func childOver(c *node.Call) (node.Outcome, error) {
 	}
 	switch {
 	case r.By == flow.ByTimeout:
-		return w.timedOut()
+		return w.timedOut(r.Children)
 	case r.Error != nil:
-		return w.notStarted(r.Error)
+		return w.notStarted(r)
 	case r.By == flow.ByChild && c.Part != nil:
 		return w.endedInBatch(r.Data)
 	case r.By == flow.ByChild:
@@ -237,25 +239,38 @@ func (w childWait) ended(data any) (node.Outcome, error) {
 	return w.failed("sub_workflow_failed", fmt.Sprintf("the execution of workflow %s ended as %v", w.WorkflowID, child["status"]), facts)
 }
 
-func (w childWait) timedOut() (node.Outcome, error) {
+func (w childWait) timedOut(children []string) (node.Outcome, error) {
 	waited := time.Duration(w.TimeoutMS) * time.Millisecond
-	return w.failed("sub_workflow_timeout", fmt.Sprintf("workflow %s did not end within %s", w.WorkflowID, waited), map[string]any{"timeout_ms": w.TimeoutMS})
+	facts := map[string]any{"timeout_ms": w.TimeoutMS, "execution_id": last(children), "status": string(flow.TimedOut)}
+	return w.failed("sub_workflow_timeout", fmt.Sprintf("workflow %s did not end within %s", w.WorkflowID, waited), facts)
 }
 
 // notStarted is a wait that ended with an error instead of a child's result.
-func (w childWait) notStarted(p *flow.Problem) (node.Outcome, error) {
+func (w childWait) notStarted(r *node.Resume) (node.Outcome, error) {
 	if w.FailureStrategy != goOn {
-		return node.Outcome{}, p
+		return node.Outcome{}, r.Error
 	}
-	return w.failed("sub_workflow_failed", p.Message, map[string]any{"error": p.Map()})
+	facts := map[string]any{"error": r.Error.Map(), "execution_id": last(r.Children), "status": string(flow.Failed)}
+	return w.failed("sub_workflow_failed", r.Error.Message, facts)
 }
 
-// failed is a problem, or an output with the same facts and a mark named by the code.
+// last is the child that is waited for: an attempt before may have started others. nil = none.
+func last(children []string) any {
+	if len(children) == 0 {
+		return nil
+	}
+	return children[len(children)-1]
+}
+
+// failed is a problem, or an output with the same facts, the error, and a mark named by the code.
 func (w childWait) failed(code, message string, facts map[string]any) (node.Outcome, error) {
 	facts["workflow_id"] = w.WorkflowID
 	if w.FailureStrategy != goOn {
 		return node.Outcome{}, &flow.Problem{Code: code, Message: message, Details: facts}
 	}
 	facts[code] = true
+	if _, known := facts["error"]; !known {
+		facts["error"] = map[string]any{"code": code, "message": message}
+	}
 	return node.Outcome{Output: facts}, nil
 }

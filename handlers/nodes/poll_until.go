@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -54,7 +55,7 @@ func pollFields() []node.Field {
 	return []node.Field{
 		{Name: "endpoint", Kind: node.String, Required: true, Summary: "The address to ask, http or https."},
 		{Name: "condition", Kind: node.Condition, Required: true, Lazy: true, Roots: []string{"$response", "$http"}, Summary: "Ends the polling when true. $response is the decoded body, $http has status and headers."},
-		{Name: "interval_ms", Kind: node.Int, Default: 30_000, Min: new(10.0), Max: longest, Summary: "From the end of one poll to the next."},
+		{Name: "interval_ms", Kind: node.Int, Default: 30_000, Min: new(10.0), Max: longest, Summary: "From the end of one poll to the next; longer when the answer, be it an error or not, says so by Retry-After."},
 		{Name: "timeout_ms", Kind: node.Int, Default: 3_600_000, Min: new(1.0), Max: longest, Summary: "From the first poll to the deadline; there the node leaves by port timeout."},
 		{Name: "max_attempts", Kind: node.Int, Default: 10_000, Min: new(1.0), Max: new(10_000.0), Summary: "How many polls at most; after them the node leaves by port timeout."},
 		{Name: "backoff", Kind: node.String, Default: "constant", Enum: []string{"constant", "linear", "exponential"}, Summary: "How the interval grows from poll to poll."},
@@ -69,7 +70,7 @@ var pollOutput = []node.Output{
 		Port: flow.PortMain, Summary: "The answer that ended the polling; or the data of whoever resumed the node by hand.",
 		Fields: append(slices.Clone(replyFields), node.Field{Name: "attempts", Kind: node.Int, Summary: "How many polls it took."}),
 	},
-	{Port: flow.PortTimeout, Fields: []node.Field{{Name: "attempts", Kind: node.Int, Summary: "How many polls there were."}}},
+	{Port: flow.PortTimeout, Summary: "Nothing ended it in time. What the last poll brought is $nodes.KEY.context: {attempts, last_status, last_response, last_error}; of a long response, the beginning.", Fields: []node.Field{{Name: "attempts", Kind: node.Int, Summary: "How many polls there were."}}},
 }
 
 // pollState describes the wait between two polls, and is what the node
@@ -137,7 +138,7 @@ func (p *poller) poll(ctx context.Context, c *node.Call, v values, s *pollState)
 	if got != nil {
 		done, err := satisfied(c, got)
 		if err != nil {
-			return node.Outcome{}, err
+			return node.Outcome{}, s.cannotTell(err)
 		}
 		if done {
 			out := got.output()
@@ -148,7 +149,7 @@ func (p *poller) poll(ctx context.Context, c *node.Call, v values, s *pollState)
 	if int64(s.Attempts) >= s.MaxAttempts {
 		return s.timedOut(), nil
 	}
-	return s.wait(c.Now.Add(time.Since(begin)), s.pause(v, problem)), nil
+	return s.wait(c.Now.Add(time.Since(begin)), s.pause(v, asked(got, problem))), nil
 }
 
 // ask makes one request, which never lasts beyond the deadline.
@@ -181,6 +182,17 @@ func attemptFailed(err error) (*flow.Problem, bool) {
 	return nil, false
 }
 
+// asked is how long whoever answered wants to be left alone, be the answer an error or not.
+func asked(got *reply, p *flow.Problem) time.Duration {
+	switch {
+	case got != nil:
+		return got.after
+	case p != nil:
+		return p.RetryAfter
+	}
+	return 0
+}
+
 func (s *pollState) note(got *reply, p *flow.Problem) {
 	if got != nil {
 		s.LastStatus, s.LastResponse = got.status, sample(got.body)
@@ -198,7 +210,7 @@ func satisfied(c *node.Call, got *reply) (bool, error) {
 		"http":     map[string]any{"status": got.status, "headers": got.headers},
 	})
 	if err != nil {
-		return false, expressionProblem(err)
+		return false, err
 	}
 	done, ok := v.(bool)
 	if !ok {
@@ -207,15 +219,32 @@ func satisfied(c *node.Call, got *reply) (bool, error) {
 	return done, nil
 }
 
-func expressionProblem(err error) *flow.Problem {
-	if p, ok := errors.AsType[*flow.Problem](err); ok {
-		return p
+// cannotTell is the problem of a condition, with the answer that it was asked about.
+func (s *pollState) cannotTell(err error) *flow.Problem {
+	p := flow.Problemf(codeExpression, "parameter condition: %v", err)
+	if own, ok := errors.AsType[*flow.Problem](err); ok {
+		c := *own
+		p = &c
 	}
-	return flow.Problemf(codeExpression, "parameter condition: %v", err)
+	p.Details = maps.Clone(p.Details)
+	if p.Details == nil {
+		p.Details = map[string]any{}
+	}
+	maps.Copy(p.Details, s.last())
+	return p
+}
+
+// last is what is known of the last poll, for people and programs to look at.
+func (s *pollState) last() map[string]any {
+	known := map[string]any{"attempts": s.Attempts, "last_status": s.LastStatus, "last_response": s.LastResponse, "last_error": nil}
+	if s.LastError != nil {
+		known["last_error"] = s.LastError.Map()
+	}
+	return known
 }
 
 // pause is the time to the next poll; a server that asks for more gets more.
-func (s *pollState) pause(v values, p *flow.Problem) time.Duration {
+func (s *pollState) pause(v values, asked time.Duration) time.Duration {
 	interval := v.whole("interval_ms")
 	settings := flow.Settings{
 		RetryDelayMS: &interval,
@@ -223,11 +252,7 @@ func (s *pollState) pause(v values, p *flow.Problem) time.Duration {
 		MaxDelayMS:   v.whole("max_interval_ms"),
 		Jitter:       v.flag("jitter"),
 	}
-	d := settings.RetryDelay(s.Attempts, rand.Float64())
-	if p != nil {
-		d = max(d, p.RetryAfter)
-	}
-	return max(d, time.Millisecond)
+	return max(settings.RetryDelay(s.Attempts, rand.Float64()), asked, time.Millisecond)
 }
 
 // wait suspends until the next poll, or until the deadline when that comes first.
@@ -239,8 +264,9 @@ func (s *pollState) wait(now time.Time, pause time.Duration) node.Outcome {
 	return node.Outcome{Suspend: suspend}
 }
 
+// timedOut leaves with the number of polls; what the last one brought stands in the context of the node.
 func (s *pollState) timedOut() node.Outcome {
-	return node.Outcome{Port: flow.PortTimeout, Timeout: true, Output: map[string]any{"attempts": s.Attempts}}
+	return node.Outcome{Port: flow.PortTimeout, Timeout: true, Output: map[string]any{"attempts": s.Attempts}, Context: s.last()}
 }
 
 // endpointOf gives the address as people may see it, without a password in it.

@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
 )
@@ -170,7 +172,97 @@ func TestPollConditionErrorsAreSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := pollCall(typ, obj{"endpoint": url})
 			c.Eval = func(string, map[string]any) (any, error) { return eval() }
-			runFails(t, typ, c, "expression_error")
+			p := problemOf(t, typ, c, "expression_error")
+			same(t, "the details", p.Details, obj{"attempts": 1, "last_status": 200, "last_response": obj{"status": "running"}, "last_error": nil})
+		})
+	}
+	if len(own.Details) > 0 {
+		t.Error("the problem of somebody else was changed")
+	}
+}
+
+// TestPollLeavesTheServerAlone: whoever answers may ask for a pause, be the answer an error or not, in seconds or by a date.
+func TestPollLeavesTheServerAlone(t *testing.T) {
+	t.Parallel()
+	typ := typeOf(t, inside, "poll.poll_until")
+	date := noon.Truncate(time.Second)
+	for name, tc := range map[string]struct {
+		status  int
+		headers map[string]string
+		timeout int
+		in      time.Duration
+		until   time.Time
+	}{
+		"accepted":             {202, map[string]string{"Retry-After": "120"}, 3_600_000, 2 * time.Minute, time.Time{}},
+		"ok, by a date":        {200, map[string]string{"Retry-After": date.Add(3 * time.Minute).Format(http.TimeFormat), "Date": date.Format(http.TimeFormat)}, 3_600_000, 3 * time.Minute, time.Time{}},
+		"too many requests":    {429, map[string]string{"Retry-After": "120"}, 3_600_000, 2 * time.Minute, time.Time{}},
+		"unavailable":          {503, map[string]string{"Retry-After": date.Add(3 * time.Minute).Format(http.TimeFormat), "Date": date.Format(http.TimeFormat)}, 3_600_000, 3 * time.Minute, time.Time{}},
+		"less than usual":      {200, map[string]string{"Retry-After": "1"}, 3_600_000, 30 * time.Second, time.Time{}},
+		"a date that is past":  {200, map[string]string{"Retry-After": date.Add(-time.Hour).Format(http.TimeFormat), "Date": date.Format(http.TimeFormat)}, 3_600_000, 30 * time.Second, time.Time{}},
+		"nonsense":             {200, map[string]string{"Retry-After": "soon"}, 3_600_000, 30 * time.Second, time.Time{}},
+		"beyond the deadline":  {200, map[string]string{"Retry-After": "7200"}, 3_600_000, 0, noon.Add(time.Hour)},
+		"beyond all deadlines": {503, map[string]string{"Retry-After": "99999999999999999"}, 3_600_000, 0, noon.Add(time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				for k, v := range tc.headers {
+					w.Header().Set(k, v)
+				}
+				w.WriteHeader(tc.status)
+			})
+			out := run(t, typ, pollCall(typ, obj{"endpoint": s.URL, "timeout_ms": tc.timeout}))
+			if got := out.Suspend; got == nil || got.In != tc.in || !got.Until.Equal(tc.until) {
+				t.Errorf("it asks for %+v", got)
+			}
+		})
+	}
+}
+
+// TestPollThatGaveUpSaysWhatCameLast reads it after the end, and in the workflow.
+func TestPollThatGaveUpSaysWhatCameLast(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		params  string
+		answers []string
+		want    obj
+	}{
+		"after its attempts": {"max_attempts: 2", []string{"!500", "running"}, obj{"attempts": 2, "last_status": 200, "last_response": obj{"status": "running"}, "last_error": "http_status"}},
+		"at its deadline":    {"timeout_ms: 40000", []string{"running", "!503"}, obj{"attempts": 2, "last_status": 503, "last_response": obj{"status": "running"}, "last_error": "http_status"}},
+		"at once":            {"max_attempts: 1", []string{"running"}, obj{"attempts": 1, "last_status": 200, "last_response": obj{"status": "running"}, "last_error": nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, _ := script(t, tc.answers...)
+			client := NewClient(inside.Egress)
+			t.Cleanup(client.CloseIdleConnections)
+			env := enginetest.New(t, Builtin(Options{HTTP: client})...)
+			env.Deploy(`
+id: poll
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: poll, type: poll.poll_until, params: {endpoint: "` + url + `", condition: "$response.status == 'completed'", ` + tc.params + `}}
+  - {key: tell, type: data.set_data, params: {mapping_map: {was: "{{ $nodes.poll.context.last_status }}"}}}
+connections: [start -> poll, poll.timeout -> tell]
+`)
+			id := env.Start("poll", nil)
+			env.Advance(time.Hour)
+			env.WantPath(id, "start", "poll.timeout", "tell")
+			env.WantOutput(id, obj{"was": tc.want["last_status"]})
+			r := env.NodeRun(id, "poll", 0)
+			same(t, "what it leaves", r.Output, obj{"attempts": tc.want["attempts"]})
+			var got struct {
+				Attempts     int `json:"attempts"`
+				LastStatus   int `json:"last_status"`
+				LastResponse any `json:"last_response"`
+				LastError    struct {
+					Code any `json:"code"`
+				} `json:"last_error"`
+			}
+			if err := json.Unmarshal(r.Context, &got); err != nil {
+				t.Fatal(err)
+			}
+			same(t, "what came last", obj{"attempts": got.Attempts, "last_status": got.LastStatus, "last_response": got.LastResponse, "last_error": got.LastError.Code}, tc.want)
 		})
 	}
 }
@@ -204,20 +296,22 @@ func TestPollPauses(t *testing.T) {
 	t.Parallel()
 	third := &pollState{Attempts: 3}
 	for name, tc := range map[string]struct {
-		v       values
-		problem *flow.Problem
-		least   time.Duration
-		most    time.Duration
+		v     values
+		asked time.Duration
+		least time.Duration
+		most  time.Duration
 	}{
-		"constant":    {values{"backoff": "constant"}, nil, time.Second, time.Second},
-		"linear":      {values{"backoff": "linear"}, nil, 3 * time.Second, 3 * time.Second},
-		"exponential": {values{"backoff": "exponential"}, nil, 4 * time.Second, 4 * time.Second},
-		"capped":      {values{"backoff": "exponential", "max_interval_ms": 2500}, nil, 2500 * time.Millisecond, 2500 * time.Millisecond},
-		"jitter":      {values{"jitter": true}, nil, 500 * time.Millisecond, time.Second},
-		"asked":       {values{}, &flow.Problem{RetryAfter: time.Minute}, time.Minute, time.Minute},
+		"constant":                 {values{"backoff": "constant"}, 0, time.Second, time.Second},
+		"linear":                   {values{"backoff": "linear"}, 0, 3 * time.Second, 3 * time.Second},
+		"exponential":              {values{"backoff": "exponential"}, 0, 4 * time.Second, 4 * time.Second},
+		"capped":                   {values{"backoff": "exponential", "max_interval_ms": 2500}, 0, 2500 * time.Millisecond, 2500 * time.Millisecond},
+		"jitter":                   {values{"jitter": true}, 0, 500 * time.Millisecond, time.Second},
+		"asked":                    {values{}, time.Minute, time.Minute, time.Minute},
+		"asked, and not shortened": {values{"jitter": true}, time.Minute, time.Minute, time.Minute},
+		"asked for less":           {values{}, time.Millisecond, time.Second, time.Second},
 	} {
 		tc.v["interval_ms"] = 1000
-		if got := third.pause(tc.v, tc.problem); got < tc.least || got > tc.most {
+		if got := third.pause(tc.v, tc.asked); got < tc.least || got > tc.most {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

@@ -177,6 +177,8 @@ func TestExecuteStarts(t *testing.T) {
 	}
 	same(t, "the wait's data", out.Suspend.Data, obj{"workflow_id": "child", "execution_mode": "async", "timeout_ms": 5000, "failure_strategy": "fail_parent"})
 
+	out = run(t, typ, callFor(typ, obj{"workflow_id": "child", "parent_close_policy": "terminate"}))
+	same(t, "the child to be terminated", out.Start[0], node.Child{Workflow: "child", Input: obj{"a": 1}, Mode: "sync", Close: "terminate"})
 	out = run(t, typ, callFor(typ, obj{"workflow_id": "child", "input_data": []any{1}}))
 	same(t, "its input", out.Start[0].Input, []any{1})
 	out = run(t, typ, callFor(typ, obj{"workflow_id": "child", "input_data": nil}))
@@ -193,6 +195,7 @@ func TestExecuteRefuses(t *testing.T) {
 		{"workflow_id": "c", "execution_mode": "x"},
 		{"workflow_id": "c", "timeout_ms": 0},
 		{"workflow_id": "c", "failure_strategy": "x"},
+		{"workflow_id": "c", "parent_close_policy": "x"},
 	} {
 		runFails(t, typ, callFor(typ, params), codeParams)
 	}
@@ -208,13 +211,16 @@ func TestExecuteEnds(t *testing.T) {
 		code     string
 		want     any
 	}{
-		"completed":           {failParent, node.Resume{By: flow.ByChild, Data: obj{"execution_id": "0x", "status": "completed", "output": obj{"r": 1}}}, "", obj{"r": 1}},
-		"failed":              {failParent, node.Resume{By: flow.ByChild, Data: failed}, "sub_workflow_failed", obj{"workflow_id": "child", "execution_id": "0x", "status": "failed", "error": obj{"code": "boom"}}},
-		"failed, continue":    {goOn, node.Resume{By: flow.ByChild, Data: failed}, "", obj{"sub_workflow_failed": true, "workflow_id": "child", "execution_id": "0x", "status": "failed", "error": obj{"code": "boom"}}},
-		"timeout":             {failParent, node.Resume{By: flow.ByTimeout}, "sub_workflow_timeout", obj{"workflow_id": "child", "timeout_ms": 300000}},
-		"timeout, continue":   {goOn, node.Resume{By: flow.ByTimeout}, "", obj{"sub_workflow_timeout": true, "workflow_id": "child", "timeout_ms": 300000}},
+		"completed":        {failParent, node.Resume{By: flow.ByChild, Data: obj{"execution_id": "0x", "status": "completed", "output": obj{"r": 1}}}, "", obj{"r": 1}},
+		"failed":           {failParent, node.Resume{By: flow.ByChild, Data: failed}, "sub_workflow_failed", obj{"workflow_id": "child", "execution_id": "0x", "status": "failed", "error": obj{"code": "boom"}}},
+		"failed, continue": {goOn, node.Resume{By: flow.ByChild, Data: failed}, "", obj{"sub_workflow_failed": true, "workflow_id": "child", "execution_id": "0x", "status": "failed", "error": obj{"code": "boom"}}},
+		"timeout":          {failParent, node.Resume{By: flow.ByTimeout, Children: []string{"0w", "0x"}}, "sub_workflow_timeout", obj{"workflow_id": "child", "timeout_ms": 300000, "execution_id": "0x", "status": "timed_out"}},
+		"timeout, continue": {goOn, node.Resume{By: flow.ByTimeout, Children: []string{"0x"}}, "", obj{
+			"sub_workflow_timeout": true, "workflow_id": "child", "timeout_ms": 300000, "execution_id": "0x", "status": "timed_out",
+			"error": obj{"code": "sub_workflow_timeout", "message": "workflow child did not end within 5m0s"},
+		}},
 		"no start":            {failParent, node.Resume{By: flow.ByError, Error: flow.Problemf("not_found", "gone")}, "not_found", nil},
-		"no start, continue":  {goOn, node.Resume{By: flow.ByError, Error: flow.Problemf("not_found", "gone")}, "", obj{"sub_workflow_failed": true, "workflow_id": "child", "error": obj{"code": "not_found", "message": "gone"}}},
+		"no start, continue":  {goOn, node.Resume{By: flow.ByError, Error: flow.Problemf("not_found", "gone")}, "", obj{"sub_workflow_failed": true, "workflow_id": "child", "execution_id": nil, "status": "failed", "error": obj{"code": "not_found", "message": "gone"}}},
 		"cancelled, continue": {goOn, node.Resume{By: flow.ByChild, Data: obj{"execution_id": "0x", "status": "cancelled"}}, "", obj{"sub_workflow_failed": true, "workflow_id": "child", "execution_id": "0x", "status": "cancelled", "error": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {

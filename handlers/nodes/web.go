@@ -44,6 +44,7 @@ type reply struct {
 	status  int
 	headers map[string]any
 	body    any
+	after   time.Duration // before which it asks not to be asked again; 0 = it did not say
 }
 
 func (r *reply) output() map[string]any {
@@ -83,7 +84,7 @@ func (r *request) receive(ctx context.Context, resp *http.Response) (*reply, err
 		p.Details = map[string]any{"status": resp.StatusCode, "limit": r.limit}
 		return nil, p
 	}
-	return &reply{resp.StatusCode, plainHeaders(resp.Header), decodeBody(resp.Header, raw)}, nil
+	return &reply{resp.StatusCode, plainHeaders(resp.Header), decodeBody(resp.Header, raw), retryAfter(resp.Header, r.now)}, nil
 }
 
 // decodeBody gives data for JSON, and text for everything else. What calls

@@ -62,6 +62,13 @@ func TestCancel(t *testing.T) {
 	same(t, f.only(t).body, `{"reason":"no more"}`)
 }
 
+func TestTerminate(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/executions/x1:terminate": wire.Accepted{ExecutionID: "x1"}})
+	prana(t, f.url, "terminate", "x1", "--reason", "it hangs").wants(t, 0, "terminated x1", "")
+	same(t, f.only(t).body, `{"reason":"it hangs"}`)
+}
+
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	done := flow.RetryResult{ExecutionID: "x1", Status: flow.Running, Generation: 2}

@@ -61,6 +61,9 @@ func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, 
 	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }
 func (e *engine) Cancel(_ context.Context, r flow.CancelRequest) error { return e.ask(r) }
+func (e *engine) Terminate(_ context.Context, r flow.CancelRequest) error {
+	return e.ask("terminate " + r.Execution + r.Reason + r.ID)
+}
 
 func (e *engine) Retry(_ context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
 	return flow.RetryResult{ExecutionID: r.Execution, Status: flow.Running, Generation: 1, Repeated: e.repeat}, e.ask(r)
@@ -180,6 +183,9 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"cancel": {func(c *Client) error {
 			return c.Cancel(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
 		}, flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"}},
+		"terminate": {func(c *Client) error {
+			return c.Terminate(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
+		}, "terminate " + execID + "ri"},
 		"source": {func(c *Client) error {
 			_, _, err := c.WorkflowSource(t.Context(), "order", "v1")
 			return err

@@ -102,7 +102,16 @@ func (c *Client) resume(ctx context.Context, path string, r flow.ResumeRequest) 
 
 // Cancel requests the end of an execution.
 func (c *Client) Cancel(ctx context.Context, r flow.CancelRequest) error {
-	k, err := post(execution(r.Execution, ":cancel"), wire.Cancel{Reason: r.Reason, ID: r.ID})
+	return c.endEarly(ctx, ":cancel", r)
+}
+
+// Terminate ends an execution at once.
+func (c *Client) Terminate(ctx context.Context, r flow.CancelRequest) error {
+	return c.endEarly(ctx, ":terminate", r)
+}
+
+func (c *Client) endEarly(ctx context.Context, verb string, r flow.CancelRequest) error {
+	k, err := post(execution(r.Execution, verb), wire.Cancel{Reason: r.Reason, ID: r.ID})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ type ResumedByURL struct {
 	ExecutionID string `json:"execution_id"`
 }
 
-// Cancel is the body of POST /v1/executions/{id}:cancel.
+// Cancel is the body of POST /v1/executions/{id}:cancel and :terminate.
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`
 	ID     string `json:"id,omitempty"` // counts once
