@@ -44,6 +44,8 @@ type outcome struct {
 	context  map[string]any
 	reply    json.RawMessage
 	wait     *flow.Wait
+	goesOn   bool // it is the wait that time interrupted
+	emits    []emission
 	fan      *fan
 	children []string
 }
@@ -52,6 +54,7 @@ type outcome struct {
 type waitEnded struct {
 	wait  flow.SuspensionID
 	by    string
+	actor string // who did it
 	event string // id of the event, when by is flow.ByEvent
 	data  json.RawMessage
 	err   *flow.Problem

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"unicode/utf8"
 
 	"prana/engine/flow"
 )
@@ -22,7 +22,7 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if err := e.checkData(r.Data); err != nil {
+	if err := e.checkRequest(r); err != nil {
 		return flow.ResumeResult{}, err
 	}
 	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
@@ -32,8 +32,11 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
+	if err := fits(p, x, id.Step, r); err != nil {
+		return flow.ResumeResult{}, err
+	}
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
-	f := waitEnded{wait: id, by: flow.ByManual, event: r.ID, data: orNull(r.Data), err: r.Error}
+	f := waitEnded{wait: id, by: flow.ByManual, actor: r.By, event: r.ID, data: orNull(r.Data), err: r.Error}
 	err = e.apply(ctx, x.ID, p, nil, f)
 	taken := errors.Is(err, flow.ErrTaken)
 	if taken || errors.Is(err, flow.ErrConflict) {
@@ -50,15 +53,32 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	return res, nil
 }
 
-// checkData judges what somebody brings for a wait.
-func (e *Engine) checkData(data json.RawMessage) error {
-	if p := tooLarge("the data", data, e.limits.Payload); p != nil {
+// checkRequest judges what somebody brings for a wait, whichever it is.
+func (e *Engine) checkRequest(r flow.ResumeRequest) error {
+	if p := tooLarge("the data", r.Data, e.limits.Payload); p != nil {
 		return p
 	}
-	if _, err := flow.Decode(data); err != nil {
+	if _, err := flow.Decode(r.Data); err != nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
 	}
+	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
+		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
+	}
 	return nil
+}
+
+// fits holds what is brought by hand against what the node takes, before the wait ends. The schema is that of the version that
+// the execution keeps, so nothing of it is stored with the wait.
+func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) error {
+	s := x.Steps[id]
+	if r.Error != nil || s == nil || s.Status != flow.StepSuspended || holdsBack(x, s.Wait) {
+		return nil
+	}
+	data, err := flow.Decode(orNull(r.Data))
+	if err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
+	return p.Nodes[id.Node].CheckData(data)
 }
 
 // repeatedResume answers a resume whose id ended a wait before.

@@ -49,6 +49,10 @@ type ResumeRequest struct {
 	Execution  string
 	Suspension *SuspensionID
 	Node       string // key
+	// Type is that of the wait: others are passed over; empty = any.
+	Type string
+	// By is who asks, as they call themselves, at most MaxActor characters; empty = unknown.
+	By string
 	// Token names the wait instead of all of the above: the id of a suspension.
 	Token string
 	Data  json.RawMessage
@@ -56,6 +60,9 @@ type ResumeRequest struct {
 	// ID makes the resume count once; empty = the wait itself is the only guard.
 	ID string
 }
+
+// MaxActor bounds the name of who ends a wait, in characters.
+const MaxActor = 256
 
 // ResumeResult names the wait that was ended.
 type ResumeResult struct {

@@ -73,6 +73,8 @@ type NodeRun struct {
 	EndedAt   *time.Time      `json:"ended_at,omitempty"`
 	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
 	ResumedBy string          `json:"resumed_by,omitempty"`
+	Actor     string          `json:"resumed_actor,omitempty"` // who that was, as they called themselves
+	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
 	Children  []string        `json:"children,omitempty"`
 	Deaths    int             `json:"worker_deaths,omitempty"`
 	Kept      bool            `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
