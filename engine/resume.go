@@ -32,7 +32,7 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if err := fits(p, x, id.Step, r); err != nil {
+	if r.By, err = fits(p, x, id.Step, r); err != nil {
 		return flow.ResumeResult{}, err
 	}
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
@@ -67,18 +67,24 @@ func (e *Engine) checkRequest(r flow.ResumeRequest) error {
 	return nil
 }
 
-// fits holds what is brought by hand against what the node takes, before the wait ends. The schema is that of the version that
-// the execution keeps, so nothing of it is stored with the wait.
-func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) error {
-	s := x.Steps[id]
-	if r.Error != nil || s == nil || s.Status != flow.StepSuspended || holdsBack(x, s.Wait) {
-		return nil
+// fits holds what is brought by hand against what the node takes, before the wait ends, and gives who brings it: what asks somebody
+// something may be told with the answer. The schema is that of the version that the execution keeps, so nothing of it is stored
+// with the wait.
+func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) (by string, err error) {
+	s, n := x.Steps[id], p.Nodes[id.Node]
+	if n.Type.Brings == nil || r.Error != nil || s == nil || s.Status != flow.StepSuspended || holdsBack(x, s.Wait) {
+		return r.By, nil
 	}
 	data, err := flow.Decode(orNull(r.Data))
 	if err != nil {
-		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+		return "", flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
 	}
-	return p.Nodes[id.Node].CheckData(data)
+	if err := n.CheckData(data); err != nil {
+		return "", err
+	}
+	answer, _ := data.(map[string]any)
+	by, _ = answer["by"].(string)
+	return orElse(r.By, by), nil
 }
 
 // repeatedResume answers a resume whose id ended a wait before.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -37,7 +38,7 @@ func (e *Engine) ResumeByToken(ctx context.Context, token string, r flow.ResumeR
 	if u.state != flow.ResumeActive {
 		return "", u.refused()
 	}
-	if err := fits(u.p, u.x, u.id, r); err != nil {
+	if r.By, err = fits(u.p, u.x, u.id, r); err != nil {
 		return "", err
 	}
 	wait := flow.SuspensionID{Execution: u.x.ID, Step: u.id, Turn: u.step.Turn}
@@ -83,7 +84,7 @@ func (e *Engine) urlOf(ctx context.Context, token string) (*resumeURL, error) {
 	if !ok {
 		return nil, unknown
 	}
-	x, err := e.store.Load(ctx, id, flow.Want{Steps: []flow.StepID{step}})
+	x, err := e.store.Load(ctx, id, flow.Want{Steps: []flow.StepID{step}, Values: []flow.Ref{flow.ResumeRef(step)}})
 	if isNotFound(err) {
 		return nil, unknown
 	}
@@ -109,8 +110,18 @@ func (u *resumeURL) ask(v *flow.ResumeView) {
 		}
 	}
 	if r := u.step.Resumed; r != nil && u.state == flow.ResumeConsumed {
+		v.Decision = u.decision()
 		v.Data, v.ResumedBy, v.Actor, v.ResumedAt = r.Wait, r.By, r.Actor, flow.TimePointer(r.At)
 	}
+}
+
+// decision is what was decided, if that is what was brought.
+func (u *resumeURL) decision() string {
+	var d flow.Decision
+	if err := json.Unmarshal(u.x.Values[flow.ResumeRef(u.id)], &d); err != nil {
+		return ""
+	}
+	return d.Decision
 }
 
 // urlState judges what the resume URL of a step is good for.

@@ -26,7 +26,8 @@ type ResumeView struct {
 	// Of a wait that asks somebody something (an approval): what it asks, and who answered.
 	Type      string          `json:"suspend_type,omitempty"` // while it is active
 	Data      json.RawMessage `json:"suspension_data,omitempty"`
-	ResumedBy string          `json:"resumed_by,omitempty"` // once it is consumed
+	Decision  string          `json:"decision,omitempty"` // once it is consumed
+	ResumedBy string          `json:"resumed_by,omitempty"`
 	Actor     string          `json:"resumed_actor,omitempty"`
 	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
 }

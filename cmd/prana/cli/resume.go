@@ -33,6 +33,7 @@ func (sh *shell) resumeCommand() *cobra.Command {
 	}
 	in.flags(cmd, "data")
 	cmd.Flags().StringVar(&r.Node, "node", "", "the node that waits, when there are several")
+	cmd.Flags().StringVar(&r.By, "by", "", "who resumes")
 	cmd.Flags().StringVar(&r.ID, "id", "", "a name for this resume, which then counts once")
 	return cmd
 }

@@ -20,7 +20,7 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 			return sh.suspended(ctx, c, f)
 		})),
 	}
-	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, concurrency …")
+	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, approval, concurrency …")
 	cmd.Flags().StringVar(&f.EventType, "event-type", "", "only those that wait for this event")
 	cmd.Flags().StringVar(&f.Execution, "execution", "", "only those of this execution")
 	pageFlags(cmd, &f.Limit, &f.Cursor)
@@ -35,7 +35,7 @@ func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.Suspens
 	t := newTable("SUSPENSION", "WORKFLOW", "NODE", "TYPE", "SINCE", "UNTIL", "WHAT")
 	for _, s := range page.Items {
 		end := s.ResumeAt
-		if end == nil {
+		if end == nil || s.Type == flow.Approval { // time ends only a turn of that one
 			end = s.TimeoutAt
 		}
 		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), live.Waiting(s))

@@ -47,6 +47,7 @@ func Codes() []Code {
 		{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large", "The body, or a value in it, is beyond its bound. Pass a reference instead.", flow.ErrTooLarge},
 		{"unsupported_media_type", http.StatusUnsupportedMediaType, "Unsupported media type", "The Content-Type is not one that this path reads.", nil},
 		{"definition_invalid", http.StatusUnprocessableEntity, "Invalid definition", "The definition has errors; diagnostics lists all of them.", flow.ErrInvalid},
+		{"invalid_data", http.StatusUnprocessableEntity, "Invalid data", "What is brought does not fit what the wait asks for, which stands: fields lists what is wrong, each with its pointer.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
