@@ -103,7 +103,7 @@ func (c *compiler) portNamed(r read, n *Node) {
 	if port == flow.PortError && n.Settings.OnError == flow.ContinueErrorOutput {
 		return
 	}
-	c.doubt(r, CodeBadComparison, suggest(port, "ports", c.outputs(n)), "%s never leaves by port %q", n.Key, port)
+	c.doubt(r, CodeBadComparison, suggest(port, "ports", slices.DeleteFunc(slices.Clone(c.outputs(n)), n.sendsOn)), "%s never leaves by port %q", n.Key, port)
 }
 
 func (c *compiler) readsInput(r read) {
