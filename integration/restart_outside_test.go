@@ -14,7 +14,7 @@ import (
 func (r *restarts) answer(ctx context.Context) {
 	answered := map[string]bool{}
 	for ctx.Err() == nil {
-		for _, kind := range []string{flow.ExternalEvent, flow.Webhook} {
+		for _, kind := range []string{flow.ExternalEvent, flow.Webhook, flow.Approval} {
 			page, err := r.app.Store().Suspensions(ctx, flow.SuspensionFilter{Type: kind, Limit: 1000})
 			if err != nil {
 				continue // asked again
