@@ -310,7 +310,7 @@ nodes:
 output: {by: "{{ $nodes.gate.output.by }}", decision: "{{ $nodes.gate.output.decision }}", form: "{{ $nodes.gate.output.form }}"}
 connections: [start -> gate, gate.approved -> pay]
 `,
-		output: `{"by":"Ada","decision":"approved","form":{"n":7}}`, effects: map[string]int{"pay": 1},
+		output: `{"by":"Ada","decision":"approved","form":{"n":7}}`, effects: map[string]int{"effect/pay": 1},
 	},
 	{
 		name: "approval_reminds",
@@ -323,7 +323,7 @@ nodes:
   - {key: out, type: code.expr, params: {expression: "$input.decision"}}
 connections: [start -> unanswered, unanswered.reminder -> mail, unanswered.escalated -> others, unanswered.timeout -> out]
 `,
-		output: `"timeout"`, loose: true,
+		output: `"timeout"`, loose: true, clock: true,
 	},
 	{
 		name: "wait_event",

@@ -205,7 +205,8 @@ type Suspend struct {
 	Until time.Time     // an absolute date given by people; wins over In
 	Event *flow.Subscription
 	// GoesOn: it is the wait that time just interrupted. It keeps the time of its beginning, and the ids that were given
-	// out for it stay good. It means nothing where something else than time ended the wait.
+	// out for it stay good. It means nothing where something else than time ended the wait, and a child that
+	// was waited for is cancelled all the same.
 	GoesOn bool
 }
 

@@ -187,8 +187,9 @@ func TestPageEscapes(t *testing.T) {
 			}},
 		})
 		f.resume.Workflow, f.resume.Node = evil, evil
-		f.refuse = flow.Problemf("invalid_data", "%s", evil)
-		f.refuse.(*flow.Problem).Details = map[string]any{"fields": []any{
+		wrong := flow.Problemf("invalid_data", "%s", evil)
+		f.refuse = wrong
+		wrong.Details = map[string]any{"fields": []any{
 			map[string]any{"pointer": "/form/e", "message": evil}, map[string]any{"pointer": evil, "message": evil},
 		}}
 		post := url.Values{"decision": {evil}, "comment": {evil}, "by": {evil}, "form." + evil: {evil}, "form.e": {evil}}.Encode()

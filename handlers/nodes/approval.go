@@ -46,13 +46,15 @@ var approvalFields = []node.Field{
 var approvalOutput = []node.Output{
 	{Port: portReminder, Summary: "Emitted for each reminder, while the wait goes on.", Fields: []node.Field{
 		{Name: "number", Kind: node.Int, Summary: "From 1."},
-		{Name: "title", Kind: node.String, Summary: "As it was when the wait began."}, {Name: "description", Kind: node.String, Summary: "Likewise."},
+		{Name: "title", Kind: node.String, Summary: "As it was when the wait began."},
+		{Name: "description", Kind: node.String, Summary: "Likewise."},
 		{Name: "assignees", Kind: node.Array, Summary: "Who is asked, those after an escalation included."},
 		{Name: "due_at", Kind: node.String, Summary: "By when it should be decided, or null."},
 		{Name: "escalated", Kind: node.Bool, Summary: "Whether others were asked as well."},
 	}},
 	{Port: portEscalated, Summary: "Emitted once, while the wait goes on.", Fields: []node.Field{
-		{Name: "title", Kind: node.String, Summary: "As it was when the wait began."}, {Name: "description", Kind: node.String, Summary: "Likewise."},
+		{Name: "title", Kind: node.String, Summary: "As it was when the wait began."},
+		{Name: "description", Kind: node.String, Summary: "Likewise."},
 		{Name: "assignees", Kind: node.Array, Summary: "Who is asked now, all of them."},
 		{Name: "escalated_to", Kind: node.Array, Summary: "Those of them who are asked since now."},
 		{Name: "due_at", Kind: node.String, Summary: "By when it should be decided, or null."},
