@@ -177,3 +177,18 @@ func TestWhoEndsAWaitIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func init() {
+	stories = append(stories, story{"a wait that emits", []string{nagging}, func(t *testing.T, env *enginetest.Env) []string {
+		id := begin(t, env, "nagging", `1`)
+		env.Advance(time.Second)
+		first := flow.SuspensionID{Execution: id, Step: flow.StepID{Node: 1}, Turn: 1}
+		env.Advance(time.Second)
+		insist(t, func() error {
+			_, err := env.Engine().Resume(t.Context(), flow.ResumeRequest{Token: first.String(), Data: []byte(`1`), By: "Ada", ID: "r1"})
+			return err
+		})
+		env.Advance(time.Minute)
+		return []string{id}
+	}})
+}

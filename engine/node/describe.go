@@ -12,8 +12,8 @@ type Description struct {
 	Summary   string    `json:"summary"`
 	Trigger   bool      `json:"trigger"`
 	Waits     bool      `json:"waits"`
-	Inputs    []string  `json:"inputs"`  // "*" = any name
-	Outputs   []string  `json:"outputs"` // likewise; "error" besides, when settings say so
+	Inputs    []string  `json:"inputs"`          // "*" = any name
+	Outputs   []string  `json:"outputs"`         // likewise; "error" besides, when settings say so
 	Emits     []string  `json:"emits,omitempty"` // those by which it emits while it waits
 	Body      string    `json:"body,omitempty"`
 	TimeoutMS int64     `json:"timeout_ms"`

@@ -359,3 +359,37 @@ func TestApprovalRefusesParameters(t *testing.T) {
 		}
 	}
 }
+
+// TestRemindersOfManyItems: each names the link of its own approval, and no item is over before it is decided.
+func TestRemindersOfManyItems(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, Builtin(Options{})...)
+	env.Deploy(`
+id: items
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: each, type: core.for_each, params: {collection: $input, parallel: 3}}
+  - {key: gate, type: wait.approval, params: {title: "{{ $loop.item }}", remind: {every_ms: 1000, max: 1}}}
+  - {key: mail, type: data.set_data, params: {mapping_map: {item: $loop.item, link: $execution.resume_urls.gate}}}
+  - {key: out, type: code.expr, params: {expression: "$loop.item + ' by ' + $input.by"}}
+connections: [start -> each, each.loop -> gate, gate.reminder -> mail, mail -> each, gate.approved -> out, out -> each]`)
+	id := env.Start("items", []any{"a", "b", "c"})
+	env.Advance(time.Second)
+	for run := range 3 {
+		v, err := flow.Decode(env.NodeRun(id, "mail", run).Output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mail := v.(map[string]any)
+		token, ok := strings.CutPrefix(fmt.Sprint(mail["link"]), linkTo)
+		if !ok {
+			t.Fatalf("the mail is %v", mail)
+		}
+		data := fmt.Appendf(nil, `{"decision":"approved","by":"who has the link of %s"}`, mail["item"])
+		if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		env.Run()
+	}
+	env.WantOutput(id, []any{"a by who has the link of a", "b by who has the link of b", "c by who has the link of c"})
+}
