@@ -105,9 +105,7 @@ func (u *resumeURL) ask(v *flow.ResumeView) {
 	}
 	if w := u.step.Wait; w != nil && !holdsBack(u.x, w) {
 		v.Type, v.Data = w.Type, w.Data
-		if w.Timer {
-			v.ExpiresAt = nil // only a turn of it ends then
-		}
+		_, v.ExpiresAt = w.Ends() // not when only a turn of it does
 	}
 	if r := u.step.Resumed; r != nil && u.state == flow.ResumeConsumed {
 		v.Decision = u.decision()

@@ -127,11 +127,7 @@ func (s *Store) suspension(e *execution, id flow.SuspensionID, w *flow.Wait) flo
 		Node: s.nodeKey(e, id.Step.Node), RunIndex: id.Step.Run,
 		Type: w.Type, Data: w.Data, SuspendedAt: w.Since, CreatedAt: w.Since,
 	}
-	if w.Timer {
-		out.ResumeAt = optional(w.Due)
-	} else {
-		out.TimeoutAt = optional(w.Due)
-	}
+	out.ResumeAt, out.TimeoutAt = w.Ends()
 	return out
 }
 

@@ -68,6 +68,9 @@ func TestApprovalOfThirtyDays(t *testing.T) {
 	t.Parallel()
 	env, id := beginGate(t)
 	began := env.Now()
+	if s := env.Execution(id).Suspensions[0]; !s.ResumeAt.Equal(began.Add(7*day)) || !s.TimeoutAt.Equal(began.Add(30*day)) {
+		t.Errorf("it goes on at %v, and gives up at %v", s.ResumeAt, s.TimeoutAt)
+	}
 	data := dataOf(t, env, id)
 	if data["title"] != "Open the gate?" || data["due_at"] != began.Add(10*day).UTC().Format(stamp) || data["timeout_at"] != began.Add(30*day).UTC().Format(stamp) || data["form"] == nil {
 		t.Errorf("it asks %v", data)
