@@ -151,6 +151,7 @@ func (f stepEnded) apply(t *transition) error {
 	if f.place != "" {
 		s.Place = f.place
 	}
+	was := s.Wait
 	if f.woke != "" {
 		t.wake(s, waitEnded{by: f.woke}, false)
 	}
@@ -165,6 +166,9 @@ func (f stepEnded) apply(t *transition) error {
 	if err := t.setContext(s.ID.Node, f.out.context); err != nil {
 		return err
 	}
+	if f.out.goesOn {
+		goesOn(s, was, f.out.wait)
+	}
 	if err := t.leave(s, f); err != nil {
 		return err
 	}
@@ -176,8 +180,14 @@ func (t *transition) leave(s *flow.Step, f stepEnded) error {
 	switch {
 	case f.err != nil:
 		return t.fail(s, f)
+	case s.Emitted+len(f.out.emits) > flow.MaxEmissions:
+		f.err, f.retryable = tooManyEmissions(), false
+		return t.fail(s, f)
 	case f.out.wait != nil:
 		t.suspend(s, f.out.wait)
+		if err := t.emit(s, f.out.emits); err != nil {
+			return err
+		}
 		return t.takeLetter(s)
 	case f.out.fan != nil:
 		return t.fanOut(s, f.out.fan)
@@ -194,7 +204,7 @@ func (t *transition) leave(s *flow.Step, f stepEnded) error {
 
 func (f waitEnded) apply(t *transition) error {
 	s := t.x.Steps[f.wait.Step]
-	if s == nil || s.Status != flow.StepSuspended || s.Turn != f.wait.Turn || t.x.Status.Terminal() {
+	if s == nil || !s.WaitsAs(f.wait.Turn) || t.x.Status.Terminal() {
 		return tooLate(t.x, s, f.wait)
 	}
 	if s.Wait.Type == flow.Concurrency && f.by != flow.ByPlace {
@@ -233,15 +243,28 @@ func tooLate(x *flow.Execution, s *flow.Step, id flow.SuspensionID) error {
 	if s == nil {
 		return p
 	}
-	if s.Resumed != nil && s.Resumed.Turn == id.Turn {
-		p.Message += ": " + s.Resumed.By + " was first"
-		p.Details["resumed_by"] = s.Resumed.By
-		p.Details["resumed_at"] = s.Resumed.At.UTC().Format(time.RFC3339Nano)
+	if s.Resumed != nil && s.Resumed.Ended(id.Turn) {
+		tellWinner(p, s.Resumed)
 	} else if s.Status == flow.StepCancelled || x.Status == flow.Cancelled {
 		p.Message += ": it was cancelled"
 		p.Details["resumed_by"] = flow.ByCancel
 	}
 	return p
+}
+
+// tellWinner says who ended the wait, in a problem for who came too late.
+func tellWinner(p *flow.Problem, r *flow.Resumption) {
+	if p.Details == nil {
+		p.Details = map[string]any{}
+	}
+	who := r.By
+	if r.Actor != "" {
+		who += " (" + r.Actor + ")"
+		p.Details["resumed_actor"] = r.Actor
+	}
+	p.Message += ": " + who + " was first"
+	p.Details["resumed_by"] = r.By
+	p.Details["resumed_at"] = r.At.UTC().Format(time.RFC3339Nano)
 }
 
 func (f childSlept) apply(t *transition) error {

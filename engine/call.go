@@ -122,5 +122,5 @@ func resumeOf(sc *scope, s *flow.Step, woke string) (*node.Resume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node.Resume{By: s.Resumed.By, Data: data, Error: s.Resumed.Error, Wait: s.Resumed.Wait, Since: s.Resumed.Since, Children: s.Children}, nil
+	return &node.Resume{By: s.Resumed.By, Actor: s.Resumed.Actor, At: s.Resumed.At, Data: data, Error: s.Resumed.Error, Wait: s.Resumed.Wait, Since: s.Resumed.Since, Children: s.Children}, nil
 }

@@ -13,8 +13,12 @@ import (
 // chooseWait finds the wait that a resume means.
 func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.SuspensionID, error) {
 	if r.Suspension != nil {
-		if s := x.Steps[r.Suspension.Step]; s == nil || s.Turn < r.Suspension.Turn {
+		s := x.Steps[r.Suspension.Step]
+		if s == nil || s.Turn < r.Suspension.Turn {
 			return flow.SuspensionID{}, flow.NotFound("suspension", r.Suspension.String())
+		}
+		if r.Type != "" && s.Wait != nil && s.Wait.Type != r.Type {
+			return flow.SuspensionID{}, flow.Problemf(flow.ErrConflict.Code, "suspension %s is no %s; end it with resume", r.Suspension, r.Type)
 		}
 		return *r.Suspension, nil
 	}
@@ -23,7 +27,7 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 			return flow.SuspensionID{}, flow.NotFound("node", flow.Cut(r.Node, 64))
 		}
 	}
-	open := openWaits(p, x, r.Node)
+	open := openWaits(p, x, r)
 	switch len(open) {
 	case 1:
 		return open[0], nil
@@ -36,11 +40,14 @@ func chooseWait(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.Susp
 // errNothingWaits: nothing that a resume could mean waits now.
 var errNothingWaits = errors.New("nothing waits")
 
-// openWaits lists the waits of an execution that a person may end.
-func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID {
+// openWaits lists the waits of an execution that a person may end, of those that the request may mean.
+func openWaits(p *compiled, x *flow.Execution, r flow.ResumeRequest) []flow.SuspensionID {
 	var ids []flow.SuspensionID
 	for id, s := range x.Steps {
-		if s.Status != flow.StepSuspended || s.Wait == nil || s.Wait.Type == flow.Concurrency || node != "" && p.Nodes[id.Node].Key != node {
+		if s.Status != flow.StepSuspended || s.Wait == nil || s.Wait.Type == flow.Concurrency || r.Node != "" && p.Nodes[id.Node].Key != r.Node {
+			continue
+		}
+		if r.Type != "" && s.Wait.Type != r.Type {
 			continue
 		}
 		ids = append(ids, flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
@@ -49,7 +56,11 @@ func openWaits(p *compiled, x *flow.Execution, node string) []flow.SuspensionID 
 	return ids
 }
 
-func nothingWaits(c *compiled, x *flow.Execution, node string) error {
+func nothingWaits(c *compiled, x *flow.Execution, r flow.ResumeRequest) error {
+	node := r.Node
+	if p := answered(c, x, r); p != nil {
+		return p
+	}
 	for id, s := range x.Steps {
 		if asleep(s) && (node == "" || c.Nodes[id.Node].Key == node) {
 			return onlyPlace(flow.SuspensionID{Execution: x.ID, Step: id, Turn: s.Turn})
@@ -59,6 +70,33 @@ func nothingWaits(c *compiled, x *flow.Execution, node string) error {
 	if node != "" {
 		p.Message = "node " + node + " of execution " + x.ID + " does not wait; the execution is " + string(x.Status)
 	}
+	p.Details = map[string]any{"execution_status": string(x.Status)}
+	return p
+}
+
+// answered says why no wait of the type that was asked for is left: who answered last, or what waits instead. nil = neither.
+func answered(c *compiled, x *flow.Execution, r flow.ResumeRequest) *flow.Problem {
+	if r.Type == "" {
+		return nil
+	}
+	var last *flow.Step
+	for id, s := range x.Steps {
+		asks := c.Nodes[id.Node].Type.Brings != nil && (r.Node == "" || c.Nodes[id.Node].Key == r.Node)
+		if asks && s.Resumed != nil && s.Status != flow.StepSuspended && (last == nil || s.Resumed.At.After(last.Resumed.At)) {
+			last = s
+		}
+	}
+	if last != nil {
+		p := flow.Problemf(flow.ErrConflict.Code, "the %s at node %s of execution %s is over", r.Type, c.Nodes[last.ID.Node].Key, x.ID)
+		tellWinner(p, last.Resumed)
+		p.Details["execution_status"] = string(x.Status)
+		return p
+	}
+	others := r
+	if others.Type = ""; len(openWaits(c, x, others)) == 0 {
+		return nil
+	}
+	p := flow.Problemf(flow.ErrConflict.Code, "no %s waits in execution %s, but something else does; end that with resume", r.Type, x.ID)
 	p.Details = map[string]any{"execution_status": string(x.Status)}
 	return p
 }

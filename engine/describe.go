@@ -68,7 +68,7 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 		r.Attempts = append(r.Attempts, flow.AttemptView{Number: a.Number, StartedAt: flow.TimePointer(a.StartedAt), EndedAt: a.EndedAt, Error: a.Error})
 	}
 	if s.Resumed != nil {
-		r.ResumedBy = s.Resumed.By
+		r.ResumedBy, r.Actor, r.ResumedAt = s.Resumed.By, s.Resumed.Actor, flow.TimePointer(s.Resumed.At)
 	}
 	return r
 }

@@ -44,6 +44,8 @@ type outcome struct {
 	context  map[string]any
 	reply    json.RawMessage
 	wait     *flow.Wait
+	goesOn   bool // it is the wait that time interrupted
+	emits    []emission
 	fan      *fan
 	children []string
 	closes   bool // some of the children are to be closed when the execution ends, though nobody waits for them
@@ -53,6 +55,7 @@ type outcome struct {
 type waitEnded struct {
 	wait  flow.SuspensionID
 	by    string
+	actor string // who did it
 	event string // id of the event, when by is flow.ByEvent
 	data  json.RawMessage
 	err   *flow.Problem

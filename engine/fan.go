@@ -130,6 +130,9 @@ func (t *transition) emitters(part *flow.StepID) []int {
 // comeBack notes what came back to a node that emitted the item of this part. By port break no more
 // items begin, and whatever still lives of the others goes.
 func (t *transition) comeBack(a flow.Arrival, f *flow.Fan, p *flow.Part) error {
+	if a.Aside && a.Port != flow.PortBreak {
+		return nil // what was emitted on the way is no result of the item
+	}
 	p.Back = append(p.Back, a)
 	if a.Port != flow.PortBreak {
 		return nil

@@ -269,7 +269,7 @@ func pause(ctx context.Context, d time.Duration) {
 // held back an attempt is not remembered: then only who wrote the step last is known.
 func (f waitEnded) done(x *flow.Execution, ops []string) bool {
 	s := x.Steps[f.wait.Step]
-	return wrote(s, ops) || s != nil && s.Resumed != nil && s.Resumed.Turn == f.wait.Turn && slices.Contains(ops, s.Resumed.Op)
+	return wrote(s, ops) || s != nil && s.Resumed != nil && s.Resumed.Ended(f.wait.Turn) && slices.Contains(ops, s.Resumed.Op)
 }
 
 func (f stepEnded) done(x *flow.Execution, ops []string) bool { return wrote(x.Steps[f.step], ops) }

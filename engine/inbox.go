@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"prana/engine/flow"
+	"prana/engine/plan"
 )
 
 // maxLetters bounds the inbox of an execution: it stands in the front, which every commit writes.
@@ -42,7 +43,7 @@ func (f posted) apply(t *transition) error {
 	if !t.x.Whole {
 		return errNeedAll
 	}
-	if len(openWaits(t.plan, t.x, keyOf(t.plan, f.letter.Node))) > 0 {
+	if len(openWaits(t.plan, t.x, f.request(t.plan))) > 0 {
 		return errWaitBegan
 	}
 	if err := t.early(f); err != nil {
@@ -52,6 +53,11 @@ func (f posted) apply(t *transition) error {
 	t.ch.Values[f.letter.Ref] = flow.Value{Raw: f.data}
 	t.ch.Posted = true
 	return nil
+}
+
+// request is what was asked for, as far as it says which wait is meant.
+func (f posted) request(p *compiled) flow.ResumeRequest {
+	return flow.ResumeRequest{Node: keyOf(p, f.letter.Node)}
 }
 
 func (f posted) same(l flow.Letter) bool { return f.letter.ID != "" && l.ID == f.letter.ID }
@@ -66,30 +72,28 @@ func keyOf(p *compiled, n int) string {
 
 // early tells why a letter is not kept; nil = it came before its wait.
 func (t *transition) early(f posted) error {
-	node := keyOf(t.plan, f.letter.Node)
+	r := f.request(t.plan)
 	switch {
 	case t.x.Status.Terminal() || t.x.Status == flow.Cancelling || !t.mayWait(f.letter.Node):
-		return nothingWaits(t.plan, t.x, node)
+		return nothingWaits(t.plan, t.x, r)
 	case !f.again && t.tooLateFor(f.letter.Node):
-		return nothingWaits(t.plan, t.x, node)
+		return nothingWaits(t.plan, t.x, r)
 	case len(t.x.Inbox) >= maxLetters:
 		return flow.Problemf(flow.ErrConflict.Code, "the inbox of execution %s holds %d resumes that nothing waited for yet; it takes no more", t.x.ID, len(t.x.Inbox))
 	}
 	return nil
 }
 
-// mayWait tells whether the node, or any node, can wait for something from outside.
+// mayWait tells whether the node, or any node, can wait for something from outside. What asks somebody something takes no
+// letters: an answer is held against the question, and there is none yet.
 func (t *transition) mayWait(node int) bool {
 	if node != anyNode {
-		return t.plan.Nodes[node].Type.Waits
+		return takesLetters(t.plan.Nodes[node])
 	}
-	for _, n := range t.plan.Nodes {
-		if n.Type.Waits {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.plan.Nodes, takesLetters)
 }
+
+func takesLetters(n *plan.Node) bool { return n.Type.Waits && n.Type.Brings == nil }
 
 // tooLateFor tells whether a wait of the node, or any wait, ended before: who brings the same twice, or too late, must not
 // end the next wait by accident.
@@ -106,8 +110,8 @@ func (t *transition) tooLateFor(node int) bool {
 
 // takeLetter ends a wait that begins with the oldest letter that is meant for it.
 func (t *transition) takeLetter(s *flow.Step) error {
-	if !takesLetters(s.Wait) {
-		return nil
+	if s.Status != flow.StepSuspended || !takesLetters(t.plan.Nodes[s.ID.Node]) || !forOutside(s.Wait) {
+		return nil // what it emitted may have ended it
 	}
 	i := slices.IndexFunc(t.x.Inbox, func(l flow.Letter) bool { return l.Node == anyNode || l.Node == s.ID.Node })
 	if i < 0 {
@@ -116,15 +120,15 @@ func (t *transition) takeLetter(s *flow.Step) error {
 	l := t.x.Inbox[i]
 	t.x.Inbox = slices.Delete(slices.Clone(t.x.Inbox), i, i+1)
 	s.Wait.Since = t.x.Now
-	t.wake(s, waitEnded{by: flow.ByManual, event: l.ID, err: l.Error}, true)
+	t.wake(s, waitEnded{by: flow.ByManual, actor: l.Actor, event: l.ID, err: l.Error}, true)
 	t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Same: l.Ref}
 	s.Token = flow.NewToken()
 	t.dispatch(s, flow.KindResume)
 	return t.decided(s)
 }
 
-// takesLetters tells whether something from outside is what the wait is for.
-func takesLetters(w *flow.Wait) bool {
+// forOutside tells whether something from outside is what the wait is for.
+func forOutside(w *flow.Wait) bool {
 	switch w.Type {
 	case flow.Retry, flow.Concurrency, flow.Delay, flow.TimedWait, flow.Polling, flow.SubWorkflow:
 		return false
@@ -134,7 +138,7 @@ func takesLetters(w *flow.Wait) bool {
 
 // post keeps a resume for a wait that begins later.
 func (e *Engine) post(ctx context.Context, p *compiled, r flow.ResumeRequest) (flow.ResumeResult, error) {
-	l := flow.Letter{Node: anyNode, ID: r.ID, Error: r.Error, Ref: flow.LetterRef(flow.NewToken())}
+	l := flow.Letter{Node: anyNode, ID: r.ID, Actor: r.By, Error: r.Error, Ref: flow.LetterRef(flow.NewToken())}
 	if n, ok := p.Node(r.Node); ok {
 		l.Node = n.Index
 	}

@@ -9,9 +9,8 @@ import (
 
 // arrive brings a value over a connection. A node without a join runs at each
 // arrival; a join notes the branch, by its connection, in the open round of its region.
-func (t *transition) arrive(edge int, ref flow.Ref, part *flow.StepID) error {
-	e := t.plan.Edges[edge]
-	a := flow.Arrival{Edge: edge, Port: e.ToPort, Ref: ref}
+func (t *transition) arrive(a flow.Arrival, part *flow.StepID) error {
+	e := t.plan.Edges[a.Edge]
 	n := t.plan.Nodes[e.To]
 	if n.Type.Body != "" {
 		if f, p := t.emitter(e.To, part); p != nil {

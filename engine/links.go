@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"prana/engine/flow"
 )
@@ -15,13 +16,29 @@ func (e *Engine) links(ex map[string]any, j *job, sc *scope) {
 	}
 	urls := map[string]any{}
 	for _, n := range needs.ResumeURLs {
-		if id, ok := sc.nextWait(n); ok {
+		id, ok := emittedBy(j.step, n)
+		if !ok {
+			id, ok = sc.nextWait(n)
+		}
+		if ok {
 			urls[j.plan.Nodes[n].Key] = link(id)
 		}
 	}
 	if len(needs.ResumeURLs) > 0 {
 		ex["resume_urls"] = urls
 	}
+}
+
+// emittedBy is the run of a node that emitted what arrived at the step, however many others live.
+func emittedBy(s *flow.Step, n int) (flow.StepID, bool) {
+	for _, a := range s.Inputs {
+		name, emitted := strings.CutPrefix(string(a.Ref), "m")
+		step, _, _ := strings.Cut(name, ":")
+		if id, err := flow.ParseStepID(step); emitted && err == nil && id.Node == n {
+			return id, true
+		}
+	}
+	return flow.StepID{}, false
 }
 
 // nextWait is the run of a node that waits now or is about to, else the run that comes next. It is unknown where several

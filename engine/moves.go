@@ -22,7 +22,7 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	if w.Child != "" && f.by != flow.ByChild {
 		t.send(flow.SendCancel, w.Child, []byte(`"`+f.by+`"`))
 	}
-	s.Resumed = &flow.Resumption{By: f.by, Turn: s.Turn, Op: t.ch.Op, Event: f.event, Error: f.err, Wait: w.Data, Since: w.Since}
+	s.Resumed = &flow.Resumption{By: f.by, Actor: f.actor, Turn: s.Turn, First: w.First, Op: t.ch.Op, Event: f.event, Error: f.err, Wait: w.Data, Since: w.Since}
 	if w.Type == flow.Retry {
 		s.Attempt++
 		s.StartedAt = time.Time{}
@@ -72,7 +72,9 @@ func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 	s.Turn++
 	s.Deaths = 0 // they are counted between two commits
 	s.Token, s.Status, s.Wait = flow.NewToken(), flow.StepSuspended, w
-	w.Began = t.x.Seq
+	if w.Began == 0 { // else it goes on
+		w.Began = t.x.Seq
+	}
 	if !w.Held {
 		t.shift(s, flow.Live{Pending: -1, Suspended: +1})
 	}
@@ -87,10 +89,14 @@ func (t *transition) suspend(s *flow.Step, w *flow.Wait) {
 
 // until is when the alarm of a wait rings. The due index knows the time better.
 func (t *transition) until(w *flow.Wait) time.Duration {
-	if w.Until.IsZero() {
+	at := w.Due
+	if at.IsZero() {
+		at = w.Until
+	}
+	if at.IsZero() {
 		return w.In
 	}
-	return max(time.Millisecond, w.Until.Sub(t.x.Now))
+	return max(time.Millisecond, at.Sub(t.x.Now))
 }
 
 // complete ends a step well: what it leaves goes over every connection of the port.
@@ -126,22 +132,22 @@ func (t *transition) complete(s *flow.Step, port string, v flow.Value) error {
 	if len(edges) == 0 {
 		t.endPath(s)
 	}
-	return t.arriveAll(edges, ref, s.Part)
+	return t.arriveAll(edges, flow.Arrival{Ref: ref, Aside: s.Aside()}, s.Part)
 }
 
 // arriveAll brings a value over all connections of a port. What breaks off a loop comes last: it also ends what begins beside it.
-func (t *transition) arriveAll(edges []int, ref flow.Ref, part *flow.StepID) error {
+func (t *transition) arriveAll(edges []int, what flow.Arrival, part *flow.StepID) error {
 	ready := len(t.x.Ready)
 	var breaks []func() error
 	for _, e := range edges {
-		to, port := t.plan.Edges[e].To, t.plan.Edges[e].ToPort
-		if port == flow.PortBreak {
-			if f, p := t.emitter(to, part); p != nil {
-				breaks = append(breaks, func() error { return t.comeBack(flow.Arrival{Edge: e, Port: port, Ref: ref}, f, p) })
+		a := flow.Arrival{Edge: e, Port: t.plan.Edges[e].ToPort, Ref: what.Ref, Aside: what.Aside}
+		if a.Port == flow.PortBreak {
+			if f, p := t.emitter(t.plan.Edges[e].To, part); p != nil {
+				breaks = append(breaks, func() error { return t.comeBack(a, f, p) })
 				continue
 			}
 		}
-		if err := t.arrive(e, ref, part); err != nil {
+		if err := t.arrive(a, part); err != nil {
 			return err
 		}
 	}
@@ -170,9 +176,10 @@ func (t *transition) last(s *flow.Step) {
 	}
 }
 
-// endPath notes that a path ended at the step. What follows an item ends with it.
+// endPath notes that a path ended at the step. What follows an item ends with it, and what was emitted on the way is no result,
+// be the step that emitted it over by then or not.
 func (t *transition) endPath(s *flow.Step) {
-	if s.Part != nil {
+	if s.Part != nil || s.Aside() {
 		return
 	}
 	if t.x.Ends == nil {
@@ -207,9 +214,10 @@ func (t *transition) newStep(n int) *flow.Step {
 	return s
 }
 
-// ready has a new step run: at once, or in its turn.
+// ready has a new step run: at once, or in its turn. What was emitted takes no turn: the branch that it stands beside waits, and
+// would hold it up.
 func (t *transition) ready(s *flow.Step) {
-	if t.plan.Workflow.Mode == flow.Sequential {
+	if t.plan.Workflow.Mode == flow.Sequential && !s.Aside() {
 		t.x.Ready = append(t.x.Ready, s.ID)
 		return
 	}

@@ -73,7 +73,7 @@ func stepNotice(n *flow.Notice, s *flow.Step) {
 		n.Error = s.Attempts[len(s.Attempts)-1].Error
 	}
 	if s.Resumed != nil {
-		n.ResumedBy = s.Resumed.By
+		n.ResumedBy, n.Actor = s.Resumed.By, s.Resumed.Actor
 	}
 }
 

@@ -25,7 +25,11 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	out := outcome{children: ids, closes: slices.ContainsFunc(children, closedByEnd)}
 	out.context = o.Context
 	if o.Suspend != nil {
-		out.wait, err = e.wait(o, ids)
+		if out.wait, err = e.wait(o, ids); err != nil {
+			return outcome{}, nil, err
+		}
+		out.goesOn = o.Suspend.GoesOn
+		out.emits, err = e.emissions(j.node, o.Emit)
 		return out, children, err
 	}
 	if o.Fan != nil {

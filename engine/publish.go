@@ -220,7 +220,7 @@ func (e *Engine) resolveByEvent(ctx context.Context, w flow.SuspensionID, ev flo
 // took tells whether it was this very event that ended the wait.
 func took(x *flow.Execution, w flow.SuspensionID, ev flow.Event) bool {
 	s := x.Steps[w.Step]
-	return s != nil && s.Resumed != nil && s.Resumed.Turn == w.Turn && s.Resumed.Event == ev.ID
+	return s != nil && s.Resumed != nil && s.Resumed.Ended(w.Turn) && s.Resumed.Event == ev.ID
 }
 
 // tookMeanwhile tells the same of a wait that was ended by somebody faster.
@@ -352,9 +352,9 @@ func fateOf(s *flow.Step, turn int, event string) takerFate {
 	switch {
 	case s == nil:
 		return takerGone
-	case s.Status == flow.StepSuspended && s.Turn == turn:
+	case s.WaitsAs(turn):
 		return takerWaits
-	case s.Turn > turn, s.Resumed != nil && s.Resumed.Turn == turn && s.Resumed.Event == event:
+	case s.Turn > turn, s.Resumed != nil && s.Resumed.Ended(turn) && s.Resumed.Event == event:
 		return takerHad
 	}
 	return takerGone

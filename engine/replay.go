@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -228,6 +229,9 @@ func (r *replay) complete(old, s *flow.Step) error {
 	if err != nil {
 		return err
 	}
+	if err := r.emitted(old, s); err != nil {
+		return err
+	}
 	t := r.t
 	t.ch.Dispatch = slices.DeleteFunc(t.ch.Dispatch, func(d flow.Dispatch) bool { return d.Step == s.ID })
 	t.x.Ready = slices.DeleteFunc(t.x.Ready, func(id flow.StepID) bool { return id == s.ID })
@@ -240,6 +244,36 @@ func (r *replay) complete(old, s *flow.Step) error {
 	}
 	keepStep(old, s)
 	return nil
+}
+
+// emitted sends on again what a kept step had emitted before it ended, as far as it led to something.
+func (r *replay) emitted(old, s *flow.Step) error {
+	ports := map[int]string{}
+	for _, o := range r.old.Steps {
+		for _, a := range o.Inputs {
+			if n, ok := emissionOf(a.Ref, old.ID); ok && a.Edge >= 0 && r.was.Edges[a.Edge].From == old.ID.Node {
+				ports[n] = r.was.Edges[a.Edge].FromPort
+			}
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(ports)) {
+		s.Emitted = n
+		v, err := r.value(flow.EmissionRef(s.ID, n), r.old.Values[flow.EmissionRef(old.ID, n)])
+		if err != nil {
+			return err
+		}
+		if err := r.t.emitOne(s, ports[n], v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emissionOf gives the number of an emission of the step that a ref names.
+func emissionOf(ref flow.Ref, id flow.StepID) (n int, ok bool) {
+	number, ok := strings.CutPrefix(string(ref), strings.TrimSuffix(string(flow.EmissionRef(id, 0)), "0"))
+	n, err := strconv.Atoi(number)
+	return n, ok && err == nil
 }
 
 // keepStep gives a step what is known of its old self.
@@ -295,7 +329,7 @@ func (r *replay) copy(old, s *flow.Step) error {
 	}
 	values := []flow.Ref{}
 	for _, a := range old.Inputs {
-		s.Inputs = append(s.Inputs, flow.Arrival{Edge: r.edge(a.Edge), Port: a.Port, Ref: r.ref(a.Ref)})
+		s.Inputs = append(s.Inputs, flow.Arrival{Edge: r.edge(a.Edge), Port: a.Port, Ref: r.ref(a.Ref), Aside: a.Aside})
 		values = append(values, a.Ref)
 	}
 	if old.Status == flow.StepCompleted {
@@ -383,10 +417,10 @@ func (r *replay) give() error {
 
 // giveTo replaces what arrived at a step on port main.
 func (r *replay) giveTo(s *flow.Step, raw json.RawMessage) {
-	ref := flow.GivenRef(s.ID)
+	ref, aside := flow.GivenRef(s.ID), s.Aside()
 	r.t.ch.Values[ref] = flow.Value{Raw: orNull(raw)}
 	s.Inputs = slices.DeleteFunc(slices.Clone(s.Inputs), func(a flow.Arrival) bool { return a.Port == flow.PortMain })
-	s.Inputs = append(s.Inputs, flow.Arrival{Edge: -1, Port: flow.PortMain, Ref: ref})
+	s.Inputs = append(s.Inputs, flow.Arrival{Edge: -1, Port: flow.PortMain, Ref: ref, Aside: aside})
 }
 
 // givenTo names what somebody gave to a step.

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"unicode/utf8"
 
 	"prana/engine/flow"
 )
@@ -21,7 +21,7 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 		}
 		r.Execution, r.Suspension = id.Execution, &id
 	}
-	if err := e.checkData(r.Data); err != nil {
+	if err := e.checkRequest(r); err != nil {
 		return flow.ResumeResult{}, err
 	}
 	for {
@@ -42,10 +42,15 @@ func (e *Engine) resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 		return again, nil
 	}
 	id, err := chooseWait(p, x, r)
-	if errors.Is(err, errNothingWaits) {
+	switch {
+	case errors.Is(err, errNothingWaits) && r.Type == "":
 		return e.post(ctx, p, r)
+	case errors.Is(err, errNothingWaits):
+		return flow.ResumeResult{}, nothingWaits(p, x, r)
+	case err != nil:
+		return flow.ResumeResult{}, err
 	}
-	if err != nil {
+	if r.By, err = fits(p, x, id.Step, r); err != nil {
 		return flow.ResumeResult{}, err
 	}
 	return e.endWait(ctx, p, id, r)
@@ -53,7 +58,7 @@ func (e *Engine) resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 
 func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID, r flow.ResumeRequest) (flow.ResumeResult, error) {
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
-	f := waitEnded{wait: id, by: flow.ByManual, event: r.ID, data: orNull(r.Data), err: r.Error}
+	f := waitEnded{wait: id, by: flow.ByManual, actor: r.By, event: r.ID, data: orNull(r.Data), err: r.Error}
 	err := e.apply(ctx, id.Execution, p, nil, f)
 	taken := errors.Is(err, flow.ErrTaken)
 	if taken || errors.Is(err, flow.ErrConflict) {
@@ -70,15 +75,38 @@ func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID,
 	return res, nil
 }
 
-// checkData judges what somebody brings for a wait.
-func (e *Engine) checkData(data json.RawMessage) error {
-	if p := tooLarge("the data", data, e.limits.Payload); p != nil {
+// checkRequest judges what somebody brings for a wait, whichever it is.
+func (e *Engine) checkRequest(r flow.ResumeRequest) error {
+	if p := tooLarge("the data", r.Data, e.limits.Payload); p != nil {
 		return p
 	}
-	if _, err := flow.Decode(data); err != nil {
+	if _, err := flow.Decode(r.Data); err != nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
 	}
+	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
+		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
+	}
 	return nil
+}
+
+// fits holds what is brought by hand against what the node takes, before the wait ends, and gives who brings it: what asks somebody
+// something may be told with the answer. The schema is that of the version that the execution keeps, so nothing of it is stored
+// with the wait.
+func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) (by string, err error) {
+	s, n := x.Steps[id], p.Nodes[id.Node]
+	if n.Type.Brings == nil || r.Error != nil || s == nil || s.Status != flow.StepSuspended || holdsBack(x, s.Wait) {
+		return r.By, nil
+	}
+	data, err := flow.Decode(orNull(r.Data))
+	if err != nil {
+		return "", flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
+	if err := n.CheckData(data); err != nil {
+		return "", err
+	}
+	answer, _ := data.(map[string]any)
+	by, _ = answer["by"].(string)
+	return orElse(r.By, by), nil
 }
 
 // repeatedResume answers a resume whose id ended a wait before.

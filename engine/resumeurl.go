@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"prana/engine/flow"
 )
@@ -21,26 +20,31 @@ func (e *Engine) ResumeToken(ctx context.Context, token string) (flow.ResumeView
 	if u.state == flow.ResumeActive {
 		v.ExpiresAt = flow.TimePointer(u.step.Wait.Due)
 	}
+	u.ask(&v)
 	return v, nil
 }
 
 // ResumeByToken ends the wait that a resume URL names, once, and gives its execution. flow.ErrNotWaitingYet,
 // flow.ErrConflict when something came for the wait before, flow.ErrGone when it ended otherwise, flow.ErrNotFound.
-func (e *Engine) ResumeByToken(ctx context.Context, token string, data json.RawMessage) (execution string, err error) {
+// By is taken from what the request brings, the rest of it is the token's to say.
+func (e *Engine) ResumeByToken(ctx context.Context, token string, r flow.ResumeRequest) (execution string, err error) {
 	u, err := e.urlOf(ctx, token)
 	if err != nil {
 		return "", err
 	}
-	if err := e.checkData(data); err != nil {
+	if err := e.checkRequest(r); err != nil {
 		return "", err
 	}
 	if u.state != flow.ResumeActive {
 		return "", u.refused()
 	}
+	if r.By, err = fits(u.p, u.x, u.id, r); err != nil {
+		return "", err
+	}
 	wait := flow.SuspensionID{Execution: u.x.ID, Step: u.id, Turn: u.step.Turn}
 	// The event makes the URL good once for all waits of the step, until a retry begins it anew.
 	once := fmt.Sprintf("%s:%d", u.id, u.x.Generation)
-	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: wait, by: flow.ByURL, event: once, data: orNull(data)})
+	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: wait, by: flow.ByURL, actor: r.By, event: once, data: orNull(r.Data)})
 	if errors.Is(err, flow.ErrTaken) || errors.Is(err, flow.ErrConflict) {
 		return "", e.beaten(ctx, token)
 	}
@@ -80,7 +84,7 @@ func (e *Engine) urlOf(ctx context.Context, token string) (*resumeURL, error) {
 	if !ok {
 		return nil, unknown
 	}
-	x, err := e.store.Load(ctx, id, flow.Want{Steps: []flow.StepID{step}})
+	x, err := e.store.Load(ctx, id, flow.Want{Steps: []flow.StepID{step}, Values: []flow.Ref{flow.ResumeRef(step)}})
 	if isNotFound(err) {
 		return nil, unknown
 	}
@@ -92,6 +96,30 @@ func (e *Engine) urlOf(ctx context.Context, token string) (*resumeURL, error) {
 		return nil, err
 	}
 	return &resumeURL{p: p, x: x, id: step, step: x.Steps[step], node: p.Nodes[step.Node].Key, state: urlState(x, step)}, nil
+}
+
+// ask adds what somebody is asked who may end the wait, or what was decided. Of other waits the URL tells nothing.
+func (u *resumeURL) ask(v *flow.ResumeView) {
+	if u.step == nil || u.p.Nodes[u.id.Node].Type.Brings == nil {
+		return
+	}
+	if w := u.step.Wait; w != nil && !holdsBack(u.x, w) {
+		v.Type, v.Data = w.Type, w.Data
+		_, v.ExpiresAt = w.Ends() // not when only a turn of it does
+	}
+	if r := u.step.Resumed; r != nil && u.state == flow.ResumeConsumed {
+		v.Decision = u.decision()
+		v.Data, v.ResumedBy, v.Actor, v.ResumedAt = r.Wait, r.By, r.Actor, flow.TimePointer(r.At)
+	}
+}
+
+// decision is what was decided, if that is what was brought.
+func (u *resumeURL) decision() string {
+	var d flow.Decision
+	if err := json.Unmarshal(u.x.Values[flow.ResumeRef(u.id)], &d); err != nil {
+		return ""
+	}
+	return d.Decision
 }
 
 // urlState judges what the resume URL of a step is good for.
@@ -146,8 +174,7 @@ func (u *resumeURL) refused() error {
 	}
 	p := flow.Problemf(flow.ErrConflict.Code, "the wait of node %s of workflow %s is over already", u.node, u.x.Workflow)
 	if r := u.step.Resumed; r != nil {
-		p.Message += ": " + r.By + " was first"
-		p.Details = map[string]any{"resumed_by": r.By, "resumed_at": r.At.UTC().Format(time.RFC3339Nano)}
+		tellWinner(p, r)
 	}
 	return p
 }

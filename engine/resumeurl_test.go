@@ -62,7 +62,7 @@ func wantURL(t *testing.T, e *engine.Engine, token string, want flow.ResumeState
 	if want == flow.ResumeActive {
 		return v
 	}
-	if _, err := e.ResumeByToken(t.Context(), token, []byte(`{}`)); code(err) != refused[want] {
+	if _, err := e.ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`{}`)}); code(err) != refused[want] {
 		t.Errorf("a call of a URL that is %s gave %v", want, err)
 	}
 	return v
@@ -82,10 +82,10 @@ func TestResumeURLIsGoodOnce(t *testing.T) {
 		t.Errorf("it shows %+v", v)
 	}
 	wantURL(t, e, token, flow.ResumeActive) // looking changes nothing
-	if _, err := e.ResumeByToken(t.Context(), token, []byte(`{"y":`)); code(err) != "invalid" {
+	if _, err := e.ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`{"y":`)}); code(err) != "invalid" {
 		t.Errorf("half a JSON gave %v", err)
 	}
-	if got, err := e.ResumeByToken(t.Context(), token, []byte(`{"y":2}`)); err != nil || got != id {
+	if got, err := e.ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`{"y":2}`)}); err != nil || got != id {
 		t.Fatalf("the call gave %q, %v", got, err)
 	}
 	wantURL(t, e, token, flow.ResumeConsumed)
@@ -107,7 +107,7 @@ func TestResumeURLIsGoodOnce(t *testing.T) {
 func wantUnknown(t *testing.T, e *engine.Engine, token string) {
 	t.Helper()
 	_, err := e.ResumeToken(t.Context(), token)
-	_, also := e.ResumeByToken(t.Context(), token, []byte(`{}`))
+	_, also := e.ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`{}`)})
 	if code(err) != "not_found" || code(also) != "not_found" {
 		t.Errorf("token %q shows %v, and a call gave %v", token, err, also)
 	}
@@ -222,7 +222,7 @@ func TestResumeURLRace(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				_, err := engines[i%2].ResumeByToken(t.Context(), token, []byte(`1`))
+				_, err := engines[i%2].ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`1`)})
 				mu.Lock()
 				defer mu.Unlock()
 				answers[code(err)]++
@@ -262,7 +262,7 @@ connections: [start -> mail, mail -> w]
 			env.Run()
 		}
 		wantURL(t, env.Engine(), token, flow.ResumeActive)
-		if _, err := env.Engine().ResumeByToken(t.Context(), token, []byte(`"url"`)); err != nil {
+		if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{Data: []byte(`"url"`)}); err != nil {
 			t.Fatal(err)
 		}
 		env.Run()
@@ -317,7 +317,7 @@ connections: [start -> mail, mail -> w, w -> more, more.true -> mail]
 	for round := range 2 {
 		token := tokenIn(t, env.NodeRun(id, "mail", round).Output)
 		wantURL(t, env.Engine(), token, flow.ResumeActive)
-		if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+		if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{}); err != nil {
 			t.Fatal(err)
 		}
 		env.Run()
@@ -384,7 +384,7 @@ connections: [start -> before, before -> l, l.loop -> mail, mail -> own, own -> 
 	}
 	for i := range 3 {
 		token := tokenIn(t, env.NodeRun(narrow, "mail", i).Output)
-		if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+		if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{}); err != nil {
 			t.Fatalf("item %d: %v", i, err)
 		}
 		env.Run()

@@ -343,7 +343,7 @@ connections: [start -> mail, mail -> knock, mail -> s, s -> f]`)
 	id := env.Start("w", 1)
 	env.Run()
 	token := tokenIn(t, env.NodeRun(id, "mail", 0).Output)
-	if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+	if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	env.Run()
@@ -352,7 +352,7 @@ connections: [start -> mail, mail -> knock, mail -> s, s -> f]`)
 	retry(t, env, id)
 	env.Run()
 	wantURL(t, env.Engine(), token, flow.ResumeActive)
-	if _, err := env.Engine().ResumeByToken(t.Context(), token, nil); err != nil {
+	if _, err := env.Engine().ResumeByToken(t.Context(), token, flow.ResumeRequest{}); err != nil {
 		t.Errorf("the URL is refused: %v", err)
 	}
 }

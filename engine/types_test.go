@@ -34,6 +34,7 @@ func types() []node.Type {
 		{Name: "test.state", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: setState},
 		{Name: "test.each", Fields: eachFields, Inputs: []string{"main", "break"}, Outputs: []string{"loop", "done"}, Body: "loop", Run: each},
 		{Name: "test.parts", Fields: partsFields, Waits: true, Run: parts},
+		{Name: "test.nag", Fields: nagFields, Outputs: []string{"main", "tick", "timeout"}, Emits: []string{"tick"}, Waits: true, Run: nag},
 		{Name: "test.note", Fields: []node.Field{{Name: "set", Kind: node.Object}}, Run: note},
 		{Name: "test.reply", Fields: []node.Field{{Name: "value", Kind: node.Any}}, Run: answer},
 		{Name: "test.hook", Trigger: true, Fields: hookFields, Run: pass},
@@ -274,6 +275,47 @@ var eachFields = []node.Field{
 func each(_ context.Context, c *node.Call) (node.Outcome, error) {
 	items, _ := c.Params["items"].([]any)
 	return node.Outcome{Fan: &node.Fan{Items: items, Width: c.Params["parallel"].(int), Emit: "loop", Port: "done", Lenient: c.Params["lenient"] == true, Discard: c.Params["discard"] == true}}, nil
+}
+
+var nagFields = []node.Field{
+	{Name: "every_ms", Kind: node.Int, Default: 1000},
+	{Name: "times", Kind: node.Int, Default: 3},
+	{Name: "at_once", Kind: node.Int, Default: 1},
+	{Name: "timeout_ms", Kind: node.Int},
+	{Name: "event", Kind: node.String},
+}
+
+// nag waits for somebody, or an event, and emits its number each time that it lost patience. It leaves with what came for it.
+func nag(_ context.Context, c *node.Call) (node.Outcome, error) {
+	var ticks int
+	every, _ := c.Params["every_ms"].(int)
+	out := node.Outcome{Suspend: &node.Suspend{Type: "nag", Timer: true, GoesOn: true}}
+	switch r := c.Resume; {
+	case r == nil:
+	case r.Error != nil:
+		return node.Outcome{}, r.Error
+	case r.By == flow.ByTimeout:
+		return node.Outcome{Port: "timeout", Output: "late"}, nil
+	case r.By != flow.ByTimer:
+		return node.Outcome{Port: "main", Output: map[string]any{"by": r.By, "data": r.Data}}, nil
+	default:
+		if err := json.Unmarshal(r.Wait, &ticks); err != nil {
+			return node.Outcome{}, err
+		}
+		ticks++
+		for i := range c.Params["at_once"].(int) {
+			out.Emit = append(out.Emit, node.Emission{Port: "tick", Output: map[string]any{"tick": ticks, "of": i}})
+		}
+	}
+	out.Suspend.Data, out.Suspend.In = ticks, time.Duration((ticks+1)*every)*time.Millisecond
+	if event, ok := c.Params["event"].(string); ok {
+		out.Suspend.Event = &flow.Subscription{Type: event}
+	}
+	if ticks == c.Params["times"].(int) {
+		ms, _ := c.Params["timeout_ms"].(int)
+		out.Suspend.Timer, out.Suspend.In = false, time.Duration(ms)*time.Millisecond
+	}
+	return out, nil
 }
 
 var partsFields = []node.Field{

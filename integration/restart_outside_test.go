@@ -14,7 +14,7 @@ import (
 func (r *restarts) answer(ctx context.Context) {
 	answered := map[string]bool{}
 	for ctx.Err() == nil {
-		for _, kind := range []string{flow.ExternalEvent, flow.Webhook} {
+		for _, kind := range []string{flow.ExternalEvent, flow.Webhook, flow.Approval} {
 			page, err := r.app.Store().Suspensions(ctx, flow.SuspensionFilter{Type: kind, Limit: 1000})
 			if err != nil {
 				continue // asked again
@@ -54,6 +54,8 @@ func (r *restarts) answerOne(ctx context.Context, wait flow.Suspension) error {
 		err = r.engine.Cancel(ctx, flow.CancelRequest{Execution: wait.ExecutionID, Reason: "asked for"})
 	case wait.Type == flow.Webhook:
 		_, err = r.engine.Resume(ctx, flow.ResumeRequest{Token: wait.ID, Data: raw(answer)})
+	case wait.Type == flow.Approval:
+		_, err = r.engine.Resume(ctx, flow.ResumeRequest{Token: wait.ID, By: "Ada", Data: []byte(`{"decision":"approved","form":{"n":7}}`)})
 	default:
 		_, err = r.engine.Publish(ctx, flow.Event{ID: wait.ID, Type: wait.EventType, Data: raw(answer)})
 	}

@@ -301,6 +301,31 @@ connections: [start -> unanswered, unanswered.timeout -> out]
 		output: `"timeout"`,
 	},
 	{
+		name: "approval",
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: gate, type: wait.approval, params: {title: "Pay {{ $input.n }}?", assignees: [ada], form: {type: object, properties: {n: {type: integer}}}, timeout_ms: 3600000, on_timeout: fail}}
+  - {key: pay, type: test.effect, params: {name: "{{ $trigger.case }}/pay"}}
+output: {by: "{{ $nodes.gate.output.by }}", decision: "{{ $nodes.gate.output.decision }}", form: "{{ $nodes.gate.output.form }}"}
+connections: [start -> gate, gate.approved -> pay]
+`,
+		output: `{"by":"Ada","decision":"approved","form":{"n":7}}`, effects: map[string]int{"effect/pay": 1},
+	},
+	{
+		name: "approval_reminds",
+		nodes: `
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: unanswered, type: wait.approval, params: {title: "Open?", assignees: [ada], remind: {every_ms: 400, max: 2}, escalate_ms: 600, escalate_to: [grace], timeout_ms: 1500}}
+  - {key: mail, type: core.log, params: {message: "reminder {{ $input.number }}"}}
+  - {key: others, type: core.log, params: {message: "{{ $input.escalated_to }}"}}
+  - {key: out, type: code.expr, params: {expression: "$input.decision"}}
+connections: [start -> unanswered, unanswered.reminder -> mail, unanswered.escalated -> others, unanswered.timeout -> out]
+`,
+		output: `"timeout"`, loose: true, clock: true,
+	},
+	{
 		name: "wait_event",
 		nodes: `
 nodes:

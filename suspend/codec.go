@@ -59,6 +59,7 @@ type storedFront struct {
 type storedLetter struct {
 	Node  int           `json:"n"`
 	ID    string        `json:"v,omitempty"`
+	Actor string        `json:"p,omitempty"`
 	Ref   string        `json:"r"`
 	Error *flow.Problem `json:"e,omitempty"`
 }
@@ -80,9 +81,10 @@ type storedOpen struct {
 }
 
 type storedArrival struct {
-	Edge int    `json:"e"`
-	Port string `json:"p,omitempty"` // empty = main
-	Ref  string `json:"r,omitempty"`
+	Edge  int    `json:"e"`
+	Port  string `json:"p,omitempty"` // empty = main
+	Ref   string `json:"r,omitempty"`
+	Aside bool   `json:"a,omitempty"`
 }
 
 type storedStep struct {
@@ -109,6 +111,7 @@ type storedStep struct {
 	Ended    int64             `json:"z,omitempty"`
 	Ran      *int64            `json:"m,omitempty"` // ms before the stamp that the attempt began
 	Place    string            `json:"k,omitempty"`
+	Emitted  int               `json:"q,omitempty"`
 }
 
 type storedWait struct {
@@ -120,6 +123,7 @@ type storedWait struct {
 	Since int64               `json:"s,omitempty"`
 	Event *storedSubscription `json:"e,omitempty"`
 	Began int64               `json:"q,omitempty"`
+	First int                 `json:"f,omitempty"`
 	Child string              `json:"c,omitempty"`
 	Held  bool                `json:"h,omitempty"`
 }
@@ -133,7 +137,9 @@ type storedSubscription struct {
 type storedResumption struct {
 	By    string          `json:"b"`
 	At    int64           `json:"a,omitempty"`
+	Actor string          `json:"p,omitempty"`
 	Turn  int             `json:"n,omitempty"`
+	First int             `json:"f,omitempty"`
 	Op    string          `json:"o,omitempty"`
 	Event string          `json:"v,omitempty"`
 	Error *flow.Problem   `json:"e,omitempty"`
@@ -222,7 +228,7 @@ func encodeFront(f flow.Front) ([]byte, error) {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
 	for _, l := range f.Inbox {
-		st.Inbox = append(st.Inbox, storedLetter{Node: l.Node, ID: l.ID, Ref: string(l.Ref), Error: l.Error})
+		st.Inbox = append(st.Inbox, storedLetter{Node: l.Node, ID: l.ID, Actor: l.Actor, Ref: string(l.Ref), Error: l.Error})
 	}
 	for _, id := range f.Ready {
 		st.Ready = append(st.Ready, id.String())
@@ -255,7 +261,7 @@ func decodeFront(s string) (flow.Front, error) {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err1)
 	}
 	for _, l := range st.Inbox {
-		f.Inbox = append(f.Inbox, flow.Letter{Node: l.Node, ID: l.ID, Ref: flow.Ref(l.Ref), Error: l.Error})
+		f.Inbox = append(f.Inbox, flow.Letter{Node: l.Node, ID: l.ID, Actor: l.Actor, Ref: flow.Ref(l.Ref), Error: l.Error})
 	}
 	for _, r := range st.Ready {
 		id, err := flow.ParseStepID(r)
@@ -274,7 +280,7 @@ func encodeArrivals(in []flow.Arrival) []storedArrival {
 		if port == flow.PortMain {
 			port = ""
 		}
-		out = append(out, storedArrival{Edge: a.Edge, Port: port, Ref: string(a.Ref)})
+		out = append(out, storedArrival{Edge: a.Edge, Port: port, Ref: string(a.Ref), Aside: a.Aside})
 	}
 	return out
 }
@@ -285,7 +291,7 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 		if a.Port == "" {
 			a.Port = flow.PortMain
 		}
-		out = append(out, flow.Arrival{Edge: a.Edge, Port: a.Port, Ref: flow.Ref(a.Ref)})
+		out = append(out, flow.Arrival{Edge: a.Edge, Port: a.Port, Ref: flow.Ref(a.Ref), Aside: a.Aside})
 	}
 	return out
 }
@@ -295,7 +301,7 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 func encodeStep(s *flow.Step, op string) ([]byte, error) {
 	st := storedStep{
 		Status: s.Status, Op: op, Attempt: s.Attempt, Turn: s.Turn, Deaths: s.Deaths, Inputs: encodeArrivals(s.Inputs), Port: s.Port,
-		Error: s.Error, Children: s.Children, Trace: s.Trace, Place: s.Place,
+		Error: s.Error, Children: s.Children, Trace: s.Trace, Place: s.Place, Emitted: s.Emitted,
 		Created: millis(s.CreatedAt), Started: millis(s.StartedAt), Ended: millis(s.EndedAt),
 	}
 	if s.Ran > 0 {
@@ -303,7 +309,7 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 		st.Ran = &ran
 	}
 	if r := s.Resumed; r != nil {
-		st.Resumed = &storedResumption{By: r.By, At: millis(r.At), Turn: r.Turn, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: millis(r.Since)}
+		st.Resumed = &storedResumption{By: r.By, Actor: r.Actor, At: millis(r.At), Turn: r.Turn, First: r.First, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: millis(r.Since)}
 	}
 	for _, a := range s.Attempts {
 		st.Attempts = append(st.Attempts, storedAttempt{Number: a.Number, Started: millis(a.StartedAt), Ended: millis(a.EndedAt), Error: a.Error})
@@ -337,7 +343,7 @@ func encodeWait(w *flow.Wait) *storedWait {
 	if w == nil {
 		return nil
 	}
-	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Began: w.Began, Child: w.Child, Held: w.Held}
+	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Began: w.Began, First: w.First, Child: w.Child, Held: w.Held}
 	switch {
 	case !w.Due.IsZero() || !w.HasDue():
 	case !w.Until.IsZero():
@@ -376,7 +382,7 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
 	s := &flow.Step{
 		ID: id, Status: st.Status, Token: token, Op: st.Op, At: at, Attempt: st.Attempt, Turn: st.Turn, Deaths: st.Deaths,
-		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place, Was: st.Was, Kept: st.Kept,
+		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place, Emitted: st.Emitted, Was: st.Was, Kept: st.Kept,
 		CreatedAt: orTime(st.Created, at), StartedAt: timeOf(st.Started), EndedAt: timeOf(st.Ended),
 	}
 	began := at
@@ -390,7 +396,7 @@ func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Ste
 		s.EndedAt = orTime(st.Ended, at)
 	}
 	if r := st.Resumed; r != nil {
-		s.Resumed = &flow.Resumption{By: r.By, At: orTime(r.At, at), Turn: r.Turn, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: timeOf(r.Since)}
+		s.Resumed = &flow.Resumption{By: r.By, Actor: r.Actor, At: orTime(r.At, at), Turn: r.Turn, First: r.First, Op: r.Op, Event: r.Event, Error: r.Error, Wait: r.Wait, Since: timeOf(r.Since)}
 	}
 	for _, a := range st.Attempts {
 		s.Attempts = append(s.Attempts, flow.Attempt{Number: a.Number, StartedAt: orTime(a.Started, began), EndedAt: orTime(a.Ended, at), Error: a.Error})
@@ -403,7 +409,7 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 	if st == nil {
 		return nil
 	}
-	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Began: st.Began, Child: st.Child, Held: st.Held}
+	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Began: st.Began, First: st.First, Child: st.Child, Held: st.Held}
 	if st.In != nil {
 		w.In = time.Duration(*st.In) * time.Millisecond
 		w.Due = w.Since.Add(w.In)

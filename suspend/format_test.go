@@ -102,7 +102,7 @@ func (z *zoo) everything() {
 	z.queued()
 	taking := z.next(ran, stepOf(1, flow.StepCompleted), stepOf(2, flow.StepPending))
 	taking.Takes = []flow.Taken{{Event: "e1", Began: 1, Now: 2}}
-	taking.Values = map[flow.Ref]flow.Value{"d1.000": {Raw: json.RawMessage(`1`)}, "g2.000": {Raw: json.RawMessage(`2`)}, "bletter": {Raw: json.RawMessage(`3`)}}
+	taking.Values = map[flow.Ref]flow.Value{"d1.000": {Raw: json.RawMessage(`1`)}, "g2.000": {Raw: json.RawMessage(`2`)}, "bletter": {Raw: json.RawMessage(`3`)}, flow.EmissionRef(step1, 0): {Raw: json.RawMessage(`3`)}}
 	taking.Reply = json.RawMessage(`{"status":204}`)
 	taking.Error = flow.Problemf("problem", "a problem")
 	z.commit(taking)

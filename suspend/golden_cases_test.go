@@ -94,6 +94,7 @@ var goldens = []golden{
 	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
 	{"undoing", "failed, and a step that undoes another runs", writeUndoing, readUndoing()},
 	{"closing", "started a child that nobody waits for, and has it terminated when it ends; its own parent abandons it", writeClosing, readClosing()},
+	{"approval", "waits since the turn before, when it reminded; what follows from the reminder; another one, decided by somebody", writeApproval, readApproval()},
 	{"section", "holds a place of its workflow's concurrency key; one step holds a place, another waits for one, a third gives its place up", writeSection, readSection()},
 }
 
@@ -103,7 +104,7 @@ func valued(ref flow.Ref, v string, x *flow.Execution) *flow.Execution {
 }
 
 // inbox holds what came before its wait.
-var inbox = []flow.Letter{{Node: 2, ID: "letter-1", Ref: "bletter00001"}, {Node: -1, Ref: "bletter00002", Error: &flow.Problem{Code: "refused", Message: "no"}}}
+var inbox = []flow.Letter{{Node: 2, ID: "letter-1", Actor: "Ada", Ref: "bletter00001"}, {Node: -1, Ref: "bletter00002", Error: &flow.Problem{Code: "refused", Message: "no"}}}
 
 func writeRunning(z *zoo, clock func(time.Duration)) {
 	ch := z.birth("running", stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending))
@@ -280,6 +281,38 @@ func readCompleted() *flow.Execution {
 	x.Reply = raw(`{"status":200,"body":"paid"}`)
 	valued("d1.000", `{"paid":true}`, valued("o1.000", `{"paid":true}`, valued("o2.000", `null`, x)))
 	return x
+}
+
+func writeApproval(z *zoo, clock func(time.Duration)) {
+	z.commit(suspended(z.birth("approval", waits(1, flow.Wait{Type: flow.Approval, Timer: true, In: time.Second}), stepOf(3, flow.StepPending))))
+	clock(time.Second)
+	asks := waits(1, flow.Wait{Type: flow.Approval, Timer: true, Since: began, Due: after(2 * time.Second), Began: 2, First: 1, Data: raw(`{"reminders_sent":1}`)})
+	asks.Turn, asks.Emitted, asks.CreatedAt = 2, 1, began
+	asks.Resumed = &flow.Resumption{By: flow.ByTimer, Turn: 1, Op: "op000000002", Since: began}
+	mail, decided := stepOf(2, flow.StepPending), stepOf(3, flow.StepPending)
+	mail.Inputs = []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "m1.000:0", Aside: true}}
+	decided.CreatedAt = began
+	decided.Resumed = &flow.Resumption{By: flow.ByManual, Actor: "Ada", Turn: 2, First: 1, Op: "op000000002"}
+	ch := suspended(z.next("approval", asks, mail, decided))
+	ch.Values = map[flow.Ref]flow.Value{"m1.000:0": {Raw: raw(`{"number":1}`)}}
+	z.commit(ch)
+}
+
+func readApproval() *flow.Execution {
+	at := after(time.Second)
+	return valued("m1.000:0", `{"number":1}`, holding(
+		alive("approval", "op000000002", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Pending: 1}, 3: {Pending: 1}}}, Seq: 1}),
+		map[int]flow.NodeState{1: fresh, 2: fresh, 3: fresh},
+		&flow.Step{
+			ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000002", At: at, Turn: 2, Emitted: 1, CreatedAt: began,
+			Resumed: &flow.Resumption{By: flow.ByTimer, At: at, Turn: 1, Op: "op000000002", Since: began},
+			Wait:    &flow.Wait{Type: flow.Approval, Timer: true, Since: began, Due: after(2 * time.Second), Began: 2, First: 1, Data: raw(`{"reminders_sent":1}`)},
+		},
+		&flow.Step{ID: step2, Status: flow.StepPending, Token: "token000002", Op: "op000000002", At: at, CreatedAt: at, Inputs: []flow.Arrival{{Edge: 1, Port: flow.PortMain, Ref: "m1.000:0", Aside: true}}},
+		&flow.Step{
+			ID: flow.StepID{Node: 3}, Status: flow.StepPending, Token: "token000003", Op: "op000000002", At: at, CreatedAt: began,
+			Resumed: &flow.Resumption{By: flow.ByManual, Actor: "Ada", At: at, Turn: 2, First: 1, Op: "op000000002"},
+		}))
 }
 
 func writeSection(z *zoo, _ func(time.Duration)) {

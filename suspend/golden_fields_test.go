@@ -37,7 +37,7 @@ func TestGoldenFields(t *testing.T) {
 			use(t, used, reflect.TypeFor[storedOutgoing](), []byte(v))
 		}
 	}
-	for name := range strings.SplitSeq("r h f i z p w E a c n t o d l k", " ") {
+	for name := range strings.SplitSeq("r h f i z p w E a c n t o d l m k", " ") {
 		if !used["field "+name] {
 			t.Errorf("no golden snapshot has a field %q", name)
 		}

@@ -189,7 +189,7 @@ func (r reading) fans(x *flow.Execution) error {
 func (r reading) numbered(x *flow.Execution, name, v string) error {
 	kind, rest := name[:1], name[1:]
 	switch kind {
-	case "o", "d", "g", "l", "r", "k", "b":
+	case "o", "d", "g", "l", "r", "k", "b", "m":
 		x.Values[flow.Ref(name)] = r.follow(v)
 		return nil
 	case "n":

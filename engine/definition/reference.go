@@ -67,7 +67,10 @@ func portsOf(d node.Description) string {
 	if d.Trigger {
 		in = "Begins a workflow"
 	}
-	out := in + "; leaves by " + ports(d.Outputs)
+	out := in + "; leaves by " + ports(slices.DeleteFunc(slices.Clone(d.Outputs), func(port string) bool { return slices.Contains(d.Emits, port) }))
+	if len(d.Emits) > 0 {
+		out += "; emits by " + ports(d.Emits) + " while it waits"
+	}
 	if d.Body != "" {
 		out += "; port " + code(d.Body) + " leads to what is done for each item"
 	}

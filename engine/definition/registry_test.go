@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"prana/engine/node"
@@ -61,6 +62,15 @@ func types() *node.Registry {
 			{Name: "timeout_ms", Kind: node.Int, Min: new(1.0)},
 			{Name: "on_timeout", Kind: node.String},
 		}},
+		node.Type{
+			Name: "test.approval", Run: nothing, Fields: []node.Field{{Name: "form", Kind: node.Object, Literal: true}},
+			Outputs: []string{"main", "reminder"}, Emits: []string{"reminder"}, Output: []node.Output{{Port: "main", Fields: []node.Field{{Name: "by", Kind: node.String}}}},
+			Brings: func(params map[string]any) map[string]any {
+				form := maps.Clone(params["form"].(map[string]any))
+				form["$id"] = "prana:///form"
+				return map[string]any{"properties": map[string]any{"form": form}}
+			},
+		},
 		node.Type{Name: "workflow.execute_workflow", Run: nothing, Fields: []node.Field{
 			{Name: "workflow_id", Kind: node.String, Required: true},
 			{Name: "input_data", Kind: node.Any},

@@ -145,6 +145,7 @@ type Front struct {
 type Letter struct {
 	Node  int    // by index; -1 = whichever waits first
 	ID    string // by which it counts once; empty = the letter itself
+	Actor string // who brought it; empty = it was not said
 	Ref   Ref    // of what was brought
 	Error *Problem
 }
@@ -215,6 +216,8 @@ type Arrival struct {
 	Edge int // index of the connection in the plan
 	Port string
 	Ref  Ref
+	// Aside: it follows from what a step emitted that lives on, not from one that ended.
+	Aside bool
 }
 
 // NodeState is what is known of a node across its runs.
@@ -226,7 +229,7 @@ type NodeState struct {
 
 // Ref names a stored value: "i" the input of the execution, "o3.000" the output
 // of step 3.000, "d3.000" what resumed it, "g3.000" what somebody gave to it instead of what arrived, "l3.000:7" the item and "r3.000:7" the result of
-// its part 7, "k3" the context of node 3, "bTOKEN" what came before its wait. The empty Ref is null.
+// its part 7, "m3.000:7" what it emitted as the eighth, "k3" the context of node 3, "bTOKEN" what came before its wait. The empty Ref is null.
 type Ref string
 
 // InputRef is the input of the execution.
@@ -249,6 +252,12 @@ func ResultRef(id StepID, index int) Ref { return Ref("r" + id.String() + ":" + 
 
 // LetterRef names what came before its wait.
 func LetterRef(token string) Ref { return Ref("b" + token) }
+
+// EmissionRef names what a step emitted while it waited; the first is 0.
+func EmissionRef(id StepID, index int) Ref { return Ref("m" + id.String() + ":" + strconv.Itoa(index)) }
+
+// MaxEmissions bounds what one step emits in all.
+const MaxEmissions = 1000
 
 // ContextRef names the context that the runs of a node share.
 func ContextRef(node int) Ref { return Ref("k" + strconv.Itoa(node)) }
@@ -273,6 +282,7 @@ type Step struct {
 	Resumed  *Resumption // how the last wait ended
 	Attempts []Attempt   // failed attempts, oldest first, bounded
 	Children []string    // executions it started, in order
+	Emitted  int         // values that it emitted while it waited
 	Below    *StepID     // the step that is undone after this one
 	Was      StepStatus  // pending or open: what a retry makes of it that the failure of the execution ended; empty = nothing
 	Kept     bool        // it was not run here, but in the execution that this one runs again
@@ -289,6 +299,25 @@ type Step struct {
 	Ran time.Duration
 	// Span is the span of the attempt of this change. Not stored.
 	Span map[string]string
+}
+
+// Aside tells whether the step follows only from what others emitted that lived on: it is no branch of its own, its path ends
+// without a result, and a sequential execution runs it at once.
+func (s *Step) Aside() bool {
+	return len(s.Inputs) > 0 && !slices.ContainsFunc(s.Inputs, func(a Arrival) bool { return !a.Aside })
+}
+
+// WaitsAs tells whether the step waits, and a suspension of that turn names its wait: the present one, or one of which
+// only time ended the turn.
+func (s *Step) WaitsAs(turn int) bool {
+	return s.Status == StepSuspended && s.Wait != nil && named(turn, s.Wait.First, s.Turn)
+}
+
+// Ended tells whether what was resumed last is what a suspension of that turn names.
+func (r *Resumption) Ended(turn int) bool { return named(turn, r.First, r.Turn) }
+
+func named(turn, first, last int) bool {
+	return turn == last || first > 0 && turn >= first && turn < last
 }
 
 // Attempt is a failed attempt of a step.
@@ -317,7 +346,9 @@ const (
 type Resumption struct {
 	By    string
 	At    time.Time
+	Actor string // who did it, as they called themselves; empty = unknown, or nobody
 	Turn  int    // the wait it ended
+	First int    // the turn in which that wait began; 0 = in Turn
 	Op    string // the operation that ended it
 	Event string
 	Error *Problem // the wait ended with an error, given to the node
@@ -336,6 +367,7 @@ const (
 	Webhook       = "webhook"
 	TimedWait     = "wait"
 	Concurrency   = "concurrency" // the engine's own: the step begins once it has a place of its key
+	Approval      = "approval"    // a person decides
 	CustomWait    = "custom"
 )
 
@@ -355,6 +387,8 @@ type Wait struct {
 	Event *Subscription
 	// Began is the number of the execution's last record when the wait began: it orders waits and events without a clock.
 	Began int64
+	// First is the turn in which it began, if time interrupted it since; 0 = the present one.
+	First int
 	// Child is the execution it waits for; empty = none.
 	Child string
 	// Held: the child runs on, so the execution does not count as suspended.

@@ -113,7 +113,7 @@ func ParseStepID(s string) (StepID, error) {
 }
 
 // SuspensionID names one wait of one step: a later wait of the same step has
-// another turn, so an old name never resumes a new wait.
+// another turn, so an old name never resumes a new wait. One that goes on after time interrupted it is the same wait (Step.WaitsAs).
 type SuspensionID struct {
 	Execution string
 	Step      StepID

@@ -25,6 +25,7 @@ type Notice struct {
 	Slept          time.Duration   `json:"slept,omitempty"`           // of resumptions: how long it was suspended
 	Took           time.Duration   `json:"took,omitempty"`            // of attempts: how long it ran
 	ResumedBy      string          `json:"resumed_by,omitempty"`
+	Actor          string          `json:"resumed_actor,omitempty"` // who that was, as they called themselves
 	Port           string          `json:"port,omitempty"`
 	Reason         string          `json:"reason,omitempty"` // of cancellations; "retry" when an execution is resumed by one
 	Error          *Problem        `json:"error,omitempty"`

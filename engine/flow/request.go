@@ -49,6 +49,10 @@ type ResumeRequest struct {
 	Execution  string
 	Suspension *SuspensionID
 	Node       string // key
+	// Type is that of the wait: others are passed over; empty = any.
+	Type string
+	// By is who asks, as they call themselves, at most MaxActor characters; empty = unknown.
+	By string
 	// Token names the wait instead of all of the above: the id of a suspension.
 	Token string
 	Data  json.RawMessage
@@ -58,6 +62,9 @@ type ResumeRequest struct {
 	// Early says that it is for the next wait if nothing waits now, also where others ended before.
 	Early bool
 }
+
+// MaxActor bounds the name of who ends a wait, in characters.
+const MaxActor = 256
 
 // ResumeResult names the wait that was ended.
 type ResumeResult struct {

@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ResumeState is how far the wait is that a resume URL names.
 type ResumeState string
@@ -20,4 +23,11 @@ type ResumeView struct {
 	Node     string      `json:"node"`
 	// ExpiresAt is when time ends the wait; nil unless it is active and bounded.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// Of a wait that asks somebody something (an approval): what it asks, and who answered.
+	Type      string          `json:"suspend_type,omitempty"` // while it is active
+	Data      json.RawMessage `json:"suspension_data,omitempty"`
+	Decision  string          `json:"decision,omitempty"` // once it is consumed
+	ResumedBy string          `json:"resumed_by,omitempty"`
+	Actor     string          `json:"resumed_actor,omitempty"`
+	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
 }

@@ -77,6 +77,8 @@ type NodeRun struct {
 	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
 	Context   json.RawMessage `json:"context,omitempty"`  // what the runs of the node share; shown with the last
 	ResumedBy string          `json:"resumed_by,omitempty"`
+	Actor     string          `json:"resumed_actor,omitempty"` // who that was, as they called themselves
+	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
 	Children  []string        `json:"children,omitempty"`
 	Deaths    int             `json:"worker_deaths,omitempty"`
 	Kept      bool            `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
@@ -237,15 +239,26 @@ func SuspensionOf(w *Workflow, x *Execution, s *Step) Suspension {
 	if s.Wait.Event != nil {
 		v.EventType = s.Wait.Event.Type
 	}
-	if s.Wait.Timer {
-		v.ResumeAt = TimePointer(s.Wait.Due)
-	} else {
-		v.TimeoutAt = TimePointer(s.Wait.Due)
-	}
+	v.ResumeAt, v.TimeoutAt = s.Wait.Ends()
 	if s.Wait.Type == Retry {
 		v.Data = withResumeAt(s.Wait.Data, s.Wait.Due)
 	}
 	return v
+}
+
+// Ends tells when the step goes on by itself, and when it gives up; nil = never. An approval that is to remind first notes in its
+// data when it gives up.
+func (w *Wait) Ends() (resume, timeout *time.Time) {
+	if !w.Timer {
+		return nil, TimePointer(w.Due)
+	}
+	var noted struct {
+		At time.Time `json:"timeout_at"`
+	}
+	if w.Type == Approval && json.Unmarshal(w.Data, &noted) == nil {
+		timeout = TimePointer(noted.At)
+	}
+	return TimePointer(w.Due), timeout
 }
 
 func withResumeAt(data json.RawMessage, at time.Time) json.RawMessage {

@@ -12,8 +12,9 @@ type Description struct {
 	Summary   string    `json:"summary"`
 	Trigger   bool      `json:"trigger"`
 	Waits     bool      `json:"waits"`
-	Inputs    []string  `json:"inputs"`  // "*" = any name
-	Outputs   []string  `json:"outputs"` // likewise; "error" besides, when settings say so
+	Inputs    []string  `json:"inputs"`          // "*" = any name
+	Outputs   []string  `json:"outputs"`         // likewise; "error" besides, when settings say so
+	Emits     []string  `json:"emits,omitempty"` // those by which it emits while it waits
 	Body      string    `json:"body,omitempty"`
 	TimeoutMS int64     `json:"timeout_ms"`
 	Fields    []Field   `json:"fields"`
@@ -28,7 +29,7 @@ func (t Type) Describe() Description {
 		outputs = []string{flow.PortMain}
 	}
 	return Description{
-		Name: t.Name, Summary: t.Summary, Trigger: t.Trigger, Waits: t.Waits, Body: t.Body,
+		Name: t.Name, Summary: t.Summary, Trigger: t.Trigger, Waits: t.Waits, Emits: t.Emits, Body: t.Body,
 		Inputs: listed(t.InputPorts()), Outputs: outputs, TimeoutMS: cmp.Or(t.Timeout, DefaultTimeout).Milliseconds(),
 		Fields: listed(t.Fields), Output: listed(t.Output), Examples: listed(t.Examples),
 	}

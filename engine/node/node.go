@@ -36,6 +36,11 @@ type Type struct {
 	Body string
 	// Waits tells that the node suspends for something that may never come.
 	Waits bool
+	// Emits are those of its Outputs by which it emits while it waits (Outcome.Emit), and never leaves.
+	Emits []string
+	// Brings is a JSON Schema, from the raw parameters of one node, of the data with which somebody may end its waits by hand. What a
+	// parameter says of it is the property of the same name. nil = any data will do.
+	Brings func(params map[string]any) map[string]any
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
 	Timeout  time.Duration
 	Examples []Example
@@ -139,7 +144,9 @@ type Call struct {
 
 // Resume is how a wait of this step ended.
 type Resume struct {
-	By    string // flow.ByEvent, flow.ByTimer, flow.ByTimeout, flow.ByManual, flow.ByChild …
+	By    string    // flow.ByEvent, flow.ByTimer, flow.ByTimeout, flow.ByManual, flow.ByChild …
+	Actor string    // who did it, as they called themselves; empty = unknown, or nobody
+	At    time.Time // when it ended; zero when time ended it
 	Data  any
 	Error *flow.Problem   // the wait ended with an error
 	Wait  json.RawMessage // the Data of the wait: the node's own memory
@@ -173,8 +180,20 @@ type Outcome struct {
 	Fan *Fan
 	// Suspend asks to wait; everything above is ignored then.
 	Suspend *Suspend
+	// Emit sends something on while the step waits: each leaves by its port, and what is connected there runs, but the step lives
+	// on. At most MaxEmit at a time, and flow.MaxEmissions of one step. It counts only beside Suspend.
+	Emit []Emission
 	// Start asks for child executions, created in the same commit.
 	Start []Child
+}
+
+// MaxEmit bounds what one turn of a step emits.
+const MaxEmit = 16
+
+// Emission is something that a step sends on while it waits.
+type Emission struct {
+	Port   string // one of the type's Emits
+	Output any
 }
 
 // Suspend asks the engine to wait.
@@ -184,9 +203,13 @@ type Suspend struct {
 	Data any
 	// Timer: the time below is what is waited for; otherwise it is a timeout.
 	Timer bool
-	In    time.Duration // from the commit
+	In    time.Duration // from the commit; of a wait that goes on, from its beginning
 	Until time.Time     // an absolute date given by people; wins over In
 	Event *flow.Subscription
+	// GoesOn: it is the wait that time just interrupted. It keeps the time of its beginning, and the ids that were given
+	// out for it stay good. It means nothing where something else than time ended the wait, and a child that
+	// was waited for is cancelled all the same.
+	GoesOn bool
 }
 
 // Fan asks for a part for each item. The step goes on once enough of them are over; the others are withdrawn then.

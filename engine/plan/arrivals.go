@@ -41,12 +41,12 @@ func (c *compiler) incomplete(n *Node) {
 
 // together bounds how many of the edges can bring something in one execution:
 // a node leaves by one port, so of the edges behind its ports only those of one
-// count. Each such node gives a bound; the smallest is taken.
+// count. Each such node gives a bound, unless it also emits; the smallest is taken.
 func (c *compiler) together(edges []int) int {
 	edges = slices.DeleteFunc(slices.Clone(edges), func(e int) bool { return !c.alive().has(c.plan.Edges[e].From) })
 	most := len(edges)
 	for _, d := range c.plan.Nodes {
-		if len(d.Out) < 2 || !c.once(d.Index) || d.Type.Body != "" {
+		if len(d.Out) < 2 || !c.once(d.Index) || d.Type.Body != "" || len(d.Type.Emits) > 0 {
 			continue
 		}
 		free, best := len(edges), 0

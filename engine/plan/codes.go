@@ -143,6 +143,8 @@ const (
 	CodeNotJSON = "NOT_JSON"
 	// CodeBadInputSchema: input_schema is not a valid JSON Schema, or refers to another document.
 	CodeBadInputSchema = "BAD_INPUT_SCHEMA"
+	// CodeBadSchema: a parameter is not a valid JSON Schema, or refers to another document.
+	CodeBadSchema = "BAD_SCHEMA"
 
 	// CodeBadSyntax: the file is neither YAML nor JSON.
 	CodeBadSyntax = "BAD_SYNTAX"

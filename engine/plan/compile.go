@@ -301,6 +301,7 @@ func (c *compiler) node(i int) {
 	if ok {
 		n.Type = t
 		n.fields = p.fields(t.Fields, w.Params)
+		c.brings(n, at, w.Params)
 	} else {
 		c.unknownType(at, w.Type)
 		p.leaf(node.Field{Roots: []string{"$response", "$http", "$event"}}, w.Params, "params", nil)

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // neverBefore tells whether a node cannot have run yet when another one runs:
 // every path to it leads through that one, which runs once.
 func (c *compiler) neverBefore(n, reader *Node) bool {
@@ -10,9 +12,11 @@ func (c *compiler) neverBefore(n, reader *Node) bool {
 }
 
 // without gives the nodes that a path from the start leads to without passing
-// through the node.
+// through the node, or before it is over: what it emits runs while it waits.
 func (c *compiler) without(n int) set {
-	return remembered(&c.avoiding, n, func() set { return c.plan.spread(func(e Edge) bool { return e.From != n }) })
+	return remembered(&c.avoiding, n, func() set {
+		return c.plan.spread(func(e Edge) bool { return e.From != n || c.plan.Nodes[n].sendsOn(e.FromPort) })
+	})
 }
 
 // alive gives the nodes that a path from the start leads to.
@@ -41,7 +45,7 @@ func (p *Plan) spread(open func(Edge) bool) set {
 }
 
 // once tells whether a node runs at most once: neither it nor anything before
-// it is in a loop, iterates, or runs at each of several arrivals.
+// it is in a loop, iterates, emits, or runs at each of several arrivals.
 func (c *compiler) once(n int) bool {
 	if c.single == nil {
 		c.single = map[int]bool{}
@@ -60,4 +64,9 @@ func (c *compiler) once(n int) bool {
 	return yes
 }
 
-func iterates(n *Node, port string) bool { return n.Type.Body != "" && n.Type.Body == port }
+func iterates(n *Node, port string) bool {
+	return n.Type.Body != "" && n.Type.Body == port || n.sendsOn(port)
+}
+
+// sendsOn tells whether the node emits by the port while it waits, and so as often as it likes.
+func (n *Node) sendsOn(port string) bool { return slices.Contains(n.Type.Emits, port) }

@@ -27,7 +27,7 @@ type Plan struct {
 	keys    map[string]int
 	loops   [][]int     // members of the outermost loops
 	reaches map[int]set // by edge into a join
-	input   *inputSchema
+	input   *dataSchema
 }
 
 // Edge is a connection between indexed nodes.
@@ -75,6 +75,7 @@ type Node struct {
 	Section *Section
 
 	fields []field
+	brings *dataSchema // of what may be brought to its waits; nil = anything
 }
 
 // Needs names what must be loaded before a step can run: everything that one

@@ -97,13 +97,13 @@ func (c *compiler) readsNode(r read) {
 // portNamed looks for ports that a node is never left by.
 func (c *compiler) portNamed(r read, n *Node) {
 	port, ok := r.Beside.(string)
-	if !ok || len(r.Keys) != 2 || r.Operator != "==" && r.Operator != "!=" || n.Type.Name == "" || c.leavesBy(n, port) {
+	if !ok || len(r.Keys) != 2 || r.Operator != "==" && r.Operator != "!=" || n.Type.Name == "" || c.leavesBy(n, port) && !n.sendsOn(port) {
 		return
 	}
 	if port == flow.PortError && n.Settings.OnError == flow.ContinueErrorOutput {
 		return
 	}
-	c.doubt(r, CodeBadComparison, suggest(port, "ports", c.outputs(n)), "%s never leaves by port %q", n.Key, port)
+	c.doubt(r, CodeBadComparison, suggest(port, "ports", slices.DeleteFunc(slices.Clone(c.outputs(n)), n.sendsOn)), "%s never leaves by port %q", n.Key, port)
 }
 
 func (c *compiler) readsInput(r read) {

@@ -87,7 +87,7 @@ func (c *compiler) left(n *Node) shapeOf {
 }
 
 func (c *compiler) byAnyPort(n *Node) shapeOf {
-	ports := slices.Clone(c.outputs(n))
+	ports := slices.DeleteFunc(slices.Clone(c.outputs(n)), n.sendsOn) // it does not leave by these
 	if n.Settings.OnError == flow.ContinueErrorOutput {
 		ports = append(ports, flow.PortError)
 	}

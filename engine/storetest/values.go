@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"prana/engine/flow"
 )
@@ -66,6 +67,27 @@ var valuePromises = []promise{
 		s.Inputs = []flow.Arrival{{Port: "main", Ref: "d5.000"}}
 		w.move(id, run(s))
 		hasValues(w, w.load(id, flow.Want{Steps: []flow.StepID{s.ID}, Inputs: true}), map[flow.Ref]string{"d5.000": `["a",null,{"n":2}]`})
+	}},
+	{"what is emitted comes with the steps that it leads to", func(w *world) {
+		asks := waiting(1, flow.Wait{Type: flow.Approval, Timer: true, In: time.Hour})
+		id := w.create(suspend(asks))
+		first := w.whole(id).Steps[asks.ID]
+		again := waiting(1, flow.Wait{Type: flow.Approval, Timer: true, Since: first.Wait.Since, Due: first.Wait.Since.Add(2 * time.Hour), Began: 1, First: 1})
+		again.Turn, again.Emitted = 2, 1
+		again.Resumed = &flow.Resumption{By: flow.ByTimer, Actor: "Ada", Turn: 1, First: 1, Since: first.Wait.Since}
+		mail := step(2, flow.StepPending)
+		mail.Inputs = []flow.Arrival{{Edge: 3, Port: "main", Ref: flow.EmissionRef(asks.ID, 0), Aside: true}}
+		w.move(id, suspend(again), run(mail), value(flow.EmissionRef(asks.ID, 0), raw(`{"n":1}`)))
+		x := w.load(id, flow.Want{Steps: []flow.StepID{asks.ID, mail.ID}, Inputs: true})
+		hasValues(w, x, map[flow.Ref]string{flow.EmissionRef(asks.ID, 0): `{"n":1}`})
+		hasValues(w, w.whole(id), map[flow.Ref]string{flow.EmissionRef(asks.ID, 0): `{"n":1}`})
+		got := x.Steps[asks.ID]
+		equal(w, "values emitted", got.Emitted, 1)
+		equal(w, "first turn of the wait", got.Wait.First, 1)
+		equal(w, "it began when it began", got.Wait.Since.Equal(first.Wait.Since) && got.Wait.Due.Equal(first.Wait.Since.Add(2*time.Hour)), true)
+		equal(w, "who ended the turn", got.Resumed.Actor, "Ada")
+		equal(w, "first turn that ended", got.Resumed.First, 1)
+		same(w, "what led to the mail", x.Steps[mail.ID].Inputs, mail.Inputs)
 	}},
 	{"of no parts there is an empty list", func(w *world) {
 		id := w.create(value("o3.000", flow.Value{Results: &flow.Results{Of: flow.StepID{Node: 3}}}))

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"prana/engine/flow"
 )
 
 // MaxBody bounds the body of a request.
@@ -65,6 +67,8 @@ func (a *api) routes() []route {
 		{method: "GET", path: "/v1/executions/{id}/relations", do: a.getRelations},
 		{method: "GET", path: "/v1/executions/{id}/output", do: a.getOutput},
 		{method: "POST", path: "/v1/executions/{id}:resume", do: a.resumeExecution},
+		{method: "POST", path: "/v1/executions/{id}:approve", do: a.decide(flow.Approved)},
+		{method: "POST", path: "/v1/executions/{id}:reject", do: a.decide(flow.Rejected)},
 		{method: "POST", path: "/v1/executions/{id}:cancel", do: a.endEarly(Canceller.Cancel)},
 		{method: "POST", path: "/v1/executions/{id}:terminate", do: a.endEarly(Canceller.Terminate)},
 		{method: "POST", path: "/v1/executions/{id}:retry", do: a.retry},

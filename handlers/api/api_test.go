@@ -31,6 +31,8 @@ var samples = map[string]struct{ target, body string }{
 	"GET /v1/executions/{id}/relations":            {"/v1/executions/" + execID + "/relations", ""},
 	"GET /v1/executions/{id}/output":               {"/v1/executions/" + execID + "/output", ""},
 	"POST /v1/executions/{id}:resume":              {"/v1/executions/" + execID + ":resume", `{"data":1}`},
+	"POST /v1/executions/{id}:approve":             {"/v1/executions/" + execID + ":approve", `{"by":"Ada"}`},
+	"POST /v1/executions/{id}:reject":              {"/v1/executions/" + execID + ":reject", `{"comment":"no"}`},
 	"POST /v1/executions/{id}:cancel":              {"/v1/executions/" + execID + ":cancel", ""},
 	"POST /v1/executions/{id}:terminate":           {"/v1/executions/" + execID + ":terminate", ""},
 	"POST /v1/executions/{id}:retry":               {"/v1/executions/" + execID + ":retry", ""},

@@ -4,7 +4,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 
@@ -80,7 +79,7 @@ type Resumer interface {
 	Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, error)
 	// ResumeToken shows the wait that a resume URL names; ResumeByToken ends it and gives the execution.
 	ResumeToken(ctx context.Context, token string) (flow.ResumeView, error)
-	ResumeByToken(ctx context.Context, token string, data json.RawMessage) (execution string, err error)
+	ResumeByToken(ctx context.Context, token string, r flow.ResumeRequest) (execution string, err error)
 }
 
 // Publisher offers events to what waits for them.

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +41,10 @@ type fake struct {
 	unending  bool // Await blocks until ctx is done
 	panicking bool
 	cursor    string
+
+	resume  flow.ResumeView // what a resume URL leads to; zero = a wait that is no approval
+	refuse  error           // how its end is refused
+	brought string          // to it
 }
 
 func newFake() *fake {
@@ -80,11 +83,18 @@ func (f *fake) Resume(_ context.Context, r flow.ResumeRequest) (flow.ResumeResul
 }
 
 func (f *fake) ResumeToken(_ context.Context, token string) (flow.ResumeView, error) {
+	if f.resume.Status != "" {
+		return f.resume, f.ask(token)
+	}
 	return flow.ResumeView{Status: flow.ResumeActive, Workflow: "order", Node: "wait", ExpiresAt: &born}, f.ask(token)
 }
 
-func (f *fake) ResumeByToken(_ context.Context, token string, data json.RawMessage) (string, error) {
-	return execID, f.ask(token + " " + string(data))
+func (f *fake) ResumeByToken(_ context.Context, token string, r flow.ResumeRequest) (string, error) {
+	f.brought = token + " " + string(r.Data)
+	if err := f.ask(f.brought); err != nil {
+		return "", err
+	}
+	return execID, f.refuse
 }
 
 func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, error) {

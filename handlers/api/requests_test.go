@@ -63,6 +63,7 @@ func TestRepetitionsSaySo(t *testing.T) {
 	for target, status := range map[string]int{
 		startPath:                                     200,
 		"/v1/executions/" + execID + ":resume":        202,
+		"/v1/executions/" + execID + ":approve":       202,
 		"/v1/executions/" + execID + ":retry":         202,
 		"/v1/executions/" + execID + ":rerun":         200,
 		"/v1/suspensions/" + execID + ":1.0:1:resume": 202,
@@ -340,6 +341,12 @@ func TestResumeAndCancel(t *testing.T) {
 		want         any
 	}{
 		{"executions/" + execID + ":resume", `{"node":"n","data":{"a":1}}`, flow.ResumeRequest{Execution: execID, Node: "n", Data: []byte(`{"a":1}`)}},
+		{"executions/" + execID + ":approve", `{"node":"n","by":"Ada","comment":"yes","id":"i","form":{"a":1}}`, flow.ResumeRequest{
+			Execution: execID, Node: "n", Type: flow.Approval, By: "Ada", ID: "i", Data: []byte(`{"decision":"approved","comment":"yes","form":{"a":1}}`),
+		}},
+		{"executions/" + execID + ":approve", ``, flow.ResumeRequest{Execution: execID, Type: flow.Approval, Data: []byte(`{"decision":"approved","form":{}}`)}},
+		{"executions/" + execID + ":reject", `{}`, flow.ResumeRequest{Execution: execID, Type: flow.Approval, Data: []byte(`{"decision":"rejected"}`)}},
+		{"executions/" + execID + ":resume", `{"by":"Ada"}`, flow.ResumeRequest{Execution: execID, By: "Ada"}},
 		{"executions/" + execID + ":resume", ``, flow.ResumeRequest{Execution: execID}},
 		{"executions/" + execID + ":resume", `{"error":{"code":"c","message":"m"},"id":"i"}`, flow.ResumeRequest{
 			Execution: execID, Error: flow.Problemf("c", "m"), ID: "i",

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"prana/engine/flow"
@@ -36,6 +37,42 @@ func (a *api) resume(w http.ResponseWriter, r *http.Request, req flow.ResumeRequ
 	if req.ID, err = keyOf(r, b.ID); err != nil {
 		return err
 	}
+	return a.end(w, r, req)
+}
+
+// decide ends an approval.
+func (a *api) decide(decision string) action {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := executionID(r)
+		if err != nil {
+			return err
+		}
+		var b wire.Decide
+		if err := decode(r, &b, true); err != nil {
+			return err
+		}
+		req := flow.ResumeRequest{Execution: id, Node: b.Node, Type: flow.Approval, By: b.By}
+		if req.ID, err = keyOf(r, b.ID); err != nil {
+			return err
+		}
+		if req.Data, err = flow.Encode(decisionOf(decision, b)); err != nil {
+			return err
+		}
+		return a.end(w, r, req)
+	}
+}
+
+// decisionOf is what an approval takes. Who approves has filled in the form, be it with nothing: so that what is missing is told by its name.
+func decisionOf(decision string, b wire.Decide) flow.Decision {
+	d := flow.Decision{Decision: decision, Comment: b.Comment, Form: b.Form}
+	if decision == flow.Approved && len(d.Form) == 0 {
+		d.Form = json.RawMessage("{}")
+	}
+	return d
+}
+
+// end ends a wait by hand.
+func (a *api) end(w http.ResponseWriter, r *http.Request, req flow.ResumeRequest) error {
 	res, err := a.Engine.Resume(r.Context(), req)
 	if err != nil {
 		return err
@@ -57,7 +94,7 @@ func fill(req *flow.ResumeRequest, b wire.Resume) error {
 	case req.Suspension != nil && b.Early:
 		return invalid("a suspension is a wait that has begun; leave early out")
 	}
-	req.Node, req.Data, req.Early = b.Node, b.Data, b.Early
+	req.Node, req.Data, req.By, req.Early = b.Node, b.Data, b.By, b.Early
 	if b.Error != nil {
 		req.Error = &flow.Problem{Code: b.Error.Code, Message: b.Error.Message, Details: b.Error.Details}
 	}

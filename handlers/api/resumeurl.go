@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"prana/engine/flow"
@@ -13,7 +14,10 @@ import (
 func (a *api) showResume(w http.ResponseWriter, r *http.Request) error {
 	keepURL(w)
 	v, err := a.Engine.ResumeToken(r.Context(), r.PathValue("token"))
-	if err != nil {
+	switch {
+	case wantsPage(r):
+		return a.showPage(w, r, v, err)
+	case err != nil:
 		return err
 	}
 	return respond(w, http.StatusOK, v)
@@ -26,39 +30,70 @@ func (a *api) resumeByURL(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-	data, err := brought(r)
+	b, err := a.brought(r)
+	if err != nil && wantsPage(r) {
+		return refusePage(w, err)
+	}
 	if err != nil {
 		return err
 	}
-	id, err := a.Engine.ResumeByToken(r.Context(), r.PathValue("token"), data)
-	if err != nil {
+	id, err := a.Engine.ResumeByToken(r.Context(), r.PathValue("token"), flow.ResumeRequest{Data: b.data})
+	switch {
+	case wantsPage(r):
+		return a.answerPage(w, r, b, err)
+	case err != nil:
 		return err
 	}
 	return respond(w, http.StatusOK, wire.ResumedByURL{Status: "resumed", ExecutionID: id})
 }
 
-// keepURL keeps browsers from telling the URL to others.
-func keepURL(w http.ResponseWriter) { w.Header().Set("Referrer-Policy", "no-referrer") }
+// keepURL keeps browsers from telling the URL to others, and search engines from keeping it.
+func keepURL(w http.ResponseWriter) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("X-Robots-Tag", "noindex, nofollow")
+}
 
-// brought is the JSON of the body, or the fields of a form as an object; {} when there is none.
-func brought(r *http.Request) (json.RawMessage, error) {
+// wantsPage tells a browser, which asks for HTML, from a program.
+func wantsPage(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// answer is what somebody brings to a resume URL.
+type answer struct {
+	data   json.RawMessage
+	fields map[string]any // as they were typed, if it was a form
+}
+
+// brought is the JSON of the body, or the fields of a form: as an object, or as what an approval takes; {} when there is none.
+func (a *api) brought(r *http.Request) (answer, error) {
 	if err := accept(r, isJSON); err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	raw, err := body(r)
 	switch {
 	case err != nil:
-		return nil, err
+		return answer{}, err
 	case len(raw) == 0:
-		return json.RawMessage("{}"), nil
+		return answer{data: json.RawMessage("{}")}, nil
 	case !utf8.Valid(raw):
-		return nil, flow.Problemf("invalid_json", "the body is not UTF-8")
+		return answer{}, flow.Problemf("invalid_json", "the body is not UTF-8")
 	case mediaType(r) == formType && raw[0] != '{': // curl calls everything a form
-		fields, err := wire.Form(string(raw))
-		if err != nil {
-			return nil, err
-		}
-		return flow.Encode(fields)
+		return a.filledIn(r, string(raw))
 	}
-	return raw, wire.Check(raw)
+	return answer{data: raw}, wire.Check(raw)
+}
+
+func (a *api) filledIn(r *http.Request, encoded string) (answer, error) {
+	fields, err := wire.Form(encoded)
+	if err != nil {
+		return answer{}, err
+	}
+	v, err := a.Engine.ResumeToken(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return answer{}, err
+	}
+	var brings any = fields
+	if asked, ok := askedBy(v); ok {
+		brings = asked.decision(fields)
+	}
+	data, err := flow.Encode(brings)
+	return answer{data, fields}, err
 }

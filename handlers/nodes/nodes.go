@@ -46,6 +46,7 @@ func Builtin(o Options) []node.Type {
 		pollUntil(w),
 		cronTrigger(),
 		timeDelay(),
+		waitApproval(),
 		timedWait(),
 		waitFor(),
 		waitForEvent(o.Logger),

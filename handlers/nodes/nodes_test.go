@@ -26,7 +26,7 @@ func TestBuiltinListsEveryTypeOnce(t *testing.T) {
 		"manual.trigger",
 		"poll.poll_until",
 		"schedule.cron_trigger",
-		"time.delay",
+		"time.delay", "wait.approval",
 		"wait.wait",
 		"wait.wait_for",
 		"wait.wait_for_event",

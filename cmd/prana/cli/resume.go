@@ -34,6 +34,7 @@ func (sh *shell) resumeCommand() *cobra.Command {
 	in.flags(cmd, "data")
 	cmd.Flags().StringVar(&r.Node, "node", "", "the node that waits, when there are several")
 	cmd.Flags().BoolVar(&r.Early, "early", false, "keep it for the next wait if nothing waits now, also after other waits ended")
+	cmd.Flags().StringVar(&r.By, "by", "", "who resumes")
 	cmd.Flags().StringVar(&r.ID, "id", "", "a name for this resume, which then counts once")
 	return cmd
 }

@@ -72,6 +72,8 @@ func tree(v *flow.View) *table {
 		problem := ""
 		if n.Error != nil {
 			problem = n.Error.Message
+		} else if n.Actor != "" {
+			problem = n.ResumedBy + " by " + n.Actor + ", " + moment(n.ResumedAt)
 		}
 		status := string(n.Status)
 		if n.Kept {

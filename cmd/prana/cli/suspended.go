@@ -21,7 +21,7 @@ func (sh *shell) suspendedCommand() *cobra.Command {
 			return sh.suspended(ctx, c, f)
 		})),
 	}
-	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, concurrency …")
+	cmd.Flags().StringVar(&f.Type, "type", "", "only this type: external_event, sub_workflow, polling, delay, retry, approval, concurrency …")
 	cmd.Flags().StringVar(&f.EventType, "event-type", "", "only those that wait for this event")
 	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
 	fromNow(cmd, &f.ExpiresBefore, "expiring", "only those that time ends before")
@@ -38,7 +38,7 @@ func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.Suspens
 	t := newTable("SUSPENSION", "WORKFLOW", "NODE", "TYPE", "SINCE", "UNTIL", "WHAT")
 	for _, s := range page.Items {
 		end := s.ResumeAt
-		if end == nil {
+		if end == nil || s.Type == flow.Approval { // time ends only a turn of that one
 			end = s.TimeoutAt
 		}
 		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), live.Waiting(s))

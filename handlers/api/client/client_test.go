@@ -53,7 +53,7 @@ func (e *engine) ResumeToken(_ context.Context, token string) (flow.ResumeView, 
 	return flow.ResumeView{Status: flow.ResumeActive}, e.ask(token)
 }
 
-func (e *engine) ResumeByToken(_ context.Context, token string, _ json.RawMessage) (string, error) {
+func (e *engine) ResumeByToken(_ context.Context, token string, _ flow.ResumeRequest) (string, error) {
 	return execID, e.ask(token)
 }
 

@@ -87,11 +87,26 @@ func (c *Client) ResumeSuspension(ctx context.Context, id string, r flow.ResumeR
 }
 
 func (c *Client) resume(ctx context.Context, path string, r flow.ResumeRequest) (flow.ResumeResult, error) {
-	b := wire.Resume{Node: r.Node, Data: r.Data, ID: r.ID, Early: r.Early}
+	b := wire.Resume{Node: r.Node, Data: r.Data, By: r.By, ID: r.ID, Early: r.Early}
 	if r.Error != nil {
 		b.Error = &wire.Failure{Code: r.Error.Code, Message: r.Error.Message, Details: r.Error.Details}
 	}
-	k, err := post(path, b)
+	return c.end(ctx, path, b)
+}
+
+// Approve approves at an approval: that of d.Node, or the only one of the execution.
+func (c *Client) Approve(ctx context.Context, id string, d wire.Decide) (flow.ResumeResult, error) {
+	return c.end(ctx, execution(id, ":approve"), d)
+}
+
+// Reject rejects, and is like Approve otherwise.
+func (c *Client) Reject(ctx context.Context, id string, d wire.Decide) (flow.ResumeResult, error) {
+	return c.end(ctx, execution(id, ":reject"), d)
+}
+
+// end ends a wait with a body.
+func (c *Client) end(ctx context.Context, path string, body any) (flow.ResumeResult, error) {
+	k, err := post(path, body)
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}

@@ -47,6 +47,7 @@ func Codes() []Code {
 		{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large", "The body, or a value in it, is beyond its bound. Pass a reference instead.", flow.ErrTooLarge},
 		{"unsupported_media_type", http.StatusUnsupportedMediaType, "Unsupported media type", "The Content-Type is not one that this path reads.", nil},
 		{"definition_invalid", http.StatusUnprocessableEntity, "Invalid definition", "The definition has errors; diagnostics lists all of them.", flow.ErrInvalid},
+		{"invalid_data", http.StatusUnprocessableEntity, "Invalid data", "What is brought does not fit what the wait asks for, which stands: fields lists what is wrong, each with its pointer.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
 		{"hook_expression_failed", http.StatusUnprocessableEntity, "Expression failed", "An expression of the named webhook cannot be computed from this delivery; expression, line and column say where. Correct the hook, or what is sent.", flow.ErrInvalid},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},

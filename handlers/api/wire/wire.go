@@ -41,9 +41,19 @@ type Resume struct {
 	Node  string          `json:"node,omitempty"`
 	Data  json.RawMessage `json:"data,omitempty"`
 	Error *Failure        `json:"error,omitempty"`
+	By    string          `json:"by,omitempty"` // who resumes, as they call themselves
 	ID    string          `json:"id,omitempty"` // counts once
 	// Early keeps it for the next wait if nothing waits now, also where other waits ended before.
 	Early bool `json:"early,omitempty"`
+}
+
+// Decide is the body of POST /v1/executions/{id}:approve and :reject.
+type Decide struct {
+	Node    string          `json:"node,omitempty"` // may be left out when one approval waits
+	Comment string          `json:"comment,omitempty"`
+	By      string          `json:"by,omitempty"`   // who decides, as they call themselves
+	Form    json.RawMessage `json:"form,omitempty"` // what was filled in
+	ID      string          `json:"id,omitempty"`   // counts once
 }
 
 // Failure resumes a wait with an error instead of data.

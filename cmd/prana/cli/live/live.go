@@ -2,6 +2,7 @@
 package live
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -113,6 +114,8 @@ type details struct {
 	AttemptNumber int            `json:"attempt_number"`
 	MaxAttempts   int            `json:"max_attempts"`
 	OriginalError *flow.Problem  `json:"original_error"`
+	Title         string         `json:"title"`
+	Assignees     []string       `json:"assignees"`
 	Key           string         `json:"key"`
 	Position      int            `json:"position"`
 }
@@ -132,6 +135,8 @@ func Waiting(s flow.Suspension) string {
 		return "sleeps" + strings.Replace(after(s), " in ", " ", 1)
 	case flow.Retry:
 		return fmt.Sprintf("failed%s; retry %d of %d%s", cause(d.OriginalError), d.AttemptNumber, d.MaxAttempts, after(s))
+	case flow.Approval:
+		return "waits for " + cmp.Or(strings.Join(d.Assignees, ", "), "somebody") + " to approve: " + d.Title + until(s)
 	case flow.Concurrency:
 		return fmt.Sprintf("waits for a place of %q; was number %d in the queue", d.Key, d.Position)
 	}
