@@ -118,6 +118,7 @@ type storedSubscription struct {
 	Type   string         `json:"t"`
 	Filter map[string]any `json:"f,omitempty"`
 	Match  string         `json:"m,omitempty"`
+	Takers int            `json:"n,omitempty"`
 }
 
 type storedResumption struct {
@@ -331,7 +332,7 @@ func encodeWait(w *flow.Wait) *storedWait {
 		st.In = &in
 	}
 	if e := w.Event; e != nil {
-		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match}
+		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match, Takers: e.Takers}
 	}
 	return st
 }
@@ -393,7 +394,7 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 		w.Due = w.Since.Add(w.In)
 	}
 	if e := st.Event; e != nil {
-		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match}
+		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
 		for path, v := range e.Filter {
 			if w.Event.Filter == nil {
 				w.Event.Filter = map[string]any{}

@@ -48,6 +48,7 @@ func Codes() []Code {
 		{"unsupported_media_type", http.StatusUnsupportedMediaType, "Unsupported media type", "The Content-Type is not one that this path reads.", nil},
 		{"definition_invalid", http.StatusUnprocessableEntity, "Invalid definition", "The definition has errors; diagnostics lists all of them.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
+		{"too_many_events", http.StatusTooManyRequests, "Too many events", "So many events of the type are kept that one more is refused. Have them consumed, or publish with ttl_ms 0.", nil},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
 		{"unavailable", http.StatusServiceUnavailable, "Unavailable", "Redis cannot be reached or refuses writes. Nothing was changed; try again after Retry-After.", flow.ErrUnavailable},

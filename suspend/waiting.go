@@ -1,0 +1,140 @@
+package suspend
+
+import (
+	"context"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// waitList is a list in which waits for an event stand: those of one subscription, in one partition.
+type waitList struct {
+	key   string
+	group string
+}
+
+// waitRow is a wait with its place in a list.
+type waitRow struct {
+	row
+	group string
+}
+
+// Waiting lists the waits of all partitions that match an event, oldest first. Two round trips ask all partitions,
+// whatever their number: one for the shapes of filters that waits of this type have, one for the waits.
+func (s *Store) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+	after, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	lists, err := s.waitLists(ctx, e)
+	if err != nil || len(lists) == 0 {
+		return nil, "", err
+	}
+	rows, next, err := s.waitRows(ctx, lists, after, limit)
+	if err != nil {
+		return nil, "", trouble("matching event "+e.ID, err)
+	}
+	var waits []flow.Taker
+	for _, r := range rows {
+		if id, err := flow.ParseSuspensionID(r.member); err == nil {
+			waits = append(waits, flow.Taker{Wait: id, Group: r.group})
+		}
+	}
+	return waits, next, nil
+}
+
+// waitLists gives the lists in which waits for this event stand: one for each
+// shape of filter that waits of its type have, in each partition.
+func (s *Store) waitLists(ctx context.Context, e flow.Event) ([]waitList, error) {
+	p := s.redis.Pipeline()
+	cmds := make([]*redis.StringSliceCmd, s.partitions)
+	for n := range cmds {
+		cmds[n] = p.HKeys(ctx, shapesKey(tag(n), e.Type))
+	}
+	if err := exec(ctx, p); err != nil {
+		return nil, trouble("matching event "+e.ID, err)
+	}
+	data, err := flow.Decode(e.Data)
+	if err != nil {
+		return nil, flow.Problemf(flow.ErrInvalid.Code, "the data of the event is not JSON: %v", err)
+	}
+	var lists []waitList
+	for n, c := range cmds {
+		for _, shape := range c.Val() {
+			if k, ok := flow.KeyFor(e.Type, shape, data); ok {
+				lists = append(lists, waitList{waitersKey(tag(n), k), flow.GroupOf(shape, k)})
+			}
+		}
+	}
+	return lists, nil
+}
+
+// waitRows merges the lists by age, after a place, in one round trip. Of many lists little is read of each: what lies beyond
+// the end of one that was cut is left for the next page.
+func (s *Store) waitRows(ctx context.Context, lists []waitList, after *row, limit int) ([]waitRow, string, error) {
+	share := int64(max(limit/len(lists), min(limit, 10)) + 1)
+	var all []waitRow
+	var end *row // of the list that was cut first
+	for offset := int64(0); len(lists) > 0; offset += share {
+		found, err := s.readLists(ctx, lists, after, offset, share)
+		if err != nil {
+			return nil, "", err
+		}
+		var again []waitList
+		for i, rows := range found {
+			cut := int64(len(rows)) == share
+			rows = slices.DeleteFunc(rows, func(r row) bool { return after != nil && !beyond(r, *after, false) })
+			if len(rows) == 0 && cut { // all of them are of the very time of the place, and were given
+				again = append(again, lists[i])
+				continue
+			}
+			for _, r := range rows {
+				all = append(all, waitRow{r, lists[i].group})
+			}
+			if last := len(rows) - 1; cut && (end == nil || compareRows(rows[last], *end) < 0) {
+				end = &rows[last]
+			}
+		}
+		lists = again
+	}
+	return firstRows(all, end, limit)
+}
+
+// firstRows gives at most limit rows, none beyond end, and the cursor behind them.
+func firstRows(all []waitRow, end *row, limit int) ([]waitRow, string, error) {
+	slices.SortFunc(all, func(a, b waitRow) int { return compareRows(a.row, b.row) })
+	first := all
+	if end != nil {
+		first = slices.DeleteFunc(all, func(r waitRow) bool { return beyond(r.row, *end, false) })
+	}
+	if len(first) > limit {
+		first = first[:limit]
+	} else if end == nil {
+		return first, "", nil
+	}
+	return first, cursorOf(first[len(first)-1].row), nil
+}
+
+func (s *Store) readLists(ctx context.Context, lists []waitList, after *row, offset, count int64) ([][]row, error) {
+	by := redis.ZRangeBy{Min: "-inf", Max: "+inf", Offset: offset, Count: count}
+	if after != nil {
+		by.Min = score(after.score)
+	}
+	p := s.redis.Pipeline()
+	cmds := make([]*redis.ZSliceCmd, len(lists))
+	for i, l := range lists {
+		cmds[i] = p.ZRangeByScoreWithScores(ctx, l.key, &by)
+	}
+	if err := exec(ctx, p); err != nil {
+		return nil, err
+	}
+	found := make([][]row, len(lists))
+	for i, c := range cmds {
+		for _, z := range c.Val() {
+			found[i] = append(found[i], row{z.Score, z.Member.(string)})
+		}
+	}
+	return found, nil
+}
