@@ -144,7 +144,17 @@ func (e *Engine) finds(ctx context.Context, w flow.SuspensionID, ev flow.Event) 
 		return found{over: true, took: took(x, w, ev)}, nil
 	}
 	p, err := e.planFor(ctx, x.Workflow, x.Version)
-	return found{p: p, x: x, wants: err == nil}, err
+	if err != nil {
+		return found{}, err
+	}
+	if s := x.Steps[w.Step]; s.Wait.Event == nil || s.Wait.Event.Match == "" {
+		return found{p: p, x: x, wants: true}, nil
+	}
+	v, err := e.judgeEvent(ctx, p, w, ev)
+	if v.err != nil {
+		e.log.WarnContext(ctx, "the match of a wait could not be evaluated; the event is declined", "event", ev.ID, "suspension", w.String(), "error", v.err)
+	}
+	return found{p: p, x: v.x, wants: v.wants}, err
 }
 
 // give ends a wait with an event.

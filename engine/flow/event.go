@@ -30,7 +30,8 @@ type Event struct {
 type Subscription struct {
 	Type   string
 	Filter map[string]any // path -> value; both sides compared as canonical JSON
-	Match  string         // an expression over $event, decided in Go; empty = none
+	// Match names the parameter of the waiting node that decides in the end: an expression over $event, evaluated in Go; empty = none.
+	Match string
 	// Takers is how many waits of this very subscription may take one event: 0 = all that stand when it comes, and one of those
 	// that come later; AllTakers = those too, while it is kept; N = N, whenever they come.
 	Takers int

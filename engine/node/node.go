@@ -184,6 +184,8 @@ type Suspend struct {
 	Timer bool
 	In    time.Duration // from the commit
 	Until time.Time     // an absolute date given by people; wins over In
+	// Event is what it listens for; its Match is the name of a lazy field, or the path of one inside a list that the definition
+	// writes out, such as "for[2].match".
 	Event *flow.Subscription
 }
 

@@ -75,6 +75,8 @@ type Node struct {
 	Section *Section
 
 	fields []field
+	// lazies are the lazy parameters, by their path: those inside of others are evaluated by it.
+	lazies map[string]lazy
 }
 
 // Needs names what must be loaded before a step can run: everything that one

@@ -122,7 +122,7 @@ var waitPromises = append(filterPromises(), []promise{
 	}},
 	{"a wait with a match is offered by type and filter alone", func(w *world) {
 		s := waiting(0, eventWait("paid", nil))
-		s.Wait.Event.Match = "$event.amount > 100"
+		s.Wait.Event.Match = "match"
 		id := w.create(suspend(s))
 		same(w, "waits", w.waiting("paid", `{"amount":1}`, 10), []string{suspensionID(id, s).String()})
 	}},
