@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,9 +84,9 @@ func (m *perishing) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer,
 func TestDeadPublisher(t *testing.T) {
 	t.Parallel()
 	const forever = 1_000_000
-	for _, limit := range []int{0, 1, 3} {
+	for _, c := range []struct{ limit, takers, want int }{{want: 5}, {limit: 1, want: 1}, {limit: 3, want: 3}, {takers: 2, want: 2}, {limit: 3, takers: 1, want: 1}} {
 		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("limit %d, last call carried out %v", limit, after), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%+v, last call carried out %v", c, after), func(t *testing.T) {
 				t.Parallel()
 				for calls := int64(1); ; calls++ {
 					m := &perishing{after: after}
@@ -94,14 +95,14 @@ func TestDeadPublisher(t *testing.T) {
 						m.Store = real
 						return m
 					}})
-					env.Deploy(waiter)
+					env.Deploy(strings.Replace(waiter, "timeout_ms", fmt.Sprintf("takers: %d, timeout_ms", c.takers), 1))
 					ids := waiters(env, 5)
-					ev := flow.Event{ID: "e", Type: "go", Data: []byte(`7`), Limit: limit}
+					ev := flow.Event{ID: "e", Type: "go", Data: []byte(`7`), Limit: c.limit}
 					m.left.Store(calls)
 					_, died := env.Engine().Publish(t.Context(), ev)
 					m.left.Store(forever)
 					if calls > 1 || after { // else the event was not recorded
-						overtaken(t, env, ev, ids, calls)
+						overtaken(t, env, ev, ids, c.want, calls)
 					}
 					if died == nil {
 						return
@@ -113,13 +114,9 @@ func TestDeadPublisher(t *testing.T) {
 }
 
 // overtaken checks what became of an event once others had time to publish it on.
-func overtaken(t *testing.T, env *enginetest.Env, ev flow.Event, ids []string, calls int64) {
+func overtaken(t *testing.T, env *enginetest.Env, ev flow.Event, ids []string, want int, calls int64) {
 	t.Helper()
 	env.Advance(time.Minute)
-	want := len(ids)
-	if ev.Limit > 0 {
-		want = ev.Limit
-	}
 	took := 0
 	for _, id := range append(ids, waiters(env, 1)...) {
 		if env.Execution(id).Status == flow.Completed {

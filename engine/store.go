@@ -85,6 +85,8 @@ type Rendezvous interface {
 	OverdueEvents(ctx context.Context, limit int, lease time.Duration) (overdue []flow.Event, next time.Duration, err error)
 	// Waiting lists the waits of all partitions that match type and filter, oldest first, from a cursor ("" = start).
 	Waiting(ctx context.Context, e flow.Event, cursor string, limit int) (waits []flow.Taker, next string, err error)
+	// Suspensions is that of Queries: by event type it finds the waits that an event does not match.
+	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
 	// OfferEvent gives waits a place among those who may take an event that is being published, or kept: at most Event.Limit
 	// together, at most flow.Places of a group, and of those whose group says nothing one once it is published, unless Keep. A place
 	// is held until somebody says what became of its wait. A kept event is used up by the taking of the last place of a group, or of

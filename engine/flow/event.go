@@ -132,6 +132,23 @@ func (s Subscription) Matches(data any) bool {
 	return ok && key == s.Key()
 }
 
+// Misses lists the clauses of the filter that the data does not satisfy, by path.
+func (s Subscription) Misses(data any) []Mismatch {
+	var all []Mismatch
+	for _, p := range s.paths() {
+		got, ok := Lookup(data, p)
+		if ok && canonical(got) == canonical(s.Filter[p]) {
+			continue
+		}
+		m := Mismatch{Path: p, Want: json.RawMessage(canonical(s.Filter[p]))}
+		if ok {
+			m.Got = json.RawMessage(canonical(got))
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
 func subscriptionKey(eventType, shape string, values []string) string {
 	h := sha256.New()
 	for _, part := range append([]string{eventType, shape}, values...) {
