@@ -45,7 +45,7 @@ type rehearsal struct {
 // hits judges the waits that its type and filter lead to.
 func (r *rehearsal) hits(ctx context.Context) error {
 	for cursor := ""; ; {
-		waits, next, err := r.e.store.Waiting(ctx, r.ev, cursor, waitersAtOnce)
+		waits, next, err := r.e.store.Waiting(ctx, r.ev, nil, cursor, waitersAtOnce)
 		if err != nil {
 			return err
 		}

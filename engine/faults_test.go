@@ -109,9 +109,9 @@ type page[T any] struct {
 	next  string
 }
 
-func (f *faulty) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+func (f *faulty) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	p, err := do(f, "Waiting", func() (page[flow.Taker], error) {
-		w, next, err := f.Store.Waiting(ctx, e, cursor, limit)
+		w, next, err := f.Store.Waiting(ctx, e, without, cursor, limit)
 		return page[flow.Taker]{w, next}, err
 	})
 	return p.items, p.next, err

@@ -19,6 +19,7 @@ func (e *Engine) look(ctx context.Context, id flow.SuspensionID, w flow.Wait) {
 
 func (e *Engine) lookOnce(ctx context.Context, id flow.SuspensionID, w flow.Wait) error {
 	taker := flow.Taker{Wait: id, Group: w.Event.Group()}
+	var undecided error // of an event that is promised to another; those that came after it are free
 	for cursor := ""; ; {
 		kept, next, err := e.store.KeptEvents(ctx, *w.Event, cursor, waitersAtOnce)
 		if err != nil {
@@ -26,11 +27,18 @@ func (e *Engine) lookOnce(ctx context.Context, id flow.SuspensionID, w flow.Wait
 		}
 		for _, k := range kept {
 			done, err := e.takeKept(ctx, taker, k)
+			if errors.Is(err, errUndecided) {
+				undecided = err
+				continue
+			}
 			if err != nil || done {
 				return err
 			}
 		}
-		if cursor = next; cursor == "" {
+		if cursor = next; cursor == "" && undecided != nil {
+			return undecided
+		}
+		if cursor == "" {
 			return e.settleWait(ctx, id)
 		}
 	}

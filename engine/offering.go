@@ -17,6 +17,7 @@ type offering struct {
 
 	mu    sync.Mutex
 	taken map[flow.SuspensionID]bool
+	full  []string   // groups that have no place left
 	told  flow.Offer // what became of those to whom it was offered last; the store does not know it yet
 }
 
@@ -33,7 +34,7 @@ func (o *offering) result() flow.PublishResult {
 // toWaiting offers the event to all waits that match it, in pages.
 func (o *offering) toWaiting(ctx context.Context) error {
 	for cursor := ""; ; {
-		waits, next, err := o.e.store.Waiting(ctx, o.ev, cursor, waitersAtOnce)
+		waits, next, err := o.e.store.Waiting(ctx, o.ev, o.full, cursor, waitersAtOnce)
 		if err != nil {
 			return err
 		}
@@ -60,6 +61,11 @@ func (o *offering) toPage(ctx context.Context, waits []flow.Taker) (over bool, e
 		waits = slices.DeleteFunc(waits, func(t flow.Taker) bool { return slices.Contains(got.To, t.Wait) })
 		if len(o.told.Gone) == 0 {
 			break
+		}
+	}
+	for _, t := range waits {
+		if !slices.Contains(o.full, t.Group) {
+			o.full = append(o.full, t.Group)
 		}
 	}
 	return o.ev.Limit > 0 && len(waits) > 0, nil

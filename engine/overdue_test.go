@@ -51,9 +51,9 @@ func (m *perishing) RecordEvent(ctx context.Context, e flow.Event) (*flow.Publis
 	return perish(m, func() (*flow.PublishResult, error) { return m.Store.RecordEvent(ctx, e) })
 }
 
-func (m *perishing) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+func (m *perishing) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, _ int) ([]flow.Taker, string, error) {
 	p, err := perish(m, func() (page[flow.Taker], error) {
-		w, next, err := m.Store.Waiting(ctx, e, cursor, 2) // so that there are several batches
+		w, next, err := m.Store.Waiting(ctx, e, without, cursor, 2) // so that there are several batches
 		return page[flow.Taker]{w, next}, err
 	})
 	return p.items, p.next, err

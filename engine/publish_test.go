@@ -28,11 +28,11 @@ func (s *slowLook) KeptEvents(ctx context.Context, sub flow.Subscription, cursor
 	return s.Store.KeptEvents(ctx, sub, cursor, limit)
 }
 
-func (s *slowLook) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+func (s *slowLook) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	if s.waiting != nil {
 		s.waiting()
 	}
-	return s.Store.Waiting(ctx, e, cursor, limit)
+	return s.Store.Waiting(ctx, e, without, cursor, limit)
 }
 
 func (s *slowLook) Commit(ctx context.Context, changes ...*flow.Change) error {

@@ -83,8 +83,9 @@ type Rendezvous interface {
 	// OverdueEvents takes at most limit events whose publisher seems dead, to be published on, and hides them for the lease.
 	// next is the time until there is another one; negative when none is being published.
 	OverdueEvents(ctx context.Context, limit int, lease time.Duration) (overdue []flow.Event, next time.Duration, err error)
-	// Waiting lists the waits of all partitions that match type and filter, oldest first, from a cursor ("" = start).
-	Waiting(ctx context.Context, e flow.Event, cursor string, limit int) (waits []flow.Taker, next string, err error)
+	// Waiting lists the waits of all partitions that match type and filter, oldest first, from a cursor ("" = start), without
+	// those of groups that have no place left. It costs nothing that grows with the number of those.
+	Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) (waits []flow.Taker, next string, err error)
 	// Suspensions is that of Queries: by event type it finds the waits that an event does not match.
 	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
 	// OfferEvent gives waits a place among those who may take an event that is being published, or kept: at most Event.Limit

@@ -23,12 +23,12 @@ type waitRow struct {
 
 // Waiting lists the waits of all partitions that match an event, oldest first. Two round trips ask all partitions,
 // whatever their number: one for the shapes of filters that waits of this type have, one for the waits.
-func (s *Store) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+func (s *Store) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	after, err := parseCursor(cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	lists, err := s.waitLists(ctx, e)
+	lists, err := s.waitLists(ctx, e, without)
 	if err != nil || len(lists) == 0 {
 		return nil, "", err
 	}
@@ -47,7 +47,7 @@ func (s *Store) Waiting(ctx context.Context, e flow.Event, cursor string, limit 
 
 // waitLists gives the lists in which waits for this event stand: one for each
 // shape of filter that waits of its type have, in each partition.
-func (s *Store) waitLists(ctx context.Context, e flow.Event) ([]waitList, error) {
+func (s *Store) waitLists(ctx context.Context, e flow.Event, without []string) ([]waitList, error) {
 	p := s.redis.Pipeline()
 	cmds := make([]*redis.StringSliceCmd, s.partitions)
 	for n := range cmds {
@@ -63,8 +63,9 @@ func (s *Store) waitLists(ctx context.Context, e flow.Event) ([]waitList, error)
 	var lists []waitList
 	for n, c := range cmds {
 		for _, shape := range c.Val() {
-			if k, ok := flow.KeyFor(e.Type, shape, data); ok {
-				lists = append(lists, waitList{waitersKey(tag(n), k), flow.GroupOf(shape, k)})
+			k, ok := flow.KeyFor(e.Type, shape, data)
+			if group := flow.GroupOf(shape, k); ok && !slices.Contains(without, group) {
+				lists = append(lists, waitList{waitersKey(tag(n), k), group})
 			}
 		}
 	}

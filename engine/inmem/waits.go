@@ -62,7 +62,7 @@ func (e *execution) delayEnded(id flow.SuspensionID) flow.DelayStatus {
 
 // Waiting lists the waits of all partitions that an event matches, in order of registration. The
 // cursor is the last one's place, so waits that end meanwhile hide no other.
-func (s *Store) Waiting(ctx context.Context, e flow.Event, cursor string, limit int) ([]flow.Taker, string, error) {
+func (s *Store) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	if err := alive(ctx); err != nil {
 		return nil, "", err
 	}
@@ -80,6 +80,7 @@ func (s *Store) Waiting(ctx context.Context, e flow.Event, cursor string, limit 
 	for _, p := range s.partitions {
 		found = append(found, p.matching(e.Type, data, after)...)
 	}
+	found = slices.DeleteFunc(found, func(w *wait) bool { return slices.Contains(without, flow.GroupOf(w.shape, w.key)) })
 	slices.SortFunc(found, func(a, b *wait) int { return cmp.Compare(a.seq, b.seq) })
 	if limit <= 0 {
 		limit = defaultLimit

@@ -52,7 +52,7 @@ var waitPromises = append(filterPromises(), []promise{
 		var got []string
 		cursor := ""
 		for range 100 {
-			page, next, err := w.Store.Waiting(w.Context(), e, cursor, 3)
+			page, next, err := w.Store.Waiting(w.Context(), e, nil, cursor, 3)
 			w.must(err)
 			for _, t := range page {
 				got = append(got, t.Wait.String())
@@ -104,18 +104,22 @@ var waitPromises = append(filterPromises(), []promise{
 		}
 	}},
 	{"a wait says with whom it shares places of an event", func(w *world) {
+		e := flow.Event{ID: "e", Type: "paid", Data: json.RawMessage(`{"n":1.0}`)}
 		for _, takers := range []int{0, flow.AllTakers, 1, 3} {
 			sub := eventWait("paid", map[string]any{"n": 1})
 			sub.Event.Takers = takers
 			s := waiting(0, sub)
 			id := w.create(suspend(s))
-			page, _, err := w.Store.Waiting(w.Context(), flow.Event{ID: "e", Type: "paid", Data: json.RawMessage(`{"n":1.0}`)}, "", 10)
+			page, _, err := w.Store.Waiting(w.Context(), e, nil, "", 10)
 			w.must(err)
 			i := slices.IndexFunc(page, func(t flow.Taker) bool { return t.Wait.Execution == id })
 			if i < 0 {
 				w.Fatalf("the wait of %d takers is not found", takers)
 			}
 			equal(w, "group", page[i].Group, sub.Event.Group())
+			others, _, err := w.Store.Waiting(w.Context(), e, []string{page[i].Group, "x"}, "", 10)
+			w.must(err)
+			equal(w, "number without that group", len(others), len(page)-1)
 			equal(w, "places", flow.Places(page[i].Group), max(0, takers))
 			same(w, "what is stored", w.whole(id).Steps[s.ID].Wait.Event, sub.Event)
 		}
@@ -194,7 +198,7 @@ func (w *world) waiting(eventType, data string, limit int) []string {
 	var out []string
 	cursor := ""
 	for range 1000 {
-		page, next, err := w.Store.Waiting(w.Context(), e, cursor, limit)
+		page, next, err := w.Store.Waiting(w.Context(), e, nil, cursor, limit)
 		w.must(err)
 		if len(page) > limit {
 			w.Fatalf("a page has %d waits, want at most %d", len(page), limit)

@@ -24,7 +24,9 @@ func TestDryRunTellsWhoWouldTakeAnEventAndWhoNotAndWhy(t *testing.T) {
 	t.Parallel()
 	env := enginetest.New(t, Builtin(Options{})...)
 	env.Deploy(listening(`"event_filter":{"kind":"$input.kind","order.id":"$input.order"},"match":"$event.data.size <= $input.most"`))
-	wait := func(kind string, order, most int) any { return map[string]any{"kind": kind, "order": order, "most": most} }
+	wait := func(kind string, order, most int) any {
+		return map[string]any{"kind": kind, "order": order, "most": most}
+	}
 	ids := begin(env, wait("a", 7, 10), wait("a", 7, 5), wait("b", 8, 10), wait("a", 8, 10))
 	for range 2 { // nothing changes
 		p := tried(t, env, job(`{"kind":"a","order":{"id":7.0},"size":9}`))

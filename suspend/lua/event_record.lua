@@ -25,7 +25,7 @@ local keeps = tonumber(ARGV[4]) > 0 and redis.call('HEXISTS', KEYS[1], 'at') == 
 if keeps and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[7]) then
   return {'full'}
 end
-redis.call('HSET', KEYS[1], 'event', ARGV[3])
+redis.call('HSETNX', KEYS[1], 'event', ARGV[3]) -- the first stands: kept events are found by what it says
 redis.call('ZADD', KEYS[4], string.format('%.0f', now + ARGV[6]), ARGV[2])
 if redis.call('HSETNX', KEYS[1], 'at', string.format('%.0f', now)) == 1 then
   redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + ARGV[4]))

@@ -60,6 +60,7 @@ func (e *engine) ResumeByToken(_ context.Context, token string, _ json.RawMessag
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
 	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }
+
 func (e *engine) DryRun(_ context.Context, ev flow.Event) (flow.EventPreview, error) {
 	return flow.EventPreview{Matched: 2, DryRun: true}, e.ask(ev)
 }
