@@ -128,3 +128,31 @@ func overtaken(t *testing.T, env *enginetest.Env, ev flow.Event, ids []string, w
 		t.Errorf("with the publisher dead at call %d, %d took it, and a repetition is answered %+v, %v; want %d", calls, took, r, err, want)
 	}
 }
+
+// TestPromisedEventHoldsUpNoOther: a wait that cannot know yet whether it may have an event takes the next one.
+func TestPromisedEventHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(waiter)
+	first := waiters(env, 1)[0]
+	promised, err := flow.ParseSuspensionID(env.Execution(first).Suspensions[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := flow.Event{ID: "one", Type: "go", Data: []byte(`1`), TTL: time.Hour, Limit: 1} // its publisher died here
+	two := flow.Event{ID: "two", Type: "go", Data: []byte(`2`), TTL: time.Hour}
+	for _, ev := range []flow.Event{one, two} {
+		if _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = env.Store().OfferEvent(t.Context(), one, flow.Offer{Publisher: true, To: []flow.Taker{{Wait: promised}}})
+	_, _, err2 := env.Store().FinishEvent(t.Context(), two, flow.Offer{}, &flow.PublishResult{ID: "two"})
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	second := waiters(env, 1)[0]
+	env.WantStatus(first, flow.Suspended)
+	env.WantStatus(second, flow.Completed)
+	env.WantOutput(second, 2)
+}

@@ -4,6 +4,7 @@
 -- KEYS[4] waits to whom it is offered -> their groups, KEYS[5] waits that took it
 -- ARGV[1] id, ARGV[2] its name among those being published, ARGV[3] "1" if it is kept whoever took it,
 -- ARGV[4] how many may take it (0 = all), then n and n waits that took it, n and n waits that never will; then theirs
+-- Returns nothing
 
 local i = 0
 
