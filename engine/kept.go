@@ -22,6 +22,9 @@ func (e *Engine) lookOnce(ctx context.Context, id flow.SuspensionID, w flow.Wait
 	var undecided error // of an event that is promised to another; those that came after it are free
 	for cursor := ""; ; {
 		kept, next, err := e.store.KeptEvents(ctx, *w.Event, cursor, waitersAtOnce)
+		if err == nil {
+			kept, err = e.wanted(ctx, id, w.Event, kept)
+		}
 		if err != nil {
 			return err
 		}

@@ -157,10 +157,8 @@ func (e *Engine) finds(ctx context.Context, w flow.SuspensionID, ev flow.Event) 
 		return found{p: p, x: x, wants: true}, nil
 	}
 	v, err := e.judgeEvent(ctx, p, w, ev)
-	if v.err != nil {
-		e.log.WarnContext(ctx, "the match of a wait could not be evaluated; the event is declined", "event", ev.ID, "suspension", w.String(), "error", v.err)
-	}
-	return found{p: p, x: v.x, wants: v.wants}, err
+	e.logDeclined(ctx, w, ev, v.err)
+	return found{p: p, x: v.x, over: err == nil && v.x == nil, wants: v.wants}, err
 }
 
 // give ends a wait with an event.

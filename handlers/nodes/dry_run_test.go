@@ -17,6 +17,11 @@ func tried(t *testing.T, env *enginetest.Env, e flow.Event) flow.EventPreview {
 	return p
 }
 
+// reasonsOf gives what a preview says of the only wait of an execution.
+func reasonsOf(p flow.EventPreview, execution string) []flow.Mismatch {
+	return p.Waits[slices.IndexFunc(p.Waits, func(w flow.WaitPreview) bool { return w.ExecutionID == execution })].Reasons
+}
+
 // job is an event with these data.
 func job(data string) flow.Event { return flow.Event{ID: "e", Type: "job", Data: []byte(data)} }
 
@@ -37,9 +42,7 @@ func TestDryRunTellsWhoWouldTakeAnEventAndWhoNotAndWhy(t *testing.T) {
 			same(t, "workflow and node", []string{w.Workflow, w.Node}, []string{"w", "wait"})
 		}
 		same(t, "the one that takes it, then the others but for the farthest", []any{order[0], order[3]}, []any{ids[0], ids[2]})
-		why := func(id string) []flow.Mismatch {
-			return p.Waits[slices.IndexFunc(p.Waits, func(w flow.WaitPreview) bool { return w.ExecutionID == id })].Reasons
-		}
+		why := func(id string) []flow.Mismatch { return reasonsOf(p, id) }
 		same(t, "why the first takes it", why(ids[0]), []any{})
 		same(t, "why the second does not", why(ids[1]), []any{map[string]any{"match": "$event.data.size <= $input.most", "got": false}})
 		same(t, "why the third does not", why(ids[2]), []any{map[string]any{"path": "kind", "want": "b", "got": "a"}, map[string]any{"path": "order.id", "want": 8, "got": 7}})
@@ -47,11 +50,11 @@ func TestDryRunTellsWhoWouldTakeAnEventAndWhoNotAndWhy(t *testing.T) {
 	}
 	p := tried(t, env, job(`{"kind":"a","order":{"id":7},"size":"big"}`))
 	same(t, "what comes of an error", []any{p.Matched, p.Buffered}, []any{0, true})
-	if r := p.Waits[0].Reasons; len(r) != 1 || r[0].Error == "" || r[0].Match == "" || r[0].Got != nil {
+	if r := reasonsOf(p, ids[0]); len(r) != 1 || r[0].Error == "" || r[0].Match == "" || r[0].Got != nil {
 		t.Errorf("the error is told as %+v", r)
 	}
 	p = tried(t, env, job(`{"kind":"a"}`))
-	same(t, "a path that is missing", p.Waits[0].Reasons, []any{map[string]any{"path": "order.id", "want": 7}})
+	same(t, "a path that is missing", reasonsOf(p, ids[0]), []any{map[string]any{"path": "order.id", "want": 7}})
 	if r, err := env.Engine().Publish(t.Context(), job(`{"kind":"a","order":{"id":7},"size":9}`)); err != nil || r.Repeated || r.Matched != 1 {
 		t.Errorf("publishing it afterwards gives %+v, %v", r, err)
 	}
