@@ -86,6 +86,12 @@ func (o *offering) finish(ctx context.Context) (flow.PublishResult, error) {
 		if err := each(publishers, open, o.to(ctx)); err != nil {
 			return r, err
 		}
+		if len(o.told.Gone) > 0 && len(o.full) > 0 { // a place is free again that somebody was refused
+			o.full = nil
+			if err := o.toWaiting(ctx); err != nil {
+				return r, err
+			}
+		}
 	}
 }
 

@@ -76,46 +76,57 @@ func (s *Store) waitLists(ctx context.Context, e flow.Event, without []string) (
 // the end of one that was cut is left for the next page.
 func (s *Store) waitRows(ctx context.Context, lists []waitList, after *row, limit int) ([]waitRow, string, error) {
 	share := int64(max(limit/len(lists), min(limit, 10)) + 1)
-	var all []waitRow
-	var end *row // of the list that was cut first
-	for offset := int64(0); len(lists) > 0; offset += share {
+	var m merged
+	for offset := int64(0); len(lists) > 0; offset += share { // again for those of which all was given before: it is of the very time of the place
 		found, err := s.readLists(ctx, lists, after, offset, share)
 		if err != nil {
 			return nil, "", err
 		}
 		var again []waitList
 		for i, rows := range found {
-			cut := int64(len(rows)) == share
-			rows = slices.DeleteFunc(rows, func(r row) bool { return after != nil && !beyond(r, *after, false) })
-			if len(rows) == 0 && cut { // all of them are of the very time of the place, and were given
+			if !m.add(lists[i], rows, after, int64(len(rows)) == share) {
 				again = append(again, lists[i])
-				continue
-			}
-			for _, r := range rows {
-				all = append(all, waitRow{r, lists[i].group})
-			}
-			if last := len(rows) - 1; cut && (end == nil || compareRows(rows[last], *end) < 0) {
-				end = &rows[last]
 			}
 		}
 		lists = again
 	}
-	return firstRows(all, end, limit)
+	rows, next := m.first(limit)
+	return rows, next, nil
 }
 
-// firstRows gives at most limit rows, none beyond end, and the cursor behind them.
-func firstRows(all []waitRow, end *row, limit int) ([]waitRow, string, error) {
-	slices.SortFunc(all, func(a, b waitRow) int { return compareRows(a.row, b.row) })
-	first := all
-	if end != nil {
-		first = slices.DeleteFunc(all, func(r waitRow) bool { return beyond(r.row, *end, false) })
+// merged collects what was read of several lists.
+type merged struct {
+	rows []waitRow
+	end  *row // last row of the list that was cut first: beyond it, others may come before what was read
+}
+
+// add takes the rows of a list beyond a place. False: there are none, and the list goes on.
+func (m *merged) add(l waitList, rows []row, after *row, cut bool) bool {
+	rows = slices.DeleteFunc(rows, func(r row) bool { return after != nil && !beyond(r, *after, false) })
+	if len(rows) == 0 {
+		return !cut
 	}
-	if len(first) > limit {
-		first = first[:limit]
-	} else if end == nil {
-		return first, "", nil
+	for _, r := range rows {
+		m.rows = append(m.rows, waitRow{r, l.group})
 	}
-	return first, cursorOf(first[len(first)-1].row), nil
+	if last := len(rows) - 1; cut && (m.end == nil || compareRows(rows[last], *m.end) < 0) {
+		m.end = &rows[last]
+	}
+	return true
+}
+
+// first gives at most limit rows, none beyond the end, and the cursor behind them.
+func (m *merged) first(limit int) ([]waitRow, string) {
+	rows := m.rows
+	if m.end != nil {
+		rows = slices.DeleteFunc(rows, func(r waitRow) bool { return beyond(r.row, *m.end, false) })
+	}
+	slices.SortFunc(rows, func(a, b waitRow) int { return compareRows(a.row, b.row) })
+	if len(rows) <= limit && m.end == nil {
+		return rows, ""
+	}
+	rows = rows[:min(len(rows), limit)]
+	return rows, cursorOf(rows[len(rows)-1].row)
 }
 
 func (s *Store) readLists(ctx context.Context, lists []waitList, after *row, offset, count int64) ([][]row, error) {

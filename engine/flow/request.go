@@ -69,7 +69,7 @@ type ResumeResult struct {
 type PublishResult struct {
 	ID         string   `json:"id"`
 	Matched    int      `json:"matched"`
-	Executions []string `json:"executions"`
+	Executions []string `json:"executions"` // at most MaxNamed of them, in their order
 	// Buffered: it is kept for a wait that registers within its time to live.
 	Buffered bool `json:"buffered"`
 	// Repeated: an event of this id counted before; the answer is that one's.
