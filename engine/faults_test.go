@@ -104,33 +104,37 @@ func (f *faulty) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishRe
 	return do(f, "RecordEvent", func() (*flow.PublishResult, error) { return f.Store.RecordEvent(ctx, e) })
 }
 
-type page struct {
-	waits []flow.SuspensionID
+type page[T any] struct {
+	items []T
 	next  string
 }
 
-func (f *faulty) Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
-	p, err := do(f, "Waiting", func() (page, error) {
-		w, next, err := f.Store.Waiting(ctx, partition, e, cursor, limit)
-		return page{w, next}, err
+func (f *faulty) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
+	p, err := do(f, "Waiting", func() (page[flow.Taker], error) {
+		w, next, err := f.Store.Waiting(ctx, e, without, cursor, limit)
+		return page[flow.Taker]{w, next}, err
 	})
-	return p.waits, p.next, err
+	return p.items, p.next, err
 }
 
-func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
-	return do(f, "FinishEvent", func() ([]flow.SuspensionID, error) { return f.Store.FinishEvent(ctx, e, result) })
+func (f *faulty) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
+	return do(f, "OfferEvent", func() (flow.Offered, error) { return f.Store.OfferEvent(ctx, e, o) })
 }
 
-func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
-	return do(f, "KeptEvents", func() ([]flow.KeptEvent, error) { return f.Store.KeptEvents(ctx, sub, limit) })
+func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, result *flow.PublishResult) (open, took []flow.SuspensionID, err error) {
+	both, err := do(f, "FinishEvent", func() ([2][]flow.SuspensionID, error) {
+		open, took, err := f.Store.FinishEvent(ctx, e, o, result)
+		return [...][]flow.SuspensionID{open, took}, err
+	})
+	return both[0], both[1], err
 }
 
-func (f *faulty) TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error) {
-	return do(f, "TakeEvent", func() (bool, error) { return f.Store.TakeEvent(ctx, e, wait, from) })
-}
-
-func (f *faulty) DropEvent(ctx context.Context, e flow.KeptEvent) error {
-	return just(f, "DropEvent", func() error { return f.Store.DropEvent(ctx, e) })
+func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, cursor string, limit int) ([]flow.KeptEvent, string, error) {
+	p, err := do(f, "KeptEvents", func() (page[flow.KeptEvent], error) {
+		k, next, err := f.Store.KeptEvents(ctx, sub, cursor, limit)
+		return page[flow.KeptEvent]{k, next}, err
+	})
+	return p.items, p.next, err
 }
 
 type asked struct {

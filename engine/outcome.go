@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -25,7 +26,7 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	out := outcome{children: ids, closes: slices.ContainsFunc(children, closedByEnd)}
 	out.context = o.Context
 	if o.Suspend != nil {
-		if out.wait, err = e.wait(o, ids); err != nil {
+		if out.wait, err = e.wait(j.node, o, ids); err != nil {
 			return outcome{}, nil, err
 		}
 		out.goesOn = o.Suspend.GoesOn
@@ -177,8 +178,31 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 	return raw, nil
 }
 
+// checkSubscription refuses what no event could be held against. nil = the wait is for none.
+func checkSubscription(n *plan.Node, sub *flow.Subscription) error {
+	if sub == nil {
+		return nil
+	}
+	problem := &flow.Problem{Code: "invalid_suspension", Permanent: true}
+	if sub.Type == "" {
+		problem.Message = "the wait names no event type"
+		return problem
+	}
+	for path := range sub.Filter {
+		if path == "" || strings.ContainsFunc(path, unicode.IsControl) {
+			problem.Message = "the filter of the wait has a path that is empty, or has control characters in it"
+			return problem
+		}
+	}
+	if _, ok := n.Lazy(sub.Match); sub.Match != "" && !ok {
+		problem.Message = "parameter " + sub.Match + " must be written out in the definition: it is evaluated when an event comes"
+		return problem
+	}
+	return nil
+}
+
 // wait turns what a node asks for into what is stored.
-func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {
+func (e *Engine) wait(n *plan.Node, o node.Outcome, children []string) (*flow.Wait, error) {
 	sp := o.Suspend
 	if sp.Type == flow.Concurrency {
 		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the suspend type " + sp.Type + " is the engine's own; use another", Permanent: true}
@@ -190,10 +214,8 @@ func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {
 	if p := tooLarge("the data of the suspension", data, e.limits.Payload); p != nil {
 		return nil, p
 	}
-	if sp.Event != nil {
-		if _, empty := sp.Event.Filter[""]; empty || sp.Event.Type == "" {
-			return nil, &flow.Problem{Code: "invalid_suspension", Message: "the wait names no event type, or its filter has an empty path", Permanent: true}
-		}
+	if err := checkSubscription(n, sp.Event); err != nil {
+		return nil, err
 	}
 	w := &flow.Wait{Type: orElse(sp.Type, flow.CustomWait), Data: data, Timer: sp.Timer, In: sp.In, Until: sp.Until, Event: sp.Event}
 	if len(children) > 0 {

@@ -21,18 +21,18 @@ type slowLook struct {
 	commit    func() // before the publisher commits
 }
 
-func (s *slowLook) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
+func (s *slowLook) KeptEvents(ctx context.Context, sub flow.Subscription, cursor string, limit int) ([]flow.KeptEvent, string, error) {
 	if !s.may.Load() {
-		return nil, flow.ErrUnavailable
+		return nil, "", flow.ErrUnavailable
 	}
-	return s.Store.KeptEvents(ctx, sub, limit)
+	return s.Store.KeptEvents(ctx, sub, cursor, limit)
 }
 
-func (s *slowLook) Waiting(ctx context.Context, part int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
+func (s *slowLook) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	if s.waiting != nil {
 		s.waiting()
 	}
-	return s.Store.Waiting(ctx, part, e, cursor, limit)
+	return s.Store.Waiting(ctx, e, without, cursor, limit)
 }
 
 func (s *slowLook) Commit(ctx context.Context, changes ...*flow.Change) error {

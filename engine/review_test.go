@@ -381,8 +381,9 @@ func TestReviewPromisedEvent(t *testing.T) {
 	if _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := env.Store().TakeEvent(t.Context(), flow.KeptEvent{Event: ev}, promised, ""); !ok || err != nil {
-		t.Fatalf("promising gives %v, %v", ok, err)
+	offer := flow.Offer{Publisher: true, To: []flow.Taker{{Wait: promised}}}
+	if got, err := env.Store().OfferEvent(t.Context(), ev, offer); len(got.To) != 1 || err != nil {
+		t.Fatalf("promising gives %+v, %v", got, err)
 	}
 	second := waiters(env, 1)[0]
 	env.WantStatus(second, flow.Suspended)

@@ -70,7 +70,14 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if c := x.Claims[d.Step]; !ok || c != "" && !strings.HasPrefix(c, lookNote) {
 		return nil, nil
 	}
+	return e.jobOf(ctx, d, p, x, woke)
+}
+
+// jobOf makes the job of a loaded step; woke is how its wait ended, if time alone ended it.
+func (e *Engine) jobOf(ctx context.Context, d flow.Dispatch, p *compiled, x *flow.Execution, woke string) (*job, error) {
+	s := x.Steps[d.Step]
 	j := &job{Dispatch: d, plan: p, x: x, step: s, node: p.Nodes[s.ID.Node], woke: woke, attempt: s.Attempt}
+	var err error
 	if woke != "" && s.Wait.Type == flow.Retry {
 		j.attempt++
 	}

@@ -77,21 +77,28 @@ type Rendezvous interface {
 	ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (holder string, err error)
 
 	// RecordEvent keeps an event while it is being published, and counts its id
-	// once: known is the result of an event of that id that was finished before.
+	// once: known is the result of an event of that id that was finished before. Who asks while another publishes it waits for
+	// that one's result, or takes over when that one died. The Problem too_many_events when too many of its type are kept.
 	RecordEvent(ctx context.Context, e flow.Event) (known *flow.PublishResult, err error)
-	// Waiting lists the waits of one partition that match type and filter, oldest first, from a cursor ("" = start).
-	Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) (waits []flow.SuspensionID, next string, err error)
-	// FinishEvent stores what came of it. Unless it resolved somebody (or Keep), it stays for later waits; result.Buffered is set.
-	// Nothing is stored, and takers are given, when waits took it by themselves since it was recorded or since this was
-	// asked last: the publisher counts them and asks again.
-	FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) (takers []flow.SuspensionID, err error)
-	// KeptEvents lists the events that a new wait of this subscription may take, oldest first.
-	KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error)
-	// TakeEvent makes the wait the taker of an event. from is the taker that is replaced ("" = none). False when another took it.
-	// A wait that takes an event which is still being published (e.Open) is told to its publisher in any case.
-	TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error)
-	// DropEvent ends the keeping of an event that was taken.
-	DropEvent(ctx context.Context, e flow.KeptEvent) error
+	// OverdueEvents takes at most limit events whose publisher seems dead, to be published on, and hides them for the lease.
+	// next is the time until there is another one; negative when none is being published.
+	OverdueEvents(ctx context.Context, limit int, lease time.Duration) (overdue []flow.Event, next time.Duration, err error)
+	// Waiting lists the waits of all partitions that match type and filter, oldest first, from a cursor ("" = start), without
+	// those of groups that have no place left. It costs nothing that grows with the number of those.
+	Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) (waits []flow.Taker, next string, err error)
+	// Suspensions is that of Queries: by event type it finds the waits that an event does not match.
+	Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error)
+	// OfferEvent gives waits a place among those who may take an event that is being published, or kept: at most Event.Limit
+	// together, at most flow.Places of a group, and of those whose group says nothing one once it is published, unless Keep. A place
+	// is held until somebody says what became of its wait. A kept event is used up by the taking of the last place of a group, or of
+	// the limit, and is kept no longer, unless Keep and not the limit.
+	OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error)
+	// FinishEvent stores what came of it, with what became of the last offer. Unless it was used up, it stays for later waits;
+	// result.Buffered is set. Nothing is stored when others were at it: open are waits of whom nobody said what became of them, took
+	// are all that took it, if there are more than result counts. The publisher counts them and asks again.
+	FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, result *flow.PublishResult) (open, took []flow.SuspensionID, err error)
+	// KeptEvents lists the events that a new wait of this subscription may take, in the order in which they came, from a cursor ("" = start).
+	KeptEvents(ctx context.Context, sub flow.Subscription, cursor string, limit int) (kept []flow.KeptEvent, next string, err error)
 
 	// Acquire gives the holder one of limit places of a concurrency key, or a place in its queue, which it keeps when it
 	// asks again. position is 0 when it holds a place, else its number in the queue, from 1. Nobody overtakes; promoted

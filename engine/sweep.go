@@ -29,7 +29,7 @@ const (
 
 // Run keeps the promises that need a clock, in every partition, until ctx is
 // done: timers fire, dead steps run again, debts are paid, the old is purged,
-// schedules start what is due.
+// schedules start what is due, and events reach all waits though their publisher died.
 // Several processes may run it; each entry is taken by one of them at a time.
 func (e *Engine) Run(ctx context.Context) {
 	for part := range e.cfg.Partitions {
@@ -38,6 +38,7 @@ func (e *Engine) Run(ctx context.Context) {
 	}
 	e.background(func() { e.renewLoop(ctx) })
 	e.background(func() { e.scheduleLoop(ctx) })
+	e.background(func() { e.publishLoop(ctx) })
 	<-ctx.Done()
 	e.pending.Wait()
 }

@@ -132,6 +132,7 @@ func sleep(_ context.Context, c *node.Call) (node.Outcome, error) {
 var waitFields = []node.Field{
 	{Name: "event", Kind: node.String, Default: "go"},
 	{Name: "filter", Kind: node.Object},
+	{Name: "takers", Kind: node.Int, Default: 0},
 	{Name: "timeout_ms", Kind: node.Int},
 	{Name: "on_timeout", Kind: node.String, Raw: true, Default: flow.PortTimeout},
 }
@@ -150,7 +151,7 @@ func wait(_ context.Context, c *node.Call) (node.Outcome, error) {
 		filter, _ := c.Params["filter"].(map[string]any)
 		return node.Outcome{Suspend: &node.Suspend{
 			Type: flow.ExternalEvent, In: time.Duration(ms) * time.Millisecond, Data: map[string]any{"event": c.Params["event"]},
-			Event: &flow.Subscription{Type: c.Params["event"].(string), Filter: filter},
+			Event: &flow.Subscription{Type: c.Params["event"].(string), Filter: filter, Takers: c.Params["takers"].(int)},
 		}}, nil
 	case r.Error != nil:
 		return node.Outcome{}, r.Error

@@ -22,6 +22,7 @@ import (
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/engine/plan"
+	"prana/handlers/api/client"
 )
 
 // system is one Redis, the world around, worker processes, and this process as
@@ -112,6 +113,23 @@ func (s *system) addWorkerOf(queues ...string) (*process, error) {
 	defer s.mu.Unlock()
 	s.workers = append(s.workers, p)
 	return p, nil
+}
+
+// addServer starts an API server in a process of its own, and gives a client of it.
+func (s *system) addServer(t testing.TB) (*process, *client.Client) {
+	t.Helper()
+	set := s.setup
+	set.Server = true
+	p, err := spawn(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+	c, err := client.New(p.url, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, c
 }
 
 // living lists the workers that run.

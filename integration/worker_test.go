@@ -38,6 +38,7 @@ type setup struct {
 	Turnstile  string   // asked before and after each step; empty = nobody
 	Queues     []string // that the workers serve; none = all
 	Streams    []stream // that the workers read
+	Server     bool     // the process is an API server instead of a worker
 	// Inside runs the worker in the process of the tests instead of two of its own, so that middleware can tell them what happens.
 	Inside     bool
 	Middleware []watcher `json:"-"`
@@ -108,7 +109,8 @@ func workerMain(raw string) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	o := s.options()
-	o.Worker, o.Logger = true, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	o.Worker, o.API = !s.Server, s.Server
+	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if s.Turnstile != "" {
 		o.Middleware = map[string]app.Middleware{"turnstile": {Call: stored(s.Turnstile)}}
 		o.Config.Middleware = append(o.Config.Middleware, "turnstile")
@@ -118,7 +120,7 @@ func workerMain(raw string) int {
 		fmt.Fprintln(os.Stderr, "starting:", err)
 		return 1
 	}
-	fmt.Println("ready")
+	fmt.Println("ready", a.URL())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
 		stop <- syscall.SIGTERM
@@ -145,6 +147,7 @@ const exitStoreGone = 3
 // process is a running worker process.
 type process struct {
 	pid   int
+	url   string // of a server
 	cmd   *exec.Cmd
 	stdin io.Closer
 	log   tail
@@ -186,7 +189,9 @@ func spawnCommand(cmd *exec.Cmd, environ ...string) (*process, error) {
 		_ = p.cmd.Wait() // how it ended is in ProcessState
 		close(p.done)
 	}()
-	if strings.TrimSpace(line) != "ready" {
+	ready, url, _ := strings.Cut(strings.TrimSpace(line), " ")
+	p.url = url
+	if ready != "ready" {
 		p.kill()
 		return nil, fmt.Errorf("a worker process did not start (%q, %s):\n%s", line, fmt.Sprint(err), p.log.String())
 	}

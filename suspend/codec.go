@@ -132,6 +132,7 @@ type storedSubscription struct {
 	Type   string         `json:"t"`
 	Filter map[string]any `json:"f,omitempty"`
 	Match  string         `json:"m,omitempty"`
+	Takers int            `json:"n,omitempty"`
 }
 
 type storedResumption struct {
@@ -353,7 +354,7 @@ func encodeWait(w *flow.Wait) *storedWait {
 		st.In = &in
 	}
 	if e := w.Event; e != nil {
-		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match}
+		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match, Takers: e.Takers}
 	}
 	return st
 }
@@ -415,7 +416,7 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 		w.Due = w.Since.Add(w.In)
 	}
 	if e := st.Event; e != nil {
-		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match}
+		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
 		for path, v := range e.Filter {
 			if w.Event.Filter == nil {
 				w.Event.Filter = map[string]any{}

@@ -77,12 +77,22 @@ func (z *zoo) everything() {
 	z.must(err)
 	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
 	z.must(err)
-	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{}`)}
+	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{"n":1}`)}
 	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: "github", Outcome: flow.DeliveryProcessed, Signed: true, Body: "{}"}))
 	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: flow.NoHook, Outcome: flow.DeliveryRefused}))
 	_, err = s.RecordEvent(ctx, e)
 	z.must(err)
-	_, err = s.FinishEvent(ctx, e, &flow.PublishResult{ID: e.ID})
+	_, _, err = s.FinishEvent(ctx, e, flow.Offer{}, &flow.PublishResult{ID: e.ID})
+	z.must(err)
+	_, _, err = s.KeptEvents(ctx, flow.Subscription{Type: e.Type, Filter: map[string]any{"n": 1}}, "", 10)
+	z.must(err)
+	open := flow.Event{ID: "e2", Type: "shipped"}
+	_, err = s.RecordEvent(ctx, open)
+	z.must(err)
+	waits := []flow.Taker{{Wait: flow.SuspensionID{Execution: animal("one")}, Group: "3:key"}, {Wait: flow.SuspensionID{Execution: animal("two")}}}
+	_, err = s.OfferEvent(ctx, open, flow.Offer{To: waits})
+	z.must(err)
+	_, err = s.OfferEvent(ctx, open, flow.Offer{Took: []flow.SuspensionID{waits[0].Wait}})
 	z.must(err)
 	nightly := flow.Node{Key: "tick", Type: flow.CronTrigger, Params: map[string]any{"cron_pattern": "@daily"}}
 	_, err = s.PutWorkflow(ctx, &flow.Workflow{ID: "nightly", Nodes: []flow.Node{nightly}}, "v1")
@@ -208,7 +218,7 @@ func TestFormatExpiry(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	z.everything()
-	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|kept|until|hook|refused)|\d+(\.slow)?\}:wake):`)
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|offered|took|kept|keptby|until|marks|hook|refused)|\d+(\.slow)?\}:wake):`)
 	for _, key := range z.keys() {
 		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
 			t.Errorf("%s expires in %v", key, ttl)

@@ -91,13 +91,35 @@ func scheduleKey(workflow string) string { return rendezvous(workflow) + "cron:"
 func schedulesKey(tag string) string     { return tag + "crons" }
 
 func eventKey(eventType, id string) string {
-	return rendezvous(eventType) + "e:" + hashed(eventType) + ":" + hashed(id)
+	return rendezvous(eventType) + "e:" + eventName(eventType, id)
+}
+
+// eventName is what tells an event apart in its slot.
+func eventName(eventType, id string) string { return hashed(eventType) + ":" + hashed(id) }
+
+func publishingKey(tag string) string { return tag + "publishing" }
+
+func offeredKey(eventType, id string) string {
+	return rendezvous(eventType) + "offered:" + eventName(eventType, id)
+}
+
+func tookKey(eventType, id string) string {
+	return rendezvous(eventType) + "took:" + eventName(eventType, id)
 }
 
 func keptUntilKey(eventType string) string {
 	return rendezvous(eventType) + "until:" + hashed(eventType)
 }
 func keptKey(eventType string) string { return rendezvous(eventType) + "kept:" + hashed(eventType) }
+
+// keptByKey holds the kept events that satisfy one filter; subscription is its FilterKey.
+func keptByKey(eventType, subscription string) string {
+	return rendezvous(eventType) + "keptby:" + hashed(eventType) + ":" + subscription
+}
+
+func keptMarksKey(eventType string) string {
+	return rendezvous(eventType) + "marks:" + hashed(eventType)
+}
 
 func holdersKey(key string) string { return rendezvous(key) + "sem:" + hashed(key) }
 func queueKey(key string) string   { return rendezvous(key) + "semq:" + hashed(key) }

@@ -116,7 +116,7 @@ func TestReviewKeptEventsGo(t *testing.T) {
 			e := flow.Event{ID: fmt.Sprint(name, i), Type: "paid", TTL: ttl}
 			_, err := z.store.RecordEvent(t.Context(), e)
 			z.must(err)
-			_, err = z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID})
+			_, _, err = z.store.FinishEvent(t.Context(), e, flow.Offer{}, &flow.PublishResult{ID: e.ID})
 			z.must(err)
 		}
 	}
@@ -147,17 +147,17 @@ func TestReviewEventOfTheMoment(t *testing.T) {
 		_, err := z.store.RecordEvent(t.Context(), e)
 		z.must(err)
 		wait := flow.SuspensionID{Execution: animal(ran), Step: step1, Turn: 1}
-		took, err := z.store.TakeEvent(t.Context(), flow.KeptEvent{Event: e}, wait, "")
-		if err != nil || !took {
-			t.Errorf("while it is published: %v, %v", took, err)
+		offer := flow.Offer{To: []flow.Taker{{Wait: wait}}}
+		got, err := z.store.OfferEvent(t.Context(), e, offer)
+		if err != nil || len(got.To) != 1 {
+			t.Errorf("while it is published: %+v, %v", got, err)
 		}
-		_, err = z.store.FinishEvent(t.Context(), e, &flow.PublishResult{ID: e.ID, Matched: 1})
+		_, _, err = z.store.FinishEvent(t.Context(), e, flow.Offer{Took: got.To}, &flow.PublishResult{ID: e.ID, Matched: 1})
 		z.must(err)
-		other := wait
-		other.Turn = 2
-		took, err = z.store.TakeEvent(t.Context(), flow.KeptEvent{Event: e}, other, wait.String())
-		if err != nil || took {
-			t.Errorf("afterwards: %v, %v", took, err)
+		offer.To[0].Wait.Turn = 2
+		got, err = z.store.OfferEvent(t.Context(), e, offer)
+		if err != nil || !got.Over {
+			t.Errorf("afterwards: %+v, %v", got, err)
 		}
 	})
 }

@@ -19,34 +19,55 @@ var scheduleFields = []string{"version", "pattern", "timezone", "misfire", "afte
 // lease. Slots in which nothing is due cost one read.
 func (s *Store) DueSchedules(ctx context.Context, limit int, lease time.Duration) ([]flow.ScheduleState, time.Duration, error) {
 	const doing = "looking for schedules that are due"
-	slots, next, err := s.dueSlots(ctx)
+	taken, next, err := s.dueInSlots(ctx, schedulesKey, limit, lease)
 	if err != nil {
 		return nil, 0, trouble(doing, err)
 	}
-	var taken []string
+	workflows := make([]string, len(taken))
+	for i, t := range taken {
+		workflows[i] = t.member
+	}
+	return s.schedulesTaken(ctx, workflows, next)
+}
+
+// slotted is a member of a list that each rendezvous slot has.
+type slotted struct {
+	slot   int
+	member string
+}
+
+// dueInSlots takes what is due in the lists of all slots, and hides it for the lease. next is the time until there is more;
+// negative = they are empty.
+func (s *Store) dueInSlots(ctx context.Context, key func(tag string) string, limit int, lease time.Duration) (taken []slotted, next time.Duration, err error) {
+	slots, next, err := s.dueSlots(ctx, key)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, slot := range slots {
 		if len(taken) == limit {
-			return s.schedulesTaken(ctx, taken, 0)
+			return taken, 0, nil
 		}
-		answer, err := dueScript.Run(ctx, s.redis, []string{schedulesKey(slotTag(slot))}, limit-len(taken), flow.Millis(lease)).StringSlice()
+		answer, err := dueScript.Run(ctx, s.redis, []string{key(slotTag(slot))}, limit-len(taken), flow.Millis(lease)).StringSlice()
 		if err != nil {
-			return nil, 0, trouble(doing, err)
+			return nil, 0, err
 		}
 		if ms, _ := strconv.ParseInt(answer[0], 10, 64); ms >= 0 {
 			next = sooner(next, time.Duration(ms)*time.Millisecond)
 		}
-		taken = append(taken, answer[1:]...)
+		for _, member := range answer[1:] {
+			taken = append(taken, slotted{slot, member})
+		}
 	}
-	return s.schedulesTaken(ctx, taken, next)
+	return taken, next, nil
 }
 
 // dueSlots tells in which slots something is due, and when there is more in the others.
-func (s *Store) dueSlots(ctx context.Context) (due []int, next time.Duration, err error) {
+func (s *Store) dueSlots(ctx context.Context, key func(tag string) string) (due []int, next time.Duration, err error) {
 	p := s.redis.Pipeline()
 	now := p.Time(ctx)
 	heads := make([]*redis.ZSliceCmd, rendezvousSlots)
 	for i := range heads {
-		heads[i] = p.ZRangeWithScores(ctx, schedulesKey(slotTag(i)), 0, 0)
+		heads[i] = p.ZRangeWithScores(ctx, key(slotTag(i)), 0, 0)
 	}
 	if err := exec(ctx, p); err != nil {
 		return nil, 0, err

@@ -4,6 +4,7 @@
 package suspend
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -31,17 +32,19 @@ type Store struct {
 	redis      redis.UniversalClient
 	encoder    Encoder
 	partitions int
+	keptEvents int
 	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
 }
 
 // Options configure a Store. Zero fields mean the defaults named here.
 type Options struct {
 	Partitions int // 1
+	KeptEvents int // how many events of one type are kept at most; 100,000
 }
 
 // New makes a store on a client. It does not close the client.
 func New(client redis.UniversalClient, encoder Encoder, o Options) *Store {
-	return &Store{redis: client, encoder: encoder, partitions: max(1, o.Partitions)}
+	return &Store{redis: client, encoder: encoder, partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000)}
 }
 
 //go:embed lua/commit.lua
@@ -62,11 +65,20 @@ var renewLua string
 //go:embed lua/event_record.lua
 var eventRecordLua string
 
+//go:embed lua/event.lua
+var eventLua string
+
+//go:embed lua/event_offer.lua
+var eventOfferLua string
+
 //go:embed lua/event_finish.lua
 var eventFinishLua string
 
-//go:embed lua/event_take.lua
-var eventTakeLua string
+//go:embed lua/event_kept.lua
+var eventKeptLua string
+
+//go:embed lua/event_index.lua
+var eventIndexLua string
 
 //go:embed lua/page.lua
 var pageLua string
@@ -88,8 +100,10 @@ var (
 	settleScript      = redis.NewScript(settleLua)
 	renewScript       = redis.NewScript(renewLua)
 	eventRecordScript = redis.NewScript(eventRecordLua)
-	eventFinishScript = redis.NewScript(eventFinishLua)
-	eventTakeScript   = redis.NewScript(eventTakeLua)
+	eventOfferScript  = redis.NewScript(eventLua + eventOfferLua)
+	eventFinishScript = redis.NewScript(eventLua + eventFinishLua)
+	eventKeptScript   = redis.NewScript(eventKeptLua)
+	eventIndexScript  = redis.NewScript(eventIndexLua)
 	pageScript        = redis.NewScript(pageLua)
 	acquireScript     = redis.NewScript(placeLua + placeAcquireLua)
 	releaseScript     = redis.NewScript(placeLua + placeReleaseLua)

@@ -76,10 +76,11 @@ func real(t *testing.T) *redis.Client {
 func subject(t *testing.T, c *redis.Client) storetest.Subject {
 	t.Helper()
 	return storetest.Subject{
-		Store:   suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 2}),
-		Now:     func() time.Time { return c.Time(context.Background()).Val() },
-		Advance: time.Sleep,
-		Tasks:   func(p int) []storetest.TaskSeen { return seen(t, c, p) },
+		Store:      suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 2, KeptEvents: 300}),
+		Now:        func() time.Time { return c.Time(context.Background()).Val() },
+		Advance:    time.Sleep,
+		Tasks:      func(p int) []storetest.TaskSeen { return seen(t, c, p) },
+		KeptEvents: 300,
 	}
 }
 

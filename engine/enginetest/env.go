@@ -268,6 +268,17 @@ func (w *watched) DueSchedules(ctx context.Context, limit int, lease time.Durati
 	return due, next, nil
 }
 
+func (w *watched) OverdueEvents(ctx context.Context, limit int, lease time.Duration) ([]flow.Event, time.Duration, error) {
+	overdue, next, err := w.Store.OverdueEvents(ctx, limit, lease)
+	w.env.mu.Lock()
+	defer w.env.mu.Unlock()
+	w.env.due = len(overdue)
+	if err != nil {
+		return nil, 0, fmt.Errorf("looking for events that nobody publishes on: %w", err)
+	}
+	return overdue, next, nil
+}
+
 // clock stands still unless it is moved.
 type clock struct {
 	mu sync.Mutex

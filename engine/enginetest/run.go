@@ -95,15 +95,26 @@ func (e *Env) Tick() (found bool, next time.Duration) {
 	return e.failed(err) || e.found(), next
 }
 
+// PublishOverdue lets the engine look once for events whose publisher died. found tells whether there was one, next when
+// there may be more (negative: never).
+func (e *Env) PublishOverdue() (found bool, next time.Duration) {
+	e.t.Helper()
+	next, err := e.engine.PublishOverdue(e.t.Context())
+	return e.failed(err) || e.found(), next
+}
+
 // look looks at everything that time moves.
 func (e *Env) look() (found bool, next time.Duration) {
 	e.t.Helper()
-	swept, next := e.Sweep()
-	ticked, tick := e.Tick()
-	if next < 0 || tick >= 0 && tick < next {
-		next = tick
+	next = -1
+	for _, look := range []func() (bool, time.Duration){e.Sweep, e.Tick, e.PublishOverdue} {
+		one, at := look()
+		found = found || one
+		if next < 0 || at >= 0 && at < next {
+			next = at
+		}
 	}
-	return swept || ticked, next
+	return found, next
 }
 
 func (e *Env) found() bool {

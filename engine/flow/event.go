@@ -30,15 +30,62 @@ type Event struct {
 type Subscription struct {
 	Type   string
 	Filter map[string]any // path -> value; both sides compared as canonical JSON
-	Match  string         // an expression over $event, decided in Go; empty = none
+	// Match names the parameter of the waiting node that decides in the end: an expression over $event, evaluated in Go; empty = none.
+	Match string
+	// Takers is how many waits of this very subscription may take one event: 0 = all that stand when it comes, and one of those
+	// that come later; AllTakers = those too, while it is kept; N = N, whenever they come.
+	Takers int
 }
 
-// Shape is the sorted list of the filter's paths, joined by NUL: events are
-// looked up once for each shape that a type has.
-func (s Subscription) Shape() string { return strings.Join(s.paths(), "\x00") }
+// AllTakers is the Takers of a subscription that leaves a kept event to others.
+const AllTakers = -1
 
-// Key is where the index keeps this subscription: a digest of the type, the
-// paths and the values.
+// takersMark stands in a shape between the paths and how many takers there may be, unless that is 0.
+const takersMark = "\x01"
+
+// Shape is the sorted list of the filter's paths, joined by NUL, and how many may take an event: events are
+// looked up once for each shape that a type has.
+func (s Subscription) Shape() string {
+	shape := s.FilterShape()
+	if s.Takers != 0 {
+		shape += takersMark + strconv.Itoa(s.Takers)
+	}
+	return shape
+}
+
+// FilterShape is the Shape without how many may take an event: the paths alone.
+func (s Subscription) FilterShape() string { return strings.Join(s.paths(), "\x00") }
+
+// FilterKey is the Key of the subscription of the same filter that says nothing of takers.
+func (s Subscription) FilterKey() string {
+	s.Takers = 0
+	return s.Key()
+}
+
+// Group names the waits that share places of an event: "" = those that say nothing, "*" = those that leave it to others,
+// "N:key" = those of this very subscription, of whom N may take it.
+func (s Subscription) Group() string { return GroupOf(s.Shape(), s.Key()) }
+
+// GroupOf is the Group of the subscriptions of that shape and key.
+func GroupOf(shape, key string) string {
+	_, takers, limited := strings.Cut(shape, takersMark)
+	switch {
+	case !limited:
+		return ""
+	case takers == strconv.Itoa(AllTakers):
+		return "*"
+	}
+	return takers + ":" + key
+}
+
+// Places is how many of a group may take one event: 0 = all of them.
+func Places(group string) int {
+	n, _, _ := strings.Cut(group, ":")
+	places, _ := strconv.Atoi(n)
+	return places
+}
+
+// Key is where the index keeps this subscription: a digest of the type, the shape and the values.
 func (s Subscription) Key() string {
 	values := make([]string, 0, len(s.Filter))
 	for _, p := range s.paths() {
@@ -72,6 +119,7 @@ func KeyFor(eventType, shape string, data any) (string, bool) {
 
 // SplitShape gives the paths of a shape.
 func SplitShape(shape string) []string {
+	shape, _, _ = strings.Cut(shape, takersMark)
 	if shape == "" {
 		return nil
 	}
@@ -82,6 +130,23 @@ func SplitShape(shape string) []string {
 func (s Subscription) Matches(data any) bool {
 	key, ok := KeyFor(s.Type, s.Shape(), data)
 	return ok && key == s.Key()
+}
+
+// Misses lists the clauses of the filter that the data does not satisfy, by path.
+func (s Subscription) Misses(data any) []Mismatch {
+	var all []Mismatch
+	for _, p := range s.paths() {
+		got, ok := Lookup(data, p)
+		if ok && canonical(got) == canonical(s.Filter[p]) {
+			continue
+		}
+		m := Mismatch{Path: p, Want: json.RawMessage(canonical(s.Filter[p]))}
+		if ok {
+			m.Got = json.RawMessage(canonical(got))
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func subscriptionKey(eventType, shape string, values []string) string {
@@ -147,4 +212,11 @@ func canonicalObject(m map[string]any) string {
 	}
 	sort.Strings(parts)
 	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// TooManyEvents refuses an event that would be kept beside as many others of its type as may be.
+func TooManyEvents(eventType string, most int) *Problem {
+	p := Problemf("too_many_events", "%d events of type %q are kept already; have them consumed, or publish with ttl_ms 0, so that it is not kept", most, Cut(eventType, 128))
+	p.Permanent = true
+	return p
 }

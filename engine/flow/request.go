@@ -80,11 +80,42 @@ type ResumeResult struct {
 type PublishResult struct {
 	ID         string   `json:"id"`
 	Matched    int      `json:"matched"`
-	Executions []string `json:"executions"`
+	Executions []string `json:"executions"` // at most MaxNamed of them, in their order
 	// Buffered: it is kept for a wait that registers within its time to live.
 	Buffered bool `json:"buffered"`
 	// Repeated: an event of this id counted before; the answer is that one's.
 	Repeated bool `json:"-"`
+}
+
+// EventPreview tells what an event would do. Nothing is changed, and its id stays unused.
+type EventPreview struct {
+	Matched    int      `json:"matched"`
+	Executions []string `json:"executions"` // at most MaxNamed
+	Buffered   bool     `json:"buffered"`
+	DryRun     bool     `json:"dry_run"` // always true
+	// Waits are at most 100 of those that would take it, oldest first, and at most 100 of the same type that would not, the
+	// nearest first.
+	Waits []WaitPreview `json:"waits"`
+}
+
+// WaitPreview tells what an event would be to one wait.
+type WaitPreview struct {
+	SuspensionID string     `json:"suspension_id"`
+	ExecutionID  string     `json:"execution_id"`
+	Workflow     string     `json:"workflow"`
+	Node         string     `json:"node"`
+	Matches      bool       `json:"matches"`
+	Reasons      []Mismatch `json:"reasons"` // why not
+}
+
+// Mismatch is a clause of a wait that an event does not satisfy: a path of its filter, its match, or that others take the event.
+type Mismatch struct {
+	Path  string          `json:"path,omitempty"`
+	Want  json.RawMessage `json:"want,omitempty"`
+	Got   json.RawMessage `json:"got,omitempty"`   // absent = the data has no such path; of a match, what it gave
+	Match string          `json:"match,omitempty"` // as it is written
+	Error string          `json:"error,omitempty"` // why it could not be evaluated
+	Taken string          `json:"taken,omitempty"` // who takes it instead
 }
 
 // RetryRequest lets an execution live again that failed, or is in quarantine.

@@ -46,9 +46,32 @@ const (
 // KeptEvent is an event that waits for its wait.
 type KeptEvent struct {
 	Event
-	Taker string // suspension id; empty = nobody
-	Open  bool   // it is still being published: every wait that matches may take it
+	Open bool // it is still being published
 }
+
+// Taker is a wait to which an event may be offered, and the group with which it shares places (Subscription.Group).
+type Taker struct {
+	Wait  SuspensionID
+	Group string
+}
+
+// Offer is a step of giving an event to waits: what became of some, and which are next.
+type Offer struct {
+	// Publisher: it is the one who publishes, and is left alone for another while; otherwise a wait found the event itself.
+	Publisher  bool
+	Took, Gone []SuspensionID // of those to whom it was offered before: who took it, and who never will
+	To         []Taker
+}
+
+// Offered answers an Offer.
+type Offered struct {
+	Over bool           // nobody may take the event any more
+	To   []SuspensionID // those who may take it now; the others of the offer have no place
+	Held []SuspensionID // when some have no place: to whom it is offered as well, at most 100 of them
+}
+
+// MaxNamed bounds how many executions the answer to an event names.
+const MaxNamed = 10_000
 
 // DueEntry is a line of the due index.
 type DueEntry struct {

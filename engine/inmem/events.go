@@ -3,7 +3,9 @@ package inmem
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"prana/engine/flow"
@@ -17,12 +19,16 @@ const defaultTTL = time.Hour
 type event struct {
 	flow.Event
 	seq     uint64
-	result  *flow.PublishResult // nil while it is being published
-	kept    bool
-	dropped bool // taken for good
-	taker   string
-	takers  []flow.SuspensionID // that took it by themselves, and are not counted yet
+	lease   time.Time                    // until when its publisher is left alone
+	result  *flow.PublishResult          // nil while it is being published
+	kept    bool                         // it may be taken once it is published
+	used    bool                         // by the taking of the last place of a group
+	offered map[flow.SuspensionID]string // waits that have a place, and nobody said what became of them -> their group
+	took    map[flow.SuspensionID]string
 }
+
+// publishLease is how long a publisher is left alone before another takes over.
+const publishLease = 10 * time.Second
 
 type startKey struct{ workflow, id string }
 
@@ -47,68 +53,212 @@ func (s *Store) ReserveStart(ctx context.Context, workflow, startID, execution, 
 	return held.execution, nil
 }
 
-// RecordEvent keeps an event while it is being published.
+// RecordEvent keeps an event while it is being published. Unlike a real store it does not wait for another publisher, since
+// nobody could move the clock meanwhile: both publish it.
 func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
 	if err := alive(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.events[e.ID] == nil && s.keptOf(e.Type) >= s.keptEvents && cmp.Or(e.TTL, defaultTTL) > 0 {
+		return nil, flow.TooManyEvents(e.Type, s.keptEvents)
+	}
 	return clone(s.record(e).result), nil
 }
 
 func (s *Store) record(e flow.Event) *event {
 	ev := s.events[e.ID]
 	if ev == nil {
-		ev = &event{Event: clone(e), seq: s.next()}
+		ev = &event{Event: clone(e), seq: s.next(), offered: map[flow.SuspensionID]string{}, took: map[flow.SuspensionID]string{}}
 		ev.At = s.now()
 		s.events[e.ID] = ev
 	}
+	ev.lease = s.now().Add(publishLease)
 	return ev
 }
 
-// FinishEvent stores what came of an event. When another publisher finished it
-// before, result becomes that one's. Waits that took it by themselves come back instead.
-func (s *Store) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
+// keptOf counts the events of a type that may be taken.
+func (s *Store) keptOf(eventType string) int {
+	n := 0
+	for _, ev := range s.events {
+		if ev.Type == eventType && ev.stands(s.now()) {
+			n++
+		}
+	}
+	return n
+}
+
+// OverdueEvents takes events whose publisher let its time pass.
+func (s *Store) OverdueEvents(ctx context.Context, limit int, lease time.Duration) ([]flow.Event, time.Duration, error) {
 	if err := alive(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var open []*event
+	for _, ev := range s.events {
+		if ev.result == nil {
+			open = append(open, ev)
+		}
+	}
+	slices.SortFunc(open, func(a, b *event) int { return a.lease.Compare(b.lease) })
+	var overdue []flow.Event
+	now, next := s.now(), time.Duration(-1)
+	for _, ev := range open {
+		if ev.lease.After(now) || len(overdue) == limit {
+			next = max(0, ev.lease.Sub(now))
+			break
+		}
+		ev.lease = now.Add(millis(lease))
+		overdue = append(overdue, clone(ev.Event))
+	}
+	return overdue, next, nil
+}
+
+// OfferEvent gives waits places among those who may take an event.
+func (s *Store) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
+	if err := alive(ctx); err != nil {
+		return flow.Offered{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ev := s.events[e.ID]
+	if ev == nil {
+		return flow.Offered{Over: true}, nil
+	}
+	ev.decide(o)
+	if o.Publisher && ev.result != nil || ev.result != nil && !ev.stands(s.now()) {
+		return flow.Offered{Over: true}, nil
+	}
+	if o.Publisher {
+		ev.lease = s.now().Add(publishLease)
+	}
+	return ev.offer(o.To), nil
+}
+
+// decide notes what became of those to whom the event was offered.
+func (ev *event) decide(o flow.Offer) {
+	for _, w := range o.Took {
+		group, ok := ev.offered[w]
+		delete(ev.offered, w)
+		if _, took := ev.took[w]; !ok || took {
+			continue
+		}
+		ev.took[w] = group
+		if n := flow.Places(group); group == "" || n > 0 && inGroup(ev.took, group) >= n {
+			ev.used = true
+		}
+	}
+	for _, w := range o.Gone {
+		delete(ev.offered, w)
+	}
+}
+
+func inGroup(waits map[flow.SuspensionID]string, group string) int {
+	n := 0
+	for _, g := range waits {
+		if g == group {
+			n++
+		}
+	}
+	return n
+}
+
+func (ev *event) offer(to []flow.Taker) flow.Offered {
+	var a flow.Offered
+	others := maps.Clone(ev.offered)
+	refused := false
+	for _, t := range to {
+		_, offered := ev.offered[t.Wait]
+		_, took := ev.took[t.Wait]
+		switch {
+		case offered || took:
+			delete(others, t.Wait)
+		case !ev.room(t.Group):
+			refused = true
+			continue
+		default:
+			ev.offered[t.Wait] = t.Group
+		}
+		a.To = append(a.To, t.Wait)
+	}
+	if refused {
+		a.Held = slices.SortedFunc(maps.Keys(others), func(a, b flow.SuspensionID) int { return cmp.Compare(a.String(), b.String()) })
+		a.Held = a.Held[:min(len(a.Held), 100)]
+	}
+	return a
+}
+
+// room tells whether there is a place for one more of the group.
+func (ev *event) room(group string) bool {
+	if ev.Limit > 0 && len(ev.offered)+len(ev.took) >= ev.Limit {
+		return false
+	}
+	if group == "" && ev.result != nil && !ev.Keep {
+		return inGroup(ev.offered, group) == 0
+	}
+	n := flow.Places(group)
+	return n == 0 || inGroup(ev.offered, group)+inGroup(ev.took, group) < n
+}
+
+func (ev *event) spent() bool {
+	return ev.used && !ev.Keep || ev.Limit > 0 && len(ev.took) >= ev.Limit
+}
+
+// FinishEvent stores what came of an event. When another publisher finished it
+// before, result becomes that one's.
+func (s *Store) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, result *flow.PublishResult) (open, took []flow.SuspensionID, err error) {
+	if err := alive(ctx); err != nil {
+		return nil, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ev := s.record(e)
-	if takers := ev.takers; ev.result == nil && len(takers) > 0 {
-		ev.takers = nil
-		return takers, nil
-	}
+	ev.decide(o)
 	if ev.result == nil {
-		free := result.Matched == 0
-		ev.kept = ev.TTL >= 0 && !ev.dropped && (free || ev.Keep)
+		if len(ev.offered) > 0 {
+			return slices.Collect(maps.Keys(ev.offered)), nil, nil
+		}
+		if len(ev.took) > result.Matched {
+			return nil, slices.Collect(maps.Keys(ev.took)), nil
+		}
+		ev.kept = ev.TTL >= 0 && !ev.spent()
 		ev.result = clone(result)
 		ev.result.Buffered = ev.kept
 	}
 	*result = clone(*ev.result)
-	return nil, nil
+	return nil, nil, nil
 }
 
 // KeptEvents lists what a new wait may take, oldest first.
-func (s *Store) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
+func (s *Store) KeptEvents(ctx context.Context, sub flow.Subscription, cursor string, limit int) ([]flow.KeptEvent, string, error) {
 	if err := alive(ctx); err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	after, err := parsePlace(cursor)
+	if err != nil {
+		return nil, "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []*event
 	for _, ev := range s.events {
-		if ev.Type == sub.Type && ev.offered(s.now()) && ev.matches(sub) {
+		if ev.Type == sub.Type && ev.seq > after && ev.stands(s.now()) && ev.matches(sub) {
 			found = append(found, ev)
 		}
 	}
-	slices.SortFunc(found, func(a, b *event) int { return int(a.seq) - int(b.seq) })
-	var out []flow.KeptEvent
-	for _, ev := range found[:min(len(found), max(0, limit))] {
-		out = append(out, flow.KeptEvent{Event: clone(ev.Event), Taker: ev.taker, Open: ev.result == nil})
+	slices.SortFunc(found, func(a, b *event) int { return cmp.Compare(a.seq, b.seq) })
+	next := ""
+	if limit < len(found) {
+		found = found[:limit]
+		next = strconv.FormatUint(found[limit-1].seq, 10)
 	}
-	return out, nil
+	var out []flow.KeptEvent
+	for _, ev := range found {
+		out = append(out, flow.KeptEvent{Event: clone(ev.Event), Open: ev.result == nil})
+	}
+	return out, next, nil
 }
 
 func (ev *event) matches(sub flow.Subscription) bool {
@@ -116,45 +266,8 @@ func (ev *event) matches(sub flow.Subscription) bool {
 	return err == nil && sub.Matches(data)
 }
 
-// offered tells whether a wait may still take the event.
-func (ev *event) offered(now time.Time) bool {
+// stands tells whether a wait may still find the event.
+func (ev *event) stands(now time.Time) bool {
 	ttl := cmp.Or(ev.TTL, defaultTTL) // a negative one is over at once
-	return (ev.result == nil || ev.kept) && !ev.dropped && now.Before(ev.At.Add(millis(ttl)))
-}
-
-// TakeEvent makes the wait the taker of an event, be it kept or still being published.
-func (s *Store) TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error) {
-	if err := alive(ctx); err != nil {
-		return false, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ev := s.events[e.ID]
-	if ev == nil || !ev.offered(s.now()) {
-		return false, nil
-	}
-	if e.Open && ev.result == nil && !slices.Contains(ev.takers, wait) {
-		ev.takers = append(ev.takers, wait)
-	}
-	if ev.taker == wait.String() {
-		return true, nil
-	}
-	if ev.taker == from {
-		ev.taker = wait.String()
-		return true, nil
-	}
-	return false, nil
-}
-
-// DropEvent ends the keeping of an event that was taken.
-func (s *Store) DropEvent(ctx context.Context, e flow.KeptEvent) error {
-	if err := alive(ctx); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ev := s.events[e.ID]; ev != nil {
-		ev.dropped = true
-	}
-	return nil
+	return (ev.result == nil || ev.kept && !ev.spent()) && now.Before(ev.At.Add(millis(ttl)))
 }

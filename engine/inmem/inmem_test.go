@@ -36,14 +36,14 @@ func (c *clock) advance(d time.Duration) {
 
 func open(*testing.T) (*inmem.Store, *clock) {
 	c := &clock{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	return inmem.New(inmem.Options{Partitions: 2, Now: c.now}), c
+	return inmem.New(inmem.Options{Partitions: 2, KeptEvents: 300, Now: c.now}), c
 }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Subject {
 		s, c := open(t)
-		return storetest.Subject{Store: s, Now: c.now, Advance: c.advance, Tasks: func(p int) []storetest.TaskSeen {
+		return storetest.Subject{Store: s, KeptEvents: 300, Now: c.now, Advance: c.advance, Tasks: func(p int) []storetest.TaskSeen {
 			return seen(s, p)
 		}}
 	})

@@ -5,6 +5,7 @@ package inmem
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -24,14 +25,16 @@ var (
 // Options choose what a Store is made of.
 type Options struct {
 	Partitions int              // how many there are; 0 = 1
+	KeptEvents int              // how many events of one type are kept at most; 0 = 100,000
 	Now        func() time.Time // its clock; nil = time.Now
 }
 
 // Store keeps executions in maps behind one mutex. Everything is copied on its
 // way in and out, so that no caller shares memory with it.
 type Store struct {
-	clock func() time.Time
-	key   []byte
+	clock      func() time.Time
+	key        []byte
+	keptEvents int
 
 	mu         sync.Mutex
 	partitions []*partition
@@ -84,6 +87,7 @@ func New(o Options) *Store {
 	s := &Store{
 		clock:      o.Now,
 		key:        make([]byte, 32),
+		keptEvents: cmp.Or(o.KeptEvents, 100_000),
 		executions: map[string]*execution{},
 		workflows:  map[string]*workflow{},
 		starts:     map[startKey]start{},

@@ -1,6 +1,7 @@
 package inmem
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -59,9 +60,9 @@ func (e *execution) delayEnded(id flow.SuspensionID) flow.DelayStatus {
 	return flow.DelayCompleted
 }
 
-// Waiting lists the waits that an event matches, in order of registration. The
+// Waiting lists the waits of all partitions that an event matches, in order of registration. The
 // cursor is the last one's place, so waits that end meanwhile hide no other.
-func (s *Store) Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
+func (s *Store) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
 	if err := alive(ctx); err != nil {
 		return nil, "", err
 	}
@@ -75,15 +76,20 @@ func (s *Store) Waiting(ctx context.Context, partition int, e flow.Event, cursor
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.at(partition).matching(e.Type, data, after)
+	var found []*wait
+	for _, p := range s.partitions {
+		found = append(found, p.matching(e.Type, data, after)...)
+	}
+	found = slices.DeleteFunc(found, func(w *wait) bool { return slices.Contains(without, flow.GroupOf(w.shape, w.key)) })
+	slices.SortFunc(found, func(a, b *wait) int { return cmp.Compare(a.seq, b.seq) })
 	if limit <= 0 {
 		limit = defaultLimit
 	}
 	if len(found) <= limit {
-		return ids(found), "", nil
+		return takers(found), "", nil
 	}
 	found = found[:limit]
-	return ids(found), strconv.FormatUint(found[limit-1].seq, 10), nil
+	return takers(found), strconv.FormatUint(found[limit-1].seq, 10), nil
 }
 
 // matching asks the index once for each shape, as a real store does.
@@ -101,14 +107,13 @@ func (p *partition) matching(eventType string, data any, after uint64) []*wait {
 			found = append(found, w)
 		}
 	}
-	slices.SortFunc(found, func(a, b *wait) int { return int(a.seq) - int(b.seq) })
 	return found
 }
 
-func ids(waits []*wait) []flow.SuspensionID {
-	var out []flow.SuspensionID
+func takers(waits []*wait) []flow.Taker {
+	var out []flow.Taker
 	for _, w := range waits {
-		out = append(out, w.id)
+		out = append(out, flow.Taker{Wait: w.id, Group: flow.GroupOf(w.shape, w.key)})
 	}
 	return out
 }

@@ -205,6 +205,8 @@ type Suspend struct {
 	Timer bool
 	In    time.Duration // from the commit; of a wait that goes on, from its beginning
 	Until time.Time     // an absolute date given by people; wins over In
+	// Event is what it listens for; its Match is the name of a lazy field, or the path of one inside a list that the definition
+	// writes out, such as "for[2].match".
 	Event *flow.Subscription
 	// GoesOn: it is the wait that time just interrupted. It keeps the time of its beginning, and the ids that were given
 	// out for it stay good. It means nothing where something else than time ended the wait, and a child that

@@ -80,7 +80,7 @@ func shapeMembers(fields []node.Field, m map[string]any, path string) (map[strin
 			continue
 		}
 		given, present := m[spec.Name]
-		if present && spec.Kind == node.Expression { // whatever it gave is its value
+		if present && (spec.Kind == node.Expression || spec.Lazy) { // whatever it gave is its value, or it is to be evaluated later
 			out[spec.Name] = given
 			continue
 		}

@@ -309,7 +309,7 @@ func (c *compiler) node(i int) {
 	if n.Section = c.section(at+".settings", CodeBadSetting, w.Settings.ConcurrencyKey, w.Settings.ConcurrencyLimit); n.Section != nil {
 		p.refs = p.refs.Union(n.Section.key.Refs())
 	}
-	n.Needs = c.needs(p.refs)
+	n.Needs, n.lazies = c.needs(p.refs), p.lazy
 	n.Timeout = effectiveTimeout(w.Settings, t)
 	n.Join = effectiveJoin(w.Settings, t)
 }

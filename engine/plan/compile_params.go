@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"prana/engine/eval"
 	"prana/engine/node"
@@ -16,6 +17,7 @@ type paramCompiler struct {
 	node int
 	at   string
 	refs eval.Refs
+	lazy map[string]lazy
 }
 
 // fields compiles what the type declares and reports what it does not.
@@ -78,7 +80,18 @@ func (p *paramCompiler) member(spec node.Field, object map[string]any, path stri
 		}
 		return literal{}
 	}
-	return p.value(spec, raw, path, slices.Concat(roots, spec.Roots))
+	v := p.value(spec, raw, path, slices.Concat(roots, spec.Roots))
+	if !spec.Lazy {
+		return v
+	}
+	if p.lazy == nil {
+		p.lazy = map[string]lazy{}
+	}
+	p.lazy[path] = lazy{field{spec: spec, value: v}, raw}
+	if !strings.ContainsAny(strings.TrimPrefix(path, "params."), ".[") {
+		return v
+	}
+	return literal{raw} // what is around it is evaluated before
 }
 
 func (p *paramCompiler) value(spec node.Field, raw any, path string, roots []string) value {

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"prana/engine/eval"
@@ -57,6 +58,12 @@ func under(path, rest string) string {
 		return path + rest
 	}
 	return path + "." + rest
+}
+
+// lazy is a lazy parameter with what is written in the definition.
+type lazy struct {
+	field
+	source any
 }
 
 type elements []value
@@ -118,19 +125,26 @@ func (n *Node) Params(env eval.Env) (map[string]any, error) {
 }
 
 // EvalLazy evaluates one lazy parameter; conditions give a bool. Without a
-// value in the definition it gives the default.
+// value in the definition it gives the default. One inside of another is named by its path, such as "for[2].match".
 func (n *Node) EvalLazy(name string, env eval.Env) (any, error) {
-	for _, f := range n.fields {
-		if f.spec.Name != name {
-			continue
-		}
-		v, faults := f.compute(env)
-		if len(faults) > 0 {
-			return nil, n.problem(faults)
-		}
-		return v, nil
+	f, ok := n.lazies["params."+name]
+	if i := slices.IndexFunc(n.fields, func(f field) bool { return f.spec.Name == name }); i >= 0 {
+		f.field, ok = n.fields[i], true
 	}
-	return nil, fmt.Errorf("evaluating parameter %s of node %s: type %s does not declare it", name, n.Key, n.Type.Name)
+	if !ok {
+		return nil, fmt.Errorf("evaluating parameter %s of node %s: type %s does not declare it", name, n.Key, n.Type.Name)
+	}
+	v, faults := f.compute(env)
+	if len(faults) > 0 {
+		return nil, n.problem(faults)
+	}
+	return v, nil
+}
+
+// Lazy gives a lazy parameter as it is written; false when it is not written out in the definition.
+func (n *Node) Lazy(name string) (source any, ok bool) {
+	f, ok := n.lazies["params."+name]
+	return f.source, ok
 }
 
 func (f field) compute(env eval.Env) (any, []fault) {

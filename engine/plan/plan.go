@@ -76,6 +76,8 @@ type Node struct {
 
 	fields []field
 	brings *dataSchema // of what may be brought to its waits; nil = anything
+	// lazies are the lazy parameters, by their path: those inside of others are evaluated by it.
+	lazies map[string]lazy
 }
 
 // Needs names what must be loaded before a step can run: everything that one

@@ -2,6 +2,9 @@ package storetest
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"prana/engine/flow"
@@ -12,6 +15,7 @@ var eventPromises = []promise{
 		e := event("ev1")
 		equal(w, "new", w.record(e) == nil, true)
 		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+		w.give(e, someWaits(2)...)
 		w.finish(e, flow.PublishResult{ID: "ev1", Matched: 2, Executions: []string{"0a", "0b"}})
 		known := w.record(e)
 		if known == nil {
@@ -22,6 +26,7 @@ var eventPromises = []promise{
 	{"the first result of an event stays", func(w *world) {
 		e := event("ev1")
 		w.record(e)
+		w.give(e, someWaits(1)...)
 		w.finish(e, flow.PublishResult{ID: "ev1", Matched: 1, Executions: []string{"0a"}})
 		second := w.finish(e, flow.PublishResult{ID: "ev1"})
 		equal(w, "what the second learns", second.Matched, 1)
@@ -45,11 +50,11 @@ var eventPromises = []promise{
 		equal(w, "data", string(got[0].Data), string(e.Data))
 		same(w, "trace", got[0].Trace, e.Trace)
 		w.stamped("at", got[0].At, began, 0)
-		equal(w, "taker", got[0].Taker, "")
 		equal(w, "open", got[0].Open, false)
 	}},
 	{"an event that resolved somebody is not kept", func(w *world) {
 		w.record(event("ev1"))
+		w.give(event("ev1"), someWaits(1)...)
 		equal(w, "buffered", w.finish(event("ev1"), flow.PublishResult{ID: "ev1", Matched: 1}).Buffered, false)
 		equal(w, "number kept", len(w.kept("paid", nil)), 0)
 	}},
@@ -57,6 +62,7 @@ var eventPromises = []promise{
 		e := event("ev1")
 		e.Keep = true
 		w.record(e)
+		w.give(e, someWaits(1)...)
 		equal(w, "buffered", w.finish(e, flow.PublishResult{ID: "ev1", Matched: 1}).Buffered, true)
 		equal(w, "number kept", len(w.kept("paid", nil)), 1)
 	}},
@@ -75,9 +81,7 @@ var eventPromises = []promise{
 		equal(w, "number kept", len(w.kept("paid", nil)), 2)
 		w.Advance(nap + 20*time.Millisecond)
 		sameSet(w, "kept", eventIDs(w.kept("paid", nil)), []string{"long"})
-		took, err := w.Store.TakeEvent(w.Context(), flow.KeptEvent{Event: short}, suspensionID(flow.NewExecutionID(0), step(0, flow.StepPending)), "")
-		w.must(err)
-		equal(w, "the other can be taken", took, false)
+		equal(w, "the other is over", w.offer(short, someWaits(1)...).Over, true)
 	}},
 	{"a negative time to live keeps nothing", func(w *world) {
 		e := event("ev1")
@@ -93,9 +97,13 @@ var eventPromises = []promise{
 			w.Advance(5 * time.Millisecond)
 		}
 		same(w, "kept", eventIDs(w.kept("paid", nil)), []string{"c", "a", "b"})
-		two, err := w.Store.KeptEvents(w.Context(), flow.Subscription{Type: "paid"}, 2)
+		two, next, err := w.Store.KeptEvents(w.Context(), flow.Subscription{Type: "paid"}, "", 2)
 		w.must(err)
 		same(w, "first two", eventIDs(two), []string{"c", "a"})
+		rest, next, err := w.Store.KeptEvents(w.Context(), flow.Subscription{Type: "paid"}, next, 2)
+		w.must(err)
+		same(w, "the rest", eventIDs(rest), []string{"b"})
+		equal(w, "cursor", next, "")
 	}},
 	{"kept events match by type and filter", func(w *world) {
 		for id, data := range map[string]string{"one": `{"n":1.0}`, "two": `{"n":2}`, "none": `{}`, "list": `[1]`} {
@@ -108,68 +116,205 @@ var eventPromises = []promise{
 		sameSet(w, "all", eventIDs(w.kept("paid", nil)), []string{"one", "two", "none", "list"})
 		equal(w, "number of another type", len(w.kept("sent", nil)), 0)
 	}},
-	{"of 20 concurrent takers one has the event", func(w *world) {
+	{"kept events are found by filters that come later, whatever came and went", func(w *world) {
+		keep := func(id string, n int) {
+			e := event(id)
+			e.Data = json.RawMessage(fmt.Sprintf(`{"n":%d,"m":{"k":"x"}}`, n))
+			w.keep(e)
+		}
+		for i := range 230 {
+			keep(fmt.Sprintf("a%d", i), i%5)
+		}
+		n := func(v int) map[string]any { return map[string]any{"n": v} }
+		equal(w, "of n 1", len(w.kept("paid", n(1))), 46)
+		equal(w, "of n 7", len(w.kept("paid", n(7))), 0)
+		keep("late", 7)
+		sameSet(w, "of n 7", eventIDs(w.kept("paid", n(7))), []string{"late"})
+		equal(w, "of n 1 again", len(w.kept("paid", n(1))), 46)
+		equal(w, "of another shape", len(w.kept("paid", map[string]any{"m.k": "x", "n": 2})), 46)
+		w.give(event("late"), someWaits(1)...)
+		equal(w, "of n 7, taken", len(w.kept("paid", n(7))), 0)
+		for i := range 200 { // more shapes than are remembered
+			w.kept("paid", map[string]any{fmt.Sprintf("p%d", i): 1})
+		}
+		keep("later", 1)
+		equal(w, "of n 1 in the end", len(w.kept("paid", n(1))), 47)
+	}},
+	{"kept events are found while others are recorded", func(w *world) {
+		sub := flow.Subscription{Type: "paid", Filter: map[string]any{"n": 1}}
+		race(40, func(i int) bool {
+			e := event(fmt.Sprintf("e%d", i))
+			e.Data = json.RawMessage(fmt.Sprintf(`{"n":%d}`, i%2))
+			_, err := w.Store.RecordEvent(w.Context(), e)
+			_, _, lerr := w.Store.KeptEvents(w.Context(), sub, "", 100)
+			if err = errors.Join(err, lerr); err != nil {
+				w.Error(err)
+			}
+			return true
+		})
+		equal(w, "number found", len(w.kept("paid", sub.Filter)), 20)
+	}},
+	{"of 20 concurrent takers one has a place", func(w *world) {
 		k := w.keep(event("ev1"))
 		won := race(20, func(int) bool {
-			took, err := w.Store.TakeEvent(w.Context(), k, someWait(), "")
+			got, err := w.Store.OfferEvent(w.Context(), k.Event, flow.Offer{To: someWaits(1)})
 			if err != nil {
 				w.Error(err)
 			}
-			return took
+			return len(got.To) == 1
 		})
 		equal(w, "number of takers", won, 1)
 	}},
-	{"taking again is answered like the first", func(w *world) {
-		k, wait := w.keep(event("ev1")), someWait()
-		equal(w, "first", w.take(k, wait, ""), true)
-		equal(w, "again", w.take(k, wait, ""), true)
-		equal(w, "somebody else", w.take(k, someWait(), ""), false)
-		got := w.kept("paid", nil)
-		equal(w, "number kept", len(got), 1)
-		equal(w, "taker", got[0].Taker, wait.String())
+	{"asking again is answered like the first", func(w *world) {
+		k, all := w.keep(event("ev1")), someWaits(2)
+		for range 2 {
+			got := w.offer(k.Event, all[0])
+			equal(w, "number with a place", len(got.To), 1)
+			equal(w, "who holds the others up", len(got.Held), 0)
+		}
+		got := w.offer(k.Event, all[1])
+		equal(w, "somebody else", len(got.To), 0)
+		same(w, "because of", got.Held, []flow.SuspensionID{all[0].Wait})
+		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+	}},
+	{"a place is given on once its wait is gone", func(w *world) {
+		k, all := w.keep(event("ev1")), someWaits(3)
+		w.offer(k.Event, all[0])
+		w.tell(k.Event, flow.Offer{Gone: waitsOf(all[2])})
+		equal(w, "not when another is gone", len(w.offer(k.Event, all[1]).To), 0)
+		got := w.tell(k.Event, flow.Offer{Gone: waitsOf(all[0]), To: all[1:2]})
+		equal(w, "when it is", len(got.To), 1)
+		equal(w, "once", len(w.offer(k.Event, all[2]).To), 0)
+	}},
+	{"an event that is used up is gone", func(w *world) {
+		k, all := w.keep(event("ev1")), someWaits(2)
+		w.give(k.Event, all[0])
+		w.tell(k.Event, flow.Offer{Took: waitsOf(all[0])})
+		equal(w, "number kept", len(w.kept("paid", nil)), 0)
+		equal(w, "nobody takes it", w.offer(k.Event, all[1]).Over, true)
+		equal(w, "its id still counts once", w.record(event("ev1")) == nil, false)
+	}},
+	{"an event to keep stays", func(w *world) {
+		e := event("ev1")
+		e.Keep = true
+		w.keep(e)
+		w.give(e, someWaits(3)...)
+		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+	}},
+	{"all that stand have a place in an event that is published", func(w *world) {
+		e, all := event("ev1"), someWaits(150)
+		w.record(e)
+		equal(w, "number with a place", len(w.publish(e, all...).To), 150)
+	}},
+	{"a limit holds over all groups, and whoever publishes", func(w *world) {
+		e, all := event("ev1"), someWaits(6)
+		e.Limit = 3
+		all[0].Group, all[1].Group = "*", "9:key"
+		w.record(e)
+		equal(w, "number with a place", len(w.publish(e, all...).To), 3)
+		got := w.publish(e, all[3:]...)
+		equal(w, "number of others", len(got.To), 0)
+		equal(w, "number of those who hold them up", len(got.Held), 3)
+		got = w.tell(e, flow.Offer{Publisher: true, Took: waitsOf(all[:2]...), Gone: waitsOf(all[2]), To: all[3:]})
+		same(w, "who gets the place that is free", got.To, waitsOf(all[3]))
+		equal(w, "number of those who hold the others up", len(got.Held), 0)
+		w.tell(e, flow.Offer{Publisher: true, Took: waitsOf(all[3])})
+		equal(w, "buffered", w.finish(e, flow.PublishResult{ID: e.ID, Matched: 3}).Buffered, false)
+	}},
+	{"a kept event has its limit, too", func(w *world) {
+		e, all := event("ev1"), someWaits(4)
+		e.Limit, e.Keep = 2, true
+		w.keep(e)
+		equal(w, "number with a place", len(w.offer(e, all...).To), 2)
+		w.tell(e, flow.Offer{Took: waitsOf(all[0])})
+		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+		w.tell(e, flow.Offer{Took: waitsOf(all[1])})
+		equal(w, "number kept in the end", len(w.kept("paid", nil)), 0)
+	}},
+	{"of a group at most so many take an event as it says", func(w *world) {
+		e, two, one, free := event("ev1"), someWaits(3), someWaits(2), someWaits(2)
+		for i := range two {
+			two[i].Group = "2:key"
+		}
+		for i := range one {
+			one[i].Group = "1:other"
+		}
+		w.record(e)
+		got := w.publish(e, slices.Concat(two, one, free)...)
+		same(w, "who has a place", got.To, waitsOf(two[0], two[1], one[0], free[0], free[1]))
+		w.tell(e, flow.Offer{Publisher: true, Gone: waitsOf(two[0], one[0], free[0], free[1]), Took: waitsOf(two[1])})
+		equal(w, "buffered", w.finish(e, flow.PublishResult{ID: e.ID, Matched: 1}).Buffered, true)
+		same(w, "who has a place later", w.offer(e, slices.Concat(two[2:], two[:1], one)...).To, waitsOf(two[2], one[0]))
+		w.tell(e, flow.Offer{Gone: waitsOf(one[0])})
+		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+		w.tell(e, flow.Offer{Took: waitsOf(two[2])})
+		equal(w, "number kept in the end", len(w.kept("paid", nil)), 0)
+	}},
+	{"a group that leaves an event to others does not use it up", func(w *world) {
+		e, all := event("ev1"), someWaits(5)
+		for i := range all[:4] {
+			all[i].Group = "*"
+		}
+		w.record(e)
+		w.publish(e, all[:2]...)
+		w.tell(e, flow.Offer{Publisher: true, Took: waitsOf(all[:2]...)})
+		equal(w, "buffered", w.finish(e, flow.PublishResult{ID: e.ID, Matched: 2}).Buffered, true)
+		w.give(e, all[2], all[3])
+		equal(w, "number kept", len(w.kept("paid", nil)), 1)
+		w.give(e, all[4])
+		equal(w, "number kept in the end", len(w.kept("paid", nil)), 0)
 	}},
 	{"waits that find an event while it is published are told to its publisher", func(w *world) {
-		e, one, two := event("ev1"), someWait(), someWait()
+		e, all := event("ev1"), someWaits(3)
 		w.record(e)
-		w.take(flow.KeptEvent{Event: e, Open: true}, one, "")
-		w.take(flow.KeptEvent{Event: e, Open: true}, two, "")
-		w.take(flow.KeptEvent{Event: e}, someWait(), "") // asked by the publisher itself
+		w.offer(e, all[0], all[1])
+		w.publish(e, all[2])
 		nobody := flow.PublishResult{ID: "ev1"}
-		takers, err := w.Store.FinishEvent(w.Context(), e, &nobody)
+		open, _, err := w.Store.FinishEvent(w.Context(), e, flow.Offer{Gone: waitsOf(all[2])}, &nobody)
 		w.must(err)
-		sameSet(w, "takers", []string{takers[0].String(), takers[len(takers)-1].String()}, []string{one.String(), two.String()})
+		sameSet(w, "open", texts(open), texts(waitsOf(all[:2]...)))
 		equal(w, "nothing was stored", w.record(e) == nil, true)
-		equal(w, "matched", w.finish(e, flow.PublishResult{ID: "ev1", Matched: 2}).Matched, 2)
-		equal(w, "matched, for whoever repeats it", w.record(e).Matched, 2)
+		w.tell(e, flow.Offer{Took: waitsOf(all[0])})
+		_, took, err := w.Store.FinishEvent(w.Context(), e, flow.Offer{Gone: waitsOf(all[1])}, &nobody)
+		w.must(err)
+		sameSet(w, "took", texts(took), texts(waitsOf(all[0])))
+		equal(w, "nothing was stored again", w.record(e) == nil, true)
+		equal(w, "matched", w.finish(e, flow.PublishResult{ID: "ev1", Matched: 1}).Matched, 1)
+		equal(w, "matched, for whoever repeats it", w.record(e).Matched, 1)
+		equal(w, "for its publisher it is over", w.publish(e, all[2]).Over, true)
 	}},
-	{"an event that is being published has one taker, too", func(w *world) {
-		e, wait := event("ev1"), someWait()
+	{"an event whose publisher died is published by another", func(w *world) {
+		quiet, next, err := w.Store.OverdueEvents(w.Context(), 10, time.Minute)
+		w.must(err)
+		equal(w, "number at first", len(quiet), 0)
+		equal(w, "next", next, -1)
+		e := event("ev1")
+		e.Keep, e.Limit, e.Trace, e.TTL = true, 7, map[string]string{"traceparent": "00"}, time.Minute
 		w.record(e)
-		k := flow.KeptEvent{Event: e, Open: true}
-		equal(w, "first", w.take(k, wait, ""), true)
-		equal(w, "somebody else", w.take(k, someWait(), ""), false)
-		got := w.kept("paid", nil)
-		equal(w, "number kept", len(got), 1)
-		equal(w, "taker", got[0].Taker, wait.String())
-		equal(w, "open", got[0].Open, true)
+		quiet, next, err = w.Store.OverdueEvents(w.Context(), 10, time.Minute)
+		w.must(err)
+		equal(w, "number while its publisher may live", len(quiet), 0)
+		equal(w, "next within its time", next > 9*time.Second && next <= 10*time.Second, true)
+		w.finish(e, flow.PublishResult{ID: e.ID})
+		_, next, err = w.Store.OverdueEvents(w.Context(), 10, time.Minute)
+		w.must(err)
+		equal(w, "next, once it is finished", next, -1)
 	}},
-	{"a taker is replaced by who knows it", func(w *world) {
-		k, dead, heir := w.keep(event("ev1")), someWait(), someWait()
-		w.take(k, dead, "")
-		equal(w, "not by a stranger", w.take(k, heir, someWait().String()), false)
-		equal(w, "by who knows it", w.take(k, heir, dead.String()), true)
-		equal(w, "once", w.take(k, someWait(), dead.String()), false)
-		equal(w, "and the answer stays", w.take(k, heir, dead.String()), true)
-		equal(w, "taker", w.kept("paid", nil)[0].Taker, heir.String())
-	}},
-	{"a dropped event is gone", func(w *world) {
-		k, wait := w.keep(event("ev1")), someWait()
-		w.take(k, wait, "")
-		w.must(w.Store.DropEvent(w.Context(), k))
-		w.must(w.Store.DropEvent(w.Context(), k))
-		equal(w, "number kept", len(w.kept("paid", nil)), 0)
-		equal(w, "nobody takes it", w.take(k, someWait(), ""), false)
-		equal(w, "its id still counts once", w.record(event("ev1")) == nil, false)
+	{"so many events of a type are kept, and one more is refused", func(w *world) {
+		most := w.KeptEvents
+		for i := range most {
+			w.keep(event(fmt.Sprintf("e%d", i)))
+		}
+		_, err := w.Store.RecordEvent(w.Context(), event("more"))
+		equal(w, "code", flow.AsProblem(err).Code, "too_many_events")
+		equal(w, "number kept", len(w.kept("paid", nil)), most)
+		equal(w, "one that is known is answered", w.record(event("e0")) == nil, false)
+		moment, other := event("moment"), event("other")
+		moment.TTL, other.Type = -1, "sent"
+		w.record(moment)
+		w.record(other)
+		w.give(event("e0"), someWaits(1)...)
+		w.keep(event("more"))
 	}},
 	{"many events are kept side by side", func(w *world) {
 		for range 60 {
@@ -183,8 +328,29 @@ func event(id string) flow.Event {
 	return flow.Event{ID: id, Type: "paid", Data: json.RawMessage(`{"order":7}`)}
 }
 
-func someWait() flow.SuspensionID {
-	return flow.SuspensionID{Execution: flow.NewExecutionID(0), Step: flow.StepID{Node: 1}}
+// someWaits makes waits of executions that do not exist.
+func someWaits(n int) []flow.Taker {
+	all := make([]flow.Taker, n)
+	for i := range all {
+		all[i].Wait = flow.SuspensionID{Execution: flow.NewExecutionID(0), Step: flow.StepID{Node: 1}, Turn: 1}
+	}
+	return all
+}
+
+func waitsOf(all ...flow.Taker) []flow.SuspensionID {
+	var out []flow.SuspensionID
+	for _, t := range all {
+		out = append(out, t.Wait)
+	}
+	return out
+}
+
+func texts(all []flow.SuspensionID) []string {
+	var out []string
+	for _, w := range all {
+		out = append(out, w.String())
+	}
+	return out
 }
 
 func (w *world) record(e flow.Event) *flow.PublishResult {
@@ -196,9 +362,10 @@ func (w *world) record(e flow.Event) *flow.PublishResult {
 
 func (w *world) finish(e flow.Event, r flow.PublishResult) flow.PublishResult {
 	w.Helper()
-	takers, err := w.Store.FinishEvent(w.Context(), e, &r)
+	open, took, err := w.Store.FinishEvent(w.Context(), e, flow.Offer{Publisher: true}, &r)
 	w.must(err)
-	equal(w, "number of takers that are not counted", len(takers), 0)
+	equal(w, "number of waits that are not decided", len(open), 0)
+	equal(w, "number of waits that are not counted", len(took), 0)
 	return r
 }
 
@@ -210,18 +377,42 @@ func (w *world) keep(e flow.Event) flow.KeptEvent {
 	return flow.KeptEvent{Event: e}
 }
 
-func (w *world) kept(eventType string, filter map[string]any) []flow.KeptEvent {
+func (w *world) tell(e flow.Event, o flow.Offer) flow.Offered {
 	w.Helper()
-	got, err := w.Store.KeptEvents(w.Context(), flow.Subscription{Type: eventType, Filter: filter}, 100)
+	got, err := w.Store.OfferEvent(w.Context(), e, o)
 	w.must(err)
 	return got
 }
 
-func (w *world) take(k flow.KeptEvent, wait flow.SuspensionID, from string) bool {
+// offer asks for waits that found the event themselves; publish is its publisher's.
+func (w *world) offer(e flow.Event, to ...flow.Taker) flow.Offered {
 	w.Helper()
-	took, err := w.Store.TakeEvent(w.Context(), k, wait, from)
-	w.must(err)
-	return took
+	return w.tell(e, flow.Offer{To: to})
+}
+
+func (w *world) publish(e flow.Event, to ...flow.Taker) flow.Offered {
+	w.Helper()
+	return w.tell(e, flow.Offer{Publisher: true, To: to})
+}
+
+// give has waits take an event.
+func (w *world) give(e flow.Event, to ...flow.Taker) {
+	w.Helper()
+	got := w.offer(e, to...)
+	w.tell(e, flow.Offer{Took: got.To})
+}
+
+func (w *world) kept(eventType string, filter map[string]any) []flow.KeptEvent {
+	w.Helper()
+	var all []flow.KeptEvent
+	for cursor := ""; ; {
+		got, next, err := w.Store.KeptEvents(w.Context(), flow.Subscription{Type: eventType, Filter: filter}, cursor, 100)
+		w.must(err)
+		all = append(all, got...)
+		if cursor = next; cursor == "" {
+			return all
+		}
+	}
 }
 
 func eventIDs(events []flow.KeptEvent) []string {

@@ -24,6 +24,8 @@ type Subject struct {
 	// Tasks lists the tasks of a partition's own queue that are pending or scheduled; the
 	// pending ones come first, in the order in which a worker gets them.
 	Tasks func(partition int) []TaskSeen
+	// KeptEvents is how many events of a type the store keeps; few, so that the suite may reach it, and at least 300.
+	KeptEvents int
 }
 
 // TaskSeen is a task as the queue shows it.

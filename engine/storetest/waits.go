@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 
@@ -51,11 +52,11 @@ var waitPromises = append(filterPromises(), []promise{
 		var got []string
 		cursor := ""
 		for range 100 {
-			page, next, err := w.Store.Waiting(w.Context(), 0, e, cursor, 3)
+			page, next, err := w.Store.Waiting(w.Context(), e, nil, cursor, 3)
 			w.must(err)
-			for _, id := range page {
-				got = append(got, id.String())
-				w.move(id.Execution, resolve(all[id.String()], step(0, flow.StepPending), nil))
+			for _, t := range page {
+				got = append(got, t.Wait.String())
+				w.move(t.Wait.Execution, resolve(all[t.Wait.String()], step(0, flow.StepPending), nil))
 			}
 			if cursor = next; cursor == "" {
 				break
@@ -75,19 +76,57 @@ var waitPromises = append(filterPromises(), []promise{
 		equal(w, "number of old waits", len(w.waiting("paid", `{"n":1}`, 10)), 0)
 		same(w, "waits", w.waiting("paid", `{"n":2}`, 10), []string{suspensionID(id, next).String()})
 	}},
-	{"partitions are asked one by one", func(w *world) {
+	{"all partitions are asked together, oldest first", func(w *world) {
+		var want []string
+		for n := range 30 {
+			c, s := birth(), waiting(0, eventWait("paid", [...]map[string]any{nil, {"n": 1}, {"m": 2}}[n%3]))
+			c.Execution = flow.NewExecutionID(n % 2)
+			suspend(s)(c)
+			w.commit(c)
+			want = append(want, suspensionID(c.Execution, s).String())
+			w.Advance(2 * time.Millisecond)
+		}
+		for _, limit := range []int{1, 4, 29, 30, 100} {
+			same(w, fmt.Sprintf("waits in pages of %d", limit), w.waiting("paid", `{"n":1,"m":2}`, limit), want)
+		}
+	}},
+	{"many waits of the same millisecond are all found", func(w *world) {
+		var want []string
 		c := birth()
-		c.Execution = flow.NewExecutionID(1)
-		suspend(waiting(0, eventWait("paid", nil)))(c)
+		for n := range 70 {
+			s := waiting(n, eventWait("paid", nil))
+			suspend(s)(c)
+			want = append(want, suspensionID(c.Execution, s).String())
+		}
 		w.commit(c)
-		equal(w, "number here", len(w.waiting("paid", `{}`, 10)), 0)
-		there, _, err := w.Store.Waiting(w.Context(), 1, flow.Event{ID: "e", Type: "paid"}, "", 10)
-		w.must(err)
-		equal(w, "number there", len(there), 1)
+		for _, limit := range []int{1, 3, 69, 70} {
+			sameSet(w, fmt.Sprintf("waits in pages of %d", limit), w.waiting("paid", `{}`, limit), want)
+		}
+	}},
+	{"a wait says with whom it shares places of an event", func(w *world) {
+		e := flow.Event{ID: "e", Type: "paid", Data: json.RawMessage(`{"n":1.0}`)}
+		for _, takers := range []int{0, flow.AllTakers, 1, 3} {
+			sub := eventWait("paid", map[string]any{"n": 1})
+			sub.Event.Takers = takers
+			s := waiting(0, sub)
+			id := w.create(suspend(s))
+			page, _, err := w.Store.Waiting(w.Context(), e, nil, "", 10)
+			w.must(err)
+			i := slices.IndexFunc(page, func(t flow.Taker) bool { return t.Wait.Execution == id })
+			if i < 0 {
+				w.Fatalf("the wait of %d takers is not found", takers)
+			}
+			equal(w, "group", page[i].Group, sub.Event.Group())
+			others, _, err := w.Store.Waiting(w.Context(), e, []string{page[i].Group, "x"}, "", 10)
+			w.must(err)
+			equal(w, "number without that group", len(others), len(page)-1)
+			equal(w, "places", flow.Places(page[i].Group), max(0, takers))
+			same(w, "what is stored", w.whole(id).Steps[s.ID].Wait.Event, sub.Event)
+		}
 	}},
 	{"a wait with a match is offered by type and filter alone", func(w *world) {
 		s := waiting(0, eventWait("paid", nil))
-		s.Wait.Event.Match = "$event.amount > 100"
+		s.Wait.Event.Match = "match"
 		id := w.create(suspend(s))
 		same(w, "waits", w.waiting("paid", `{"amount":1}`, 10), []string{suspensionID(id, s).String()})
 	}},
@@ -152,20 +191,20 @@ func (w *world) subscribe(eventType string, filter map[string]any) string {
 	return suspensionID(w.create(suspend(s)), s).String()
 }
 
-// waiting reads all pages of the waits of partition 0 that an event matches.
+// waiting reads all pages of the waits that an event matches.
 func (w *world) waiting(eventType, data string, limit int) []string {
 	w.Helper()
 	e := flow.Event{ID: "ev", Type: eventType, Data: json.RawMessage(data)}
 	var out []string
 	cursor := ""
 	for range 1000 {
-		page, next, err := w.Store.Waiting(w.Context(), 0, e, cursor, limit)
+		page, next, err := w.Store.Waiting(w.Context(), e, nil, cursor, limit)
 		w.must(err)
 		if len(page) > limit {
 			w.Fatalf("a page has %d waits, want at most %d", len(page), limit)
 		}
-		for _, id := range page {
-			out = append(out, id.String())
+		for _, t := range page {
+			out = append(out, t.Wait.String())
 		}
 		if cursor = next; cursor == "" {
 			if n := len(out); len(slices.Compact(slices.Sorted(slices.Values(out)))) != n {

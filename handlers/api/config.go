@@ -85,6 +85,8 @@ type Resumer interface {
 // Publisher offers events to what waits for them.
 type Publisher interface {
 	Publish(ctx context.Context, e flow.Event) (flow.PublishResult, error)
+	// DryRun tells what an event would do, and changes nothing.
+	DryRun(ctx context.Context, e flow.Event) (flow.EventPreview, error)
 }
 
 // Canceller ends executions before their time.

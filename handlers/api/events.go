@@ -12,12 +12,19 @@ import (
 const maxTTL = 400 * 24 * time.Hour
 
 func (a *api) publish(w http.ResponseWriter, r *http.Request) error {
-	e, err := eventOf(r)
+	e, dry, err := eventOf(r)
 	if err != nil {
 		return err
 	}
 	if e.Type == "" {
 		return invalid("an event needs a type")
+	}
+	if dry {
+		preview, err := a.Engine.DryRun(r.Context(), e)
+		if err != nil {
+			return err
+		}
+		return respond(w, http.StatusOK, preview)
 	}
 	res, err := a.Engine.Publish(r.Context(), e)
 	if err != nil {
@@ -30,27 +37,29 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, http.StatusAccepted, res)
 }
 
-// eventOf reads an event in one of its three forms.
-func eventOf(r *http.Request) (flow.Event, error) {
+// eventOf reads an event in one of its three forms. dry: only what it would do is asked for.
+func eventOf(r *http.Request) (e flow.Event, dry bool, err error) {
 	switch {
 	case mediaType(r) == "application/cloudevents+json":
-		return structuredEvent(r)
+		e, err = structuredEvent(r)
 	case mediaType(r) == "application/cloudevents-batch+json":
-		return flow.Event{}, flow.Problemf("unsupported_media_type", "batches of CloudEvents are not read here; send them one by one")
+		err = flow.Problemf("unsupported_media_type", "batches of CloudEvents are not read here; send them one by one")
 	case r.Header.Get("Ce-Specversion") != "":
-		return binaryEvent(r)
+		e, err = binaryEvent(r)
+	default:
+		return plainEvent(r)
 	}
-	return plainEvent(r)
+	return e, false, err
 }
 
-func plainEvent(r *http.Request) (flow.Event, error) {
+func plainEvent(r *http.Request) (e flow.Event, dry bool, err error) {
 	var b wire.Event
 	if err := decode(r, &b, false); err != nil {
-		return flow.Event{}, err
+		return flow.Event{}, false, err
 	}
 	id, err := keyOf(r, b.ID)
 	if err != nil {
-		return flow.Event{}, err
+		return flow.Event{}, false, err
 	}
 	ttl, err := ttlOf(b.TTLMS)
 	if b.Limit < 0 {
@@ -58,7 +67,7 @@ func plainEvent(r *http.Request) (flow.Event, error) {
 	}
 	return flow.Event{
 		ID: id, Type: b.Type, Data: b.Data, TTL: ttl, Keep: b.Keep, Limit: b.Limit, Trace: traceOf(r),
-	}, err
+	}, b.DryRun, err
 }
 
 // ttlOf says it in the words of flow.Event: absent is the default, 0 is not kept.

@@ -101,6 +101,10 @@ func (f *fake) Publish(_ context.Context, e flow.Event) (flow.PublishResult, err
 	return flow.PublishResult{ID: e.ID, Matched: len(f.matched), Executions: f.matched, Repeated: f.replayed}, f.ask(e)
 }
 
+func (f *fake) DryRun(_ context.Context, e flow.Event) (flow.EventPreview, error) {
+	return flow.EventPreview{Matched: 3, DryRun: true}, f.ask(e)
+}
+
 func (f *fake) Cancel(_ context.Context, r flow.CancelRequest) error { return f.ask(r) }
 
 func (f *fake) Terminate(_ context.Context, r flow.CancelRequest) error {

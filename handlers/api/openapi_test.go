@@ -69,7 +69,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"Start": wire.Start{}, "Started": flow.StartResult{}, "Result": wire.Result{}, "Resume": wire.Resume{},
 		"ResumeError": wire.Failure{}, "Resumed": wire.Resumed{}, "ResumedByURL": wire.ResumedByURL{}, "ResumeView": flow.ResumeView{}, "Cancel": wire.Cancel{}, "Accepted": wire.Accepted{}, "Unfinished": wire.Unfinished{},
 		"Retry": wire.Retry{}, "Retried": flow.RetryResult{}, "Rerun": wire.Rerun{}, "Rerunning": flow.RerunResult{}, "RerunPlan": flow.RerunPlan{}, "RerunNode": flow.RerunNode{},
-		"Event": wire.Event{}, "Published": flow.PublishResult{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
+		"Event": wire.Event{}, "Published": flow.PublishResult{}, "EventPreview": flow.EventPreview{}, "WaitPreview": flow.WaitPreview{}, "Mismatch": flow.Mismatch{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
 		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},
 		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "LetterView": flow.LetterView{}, "Attempt": flow.AttemptView{},
 		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "FamilyLink": flow.FamilyLink{}, "Family": flow.Family{}, "Delay": flow.DelayView{},

@@ -404,3 +404,12 @@ func TestTTL(t *testing.T) {
 		}
 	}
 }
+
+func TestDryRunOfAnEvent(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	w := send(f, "POST", "/v1/events", `{"type":"t","data":{"a":1},"id":"i","limit":2,"dry_run":true}`)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"dry_run":true`) || !strings.Contains(w.Body.String(), `"matched":3`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}

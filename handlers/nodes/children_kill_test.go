@@ -83,6 +83,21 @@ func (p *posts) Delivered(ctx context.Context, execution, id string) error {
 	return p.Store.Delivered(ctx, execution, id)
 }
 
+func (p *posts) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
+	p.alive()
+	return p.Store.RecordEvent(ctx, e)
+}
+
+func (p *posts) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
+	p.alive()
+	return p.Store.OfferEvent(ctx, e, o)
+}
+
+func (p *posts) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, r *flow.PublishResult) (open, took []flow.SuspensionID, err error) {
+	p.alive()
+	return p.Store.FinishEvent(ctx, e, o, r)
+}
+
 // survive does something, again in another process if the first dies of it.
 func (p *play) survive(do func()) {
 	p.t.Helper()

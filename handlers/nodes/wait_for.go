@@ -26,6 +26,8 @@ var waitForFields = []node.Field{
 		{Name: "port", Kind: node.String, Raw: true, Summary: "With need any: the port to leave by when it comes first; default main."},
 		{Name: "event_type", Kind: node.String, Summary: "An event: its type."},
 		{Name: "event_filter", Kind: node.Object, Summary: "An event: path in its data -> the value it must have."},
+		matchField,
+		takersField,
 		{Name: "duration_ms", Kind: node.Int, Min: new(0.0), Max: new(float64(maxWaitMS)), Summary: "A time: after so many milliseconds."},
 		{Name: "workflow_id", Kind: node.String, Summary: "A child: the workflow to execute."},
 		{Name: "input_data", Kind: node.Any, Summary: "A child: its input; by default the input of this node."},
@@ -145,7 +147,7 @@ func checkThing(v values, at string) error {
 		return invalid(at, "must have exactly one of event_type, duration_ms and workflow_id")
 	}
 	if _, ok := v["event_type"]; ok {
-		return eventWait{EventType: v.text("event_type"), EventFilter: v.object("event_filter")}.check()
+		return thingOf(v).check()
 	}
 	if id, ok := v["workflow_id"]; ok && !flow.ValidWorkflowID(fmt.Sprint(id)) {
 		return invalid(at+".workflow_id", "is %q, which no workflow can be called", flow.Cut(fmt.Sprint(id), 80))
@@ -170,12 +172,24 @@ func waitForOne(c *node.Call) (node.Outcome, error) {
 	return node.Outcome{Output: map[string]any{"name": v.text("name"), "data": data}}, nil
 }
 
+// thingOf is the wait for an event that a thing asks for.
+func thingOf(v values) eventWait {
+	return eventWait{EventType: v.text("event_type"), EventFilter: v.object("event_filter"), Match: v["match"], Takers: v.text("takers")}
+}
+
 func beginThing(c *node.Call, v values) node.Outcome {
 	data := map[string]any{"name": v.text("name")}
 	switch {
 	case v.text("event_type") != "":
-		data["event_type"], data["event_filter"] = v.text("event_type"), v.object("event_filter")
-		sub := &flow.Subscription{Type: v.text("event_type"), Filter: v.object("event_filter")}
+		w := thingOf(v)
+		data["event_type"], data["event_filter"] = w.EventType, w.EventFilter
+		if w.Match != nil {
+			data["match"] = w.Match
+		}
+		if w.Takers != "" {
+			data["takers"] = w.Takers
+		}
+		sub := w.subscription(fmt.Sprintf("for[%d].match", c.Part.Index))
 		return node.Outcome{Suspend: &node.Suspend{Type: flow.ExternalEvent, Data: data, Event: sub}}
 	case v.text("workflow_id") != "":
 		data["workflow_id"] = v.text("workflow_id")

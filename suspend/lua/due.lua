@@ -1,6 +1,6 @@
 -- Takes what is due, and hides it for a while.
 --
--- KEYS[1] the due index of a partition, or the schedules of a slot
+-- KEYS[1] the due index of a partition, or the schedules of a slot, or the events being published in it
 -- ARGV[1] how many at most, ARGV[2] for how long they are hidden, in ms
 -- Returns {ms until the next entry is due ("-1" = never), entries …}
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"testing"
 
 	"prana/engine/flow"
@@ -46,6 +47,22 @@ func TestEventSend(t *testing.T) {
 		prana(t, f.url, append([]string{"event", "send"}, c.args...)...).wants(t, 0, "event e1 matched 1\n  x1\n", "")
 		same(t, f.only(t).body, c.body)
 	}
+}
+
+func TestEventDryRun(t *testing.T) {
+	t.Parallel()
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	f := newFake(t, map[string]any{"POST /v1/events": flow.EventPreview{Matched: 1, Executions: []string{"x1"}, DryRun: true, Waits: []flow.WaitPreview{
+		{SuspensionID: "s1", Workflow: "order", Node: "w", Matches: true, Reasons: []flow.Mismatch{}},
+		{SuspensionID: "s2", Workflow: "order", Node: "w", Reasons: []flow.Mismatch{{Path: "a.b", Want: raw(`7`), Got: raw(`"8"`)}, {Path: "c", Want: raw(`null`)}}},
+		{SuspensionID: "s3", Workflow: "order", Node: "w", Reasons: []flow.Mismatch{{Match: "$event.data.ok", Got: raw(`false`)}}},
+	}}})
+	prana(t, f.url, "event", "send", "paid", "--data", `{"c":1}`, "--limit", "2", "--dry-run").wants(t, 0, `SUSPENSION  WORKFLOW  NODE  MATCHES  WHY NOT
+s1          order     w     yes
+s2          order     w     no       a.b: want 7, got "8"; c: want null, got nothing
+s3          order     w     no       match $event.data.ok gave false
+`, "1 would take it; nothing was sent")
+	same(t, f.only(t).body, `{"type":"paid","data":{"c":1},"limit":2,"dry_run":true}`)
 }
 
 func TestEventFromStdin(t *testing.T) {

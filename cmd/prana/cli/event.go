@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,7 @@ func (sh *shell) eventSendCommand() *cobra.Command {
 		in  input
 		e   flow.Event
 		ttl time.Duration
+		dry bool
 	)
 	cmd := &cobra.Command{
 		Use:   "send TYPE",
@@ -43,11 +45,16 @@ func (sh *shell) eventSendCommand() *cobra.Command {
 		if cmd.Flags().Changed("ttl") {
 			e.TTL = kept(ttl)
 		}
+		if dry {
+			return sh.tryEvent(ctx, c, e)
+		}
 		return sh.sendEvent(ctx, c, e)
 	}))
 	in.flags(cmd, "data")
 	cmd.Flags().StringVar(&e.ID, "id", "", "a name for this event, which then counts once")
 	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long it is kept for a wait that begins later; 0 = not at all")
+	cmd.Flags().IntVar(&e.Limit, "limit", 0, "how many waits take it at most; 0 = all")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "tell what would take it, and why others would not, and send nothing")
 	return cmd
 }
 
@@ -73,4 +80,50 @@ func (sh *shell) sendEvent(ctx context.Context, c *client.Client, e flow.Event) 
 			sh.note("it is kept for waits that begin later")
 		}
 	})
+}
+
+// tryEvent tells what an event would do.
+func (sh *shell) tryEvent(ctx context.Context, c *client.Client, e flow.Event) error {
+	res, err := c.DryRun(ctx, e)
+	if err != nil {
+		return err
+	}
+	return sh.print(res, func() {
+		t := newTable("SUSPENSION", "WORKFLOW", "NODE", "MATCHES", "WHY NOT")
+		for _, w := range res.Waits {
+			t.add(w.SuspensionID, w.Workflow, w.Node, yesNo(w.Matches), strings.Join(whyNot(w.Reasons), "; "))
+		}
+		sh.printTable(t)
+		sh.note("%d would take it; nothing was sent", res.Matched)
+		if res.Buffered {
+			sh.note("it would be kept for waits that begin later")
+		}
+	})
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// whyNot says each clause that an event does not satisfy.
+func whyNot(reasons []flow.Mismatch) []string {
+	var all []string
+	for _, m := range reasons {
+		switch {
+		case m.Taken != "":
+			all = append(all, "taken by "+m.Taken)
+		case m.Error != "":
+			all = append(all, fmt.Sprintf("match %s: %s", m.Match, m.Error))
+		case m.Match != "":
+			all = append(all, fmt.Sprintf("match %s gave %s", m.Match, m.Got))
+		case m.Got == nil:
+			all = append(all, fmt.Sprintf("%s: want %s, got nothing", m.Path, m.Want))
+		default:
+			all = append(all, fmt.Sprintf("%s: want %s, got %s", m.Path, m.Want, m.Got))
+		}
+	}
+	return all
 }

@@ -60,6 +60,11 @@ func (e *engine) ResumeByToken(_ context.Context, token string, _ flow.ResumeReq
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
 	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }
+
+func (e *engine) DryRun(_ context.Context, ev flow.Event) (flow.EventPreview, error) {
+	return flow.EventPreview{Matched: 2, DryRun: true}, e.ask(ev)
+}
+
 func (e *engine) Cancel(_ context.Context, r flow.CancelRequest) error { return e.ask(r) }
 func (e *engine) Terminate(_ context.Context, r flow.CancelRequest) error {
 	return e.ask("terminate " + r.Execution + r.Reason + r.ID)
@@ -169,6 +174,7 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"with error":  ask(flow.ResumeRequest{Execution: execID, Error: flow.Problemf("c", "m")}, (*Client).Resume),
 		"suspension":  ask(flow.ResumeRequest{Execution: execID, Suspension: &wait, Data: []byte(`1`)}, (*Client).Resume),
 		"event":       ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Keep: true, Limit: 3, Trace: carrier}, (*Client).Publish),
+		"dry run":     ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Limit: 3, Trace: carrier}, (*Client).DryRun),
 		"not kept":    ask(flow.Event{Type: "t", TTL: -1}, (*Client).Publish),
 		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
 		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),

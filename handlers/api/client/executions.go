@@ -173,15 +173,26 @@ func (c *Client) rerun(ctx context.Context, r flow.RerunRequest, plan bool, answ
 // Publish publishes an event.
 func (c *Client) Publish(ctx context.Context, e flow.Event) (flow.PublishResult, error) {
 	var res flow.PublishResult
-	b := wire.Event{Type: e.Type, Data: e.Data, ID: e.ID, Keep: e.Keep, Limit: e.Limit, TTLMS: ttl(e.TTL)}
-	k, err := post("/v1/events", b)
-	if err != nil {
-		return res, err
-	}
-	k.header = traced(e.Trace)
-	h, err := c.do(ctx, k, &res)
+	h, err := c.sendEvent(ctx, e, false, &res)
 	res.Repeated = wasReplayed(h)
 	return res, err
+}
+
+// DryRun tells what an event would do, and changes nothing.
+func (c *Client) DryRun(ctx context.Context, e flow.Event) (flow.EventPreview, error) {
+	var res flow.EventPreview
+	_, err := c.sendEvent(ctx, e, true, &res)
+	return res, err
+}
+
+func (c *Client) sendEvent(ctx context.Context, e flow.Event, dry bool, answer any) (http.Header, error) {
+	b := wire.Event{Type: e.Type, Data: e.Data, ID: e.ID, Keep: e.Keep, Limit: e.Limit, TTLMS: ttl(e.TTL), DryRun: dry}
+	k, err := post("/v1/events", b)
+	if err != nil {
+		return nil, err
+	}
+	k.header = traced(e.Trace)
+	return c.do(ctx, k, answer)
 }
 
 // ttl says it in the words of the API: absent is the default, 0 is not kept.

@@ -50,6 +50,7 @@ func Codes() []Code {
 		{"invalid_data", http.StatusUnprocessableEntity, "Invalid data", "What is brought does not fit what the wait asks for, which stands: fields lists what is wrong, each with its pointer.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
 		{"hook_expression_failed", http.StatusUnprocessableEntity, "Expression failed", "An expression of the named webhook cannot be computed from this delivery; expression, line and column say where. Correct the hook, or what is sent.", flow.ErrInvalid},
+		{"too_many_events", http.StatusTooManyRequests, "Too many events", "So many events of the type are kept that one more is refused. Have them consumed, or publish with ttl_ms 0.", nil},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
 		{"unavailable", http.StatusServiceUnavailable, "Unavailable", "Redis cannot be reached or refuses writes. Nothing was changed; try again after Retry-After.", flow.ErrUnavailable},

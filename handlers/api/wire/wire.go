@@ -117,6 +117,8 @@ type Event struct {
 	TTLMS *int64 `json:"ttl_ms,omitempty"`
 	Keep  bool   `json:"keep,omitempty"`  // keep it even when it resolved a wait
 	Limit int    `json:"limit,omitempty"` // resolve at most that many waits; 0 = all
+	// DryRun asks what it would do, and changes nothing.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Deployed answers a published definition.

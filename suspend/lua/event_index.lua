@@ -1,0 +1,28 @@
+-- Enters kept events into lists by filter, and notes how far that went.
+--
+-- KEYS[1] the events of a type that may be taken, KEYS[2] how far they stand in lists by filter, KEYS[3] and more: lists
+-- ARGV[1] shape of the filter, ARGV[2] place of the last event that was judged, ARGV[3] how many shapes are remembered,
+-- then for each event that satisfies a filter of that shape: number of its list among the KEYS, id, place
+-- Returns 1; all of it may be repeated, and be done by several at once
+
+local shape = 's:' .. ARGV[1]
+local left = redis.call('PTTL', KEYS[1])
+for n = 4, #ARGV, 3 do
+  local list, id, place = KEYS[tonumber(ARGV[n])], ARGV[n + 1], ARGV[n + 2]
+  if redis.call('ZSCORE', KEYS[1], id) then -- else it was taken meanwhile
+    redis.call('ZADD', list, place, id)
+    redis.call('PEXPIRE', list, math.max(redis.call('PTTL', list), left))
+  end
+end
+local mark = tonumber(redis.call('HGET', KEYS[2], shape) or '-1')
+if tonumber(ARGV[2]) > mark and left > 0 then
+  redis.call('HSET', KEYS[2], shape, ARGV[2])
+  redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[2]), left))
+end
+for _, field in ipairs(redis.call('HLEN', KEYS[2]) > tonumber(ARGV[3]) and redis.call('HKEYS', KEYS[2]) or {}) do
+  if field ~= shape and field ~= 'newest' then
+    redis.call('HDEL', KEYS[2], field) -- what is forgotten is entered once more, which changes nothing
+    break
+  end
+end
+return 1
