@@ -14,6 +14,7 @@ import (
 	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/interleavetest"
 )
 
 // mode is a way in which a store fails.
@@ -34,7 +35,7 @@ type fault struct {
 
 // faulty is a store that fails once.
 type faulty struct {
-	engine.Store
+	interleavetest.Store
 	fault
 
 	mu    sync.Mutex
@@ -42,7 +43,9 @@ type faulty struct {
 }
 
 func newFaulty(s engine.Store, f fault) *faulty {
-	return &faulty{Store: s, fault: f, calls: map[string]int{}}
+	faulty := &faulty{fault: f, calls: map[string]int{}}
+	faulty.Store = interleavetest.Store{Store: s, Around: faulty.around}
+	return faulty
 }
 
 // disarm ends the faults, and tells what was called until then.
@@ -66,129 +69,18 @@ func (f *faulty) hit(method string) mode {
 	return ""
 }
 
-// do performs a call, or does not.
-func do[A any](f *faulty, method string, call func() (A, error)) (A, error) {
-	var none A
-	switch f.hit(method) {
+// around performs a call, or does not.
+func (f *faulty) around(_ context.Context, c interleavetest.Call, do func() error) error {
+	switch f.hit(c.Name) {
 	case failsBefore:
-		return none, flow.ErrUnavailable
+		return flow.ErrUnavailable
 	case losesReply:
-		_, _ = call()
-		return none, flow.ErrUnavailable
+		_ = do()
+		return flow.ErrUnavailable
 	case saysStale:
-		return none, flow.ErrStale
+		return flow.ErrStale
 	}
-	return call()
-}
-
-type nothing struct{}
-
-func just(f *faulty, method string, call func() error) error {
-	_, err := do(f, method, func() (nothing, error) { return nothing{}, call() })
-	return err
-}
-
-func (f *faulty) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
-	return do(f, "Load", func() (*flow.Execution, error) { return f.Store.Load(ctx, id, want) })
-}
-
-func (f *faulty) Commit(ctx context.Context, changes ...*flow.Change) error {
-	return just(f, "Commit", func() error { return f.Store.Commit(ctx, changes...) })
-}
-
-func (f *faulty) ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (string, error) {
-	return do(f, "ReserveStart", func() (string, error) { return f.Store.ReserveStart(ctx, workflow, startID, execution, digest) })
-}
-
-func (f *faulty) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
-	return do(f, "RecordEvent", func() (*flow.PublishResult, error) { return f.Store.RecordEvent(ctx, e) })
-}
-
-type page struct {
-	waits []flow.SuspensionID
-	next  string
-}
-
-func (f *faulty) Waiting(ctx context.Context, partition int, e flow.Event, cursor string, limit int) ([]flow.SuspensionID, string, error) {
-	p, err := do(f, "Waiting", func() (page, error) {
-		w, next, err := f.Store.Waiting(ctx, partition, e, cursor, limit)
-		return page{w, next}, err
-	})
-	return p.waits, p.next, err
-}
-
-func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, result *flow.PublishResult) ([]flow.SuspensionID, error) {
-	return do(f, "FinishEvent", func() ([]flow.SuspensionID, error) { return f.Store.FinishEvent(ctx, e, result) })
-}
-
-func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, limit int) ([]flow.KeptEvent, error) {
-	return do(f, "KeptEvents", func() ([]flow.KeptEvent, error) { return f.Store.KeptEvents(ctx, sub, limit) })
-}
-
-func (f *faulty) TakeEvent(ctx context.Context, e flow.KeptEvent, wait flow.SuspensionID, from string) (bool, error) {
-	return do(f, "TakeEvent", func() (bool, error) { return f.Store.TakeEvent(ctx, e, wait, from) })
-}
-
-func (f *faulty) DropEvent(ctx context.Context, e flow.KeptEvent) error {
-	return just(f, "DropEvent", func() error { return f.Store.DropEvent(ctx, e) })
-}
-
-type asked struct {
-	position int
-	promoted []flow.Holder
-}
-
-func (f *faulty) Acquire(ctx context.Context, key string, h flow.Holder, limit int) (int, []flow.Holder, error) {
-	a, err := do(f, "Acquire", func() (asked, error) {
-		position, promoted, err := f.Store.Acquire(ctx, key, h, limit)
-		return asked{position, promoted}, err
-	})
-	return a.position, a.promoted, err
-}
-
-func (f *faulty) Release(ctx context.Context, key string, h flow.Holder) ([]flow.Holder, error) {
-	return do(f, "Release", func() ([]flow.Holder, error) { return f.Store.Release(ctx, key, h) })
-}
-
-func (f *faulty) Holders(ctx context.Context, key string, n int) ([]flow.Holder, error) {
-	return do(f, "Holders", func() ([]flow.Holder, error) { return f.Store.Holders(ctx, key, n) })
-}
-
-type dues struct {
-	due  []flow.DueEntry
-	next time.Duration
-}
-
-func (f *faulty) Due(ctx context.Context, partition, limit int, lease time.Duration) ([]flow.DueEntry, time.Duration, error) {
-	d, err := do(f, "Due", func() (dues, error) {
-		due, next, err := f.Store.Due(ctx, partition, limit, lease)
-		return dues{due, next}, err
-	})
-	return d.due, d.next, err
-}
-
-func (f *faulty) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error {
-	return just(f, "Settle", func() error { return f.Store.Settle(ctx, e, d, note) })
-}
-
-func (f *faulty) Forget(ctx context.Context, e flow.DueEntry) error {
-	return just(f, "Forget", func() error { return f.Store.Forget(ctx, e) })
-}
-
-func (f *faulty) Enqueue(ctx context.Context, d ...flow.Dispatch) error {
-	return just(f, "Enqueue", func() error { return f.Store.Enqueue(ctx, d...) })
-}
-
-func (f *faulty) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
-	return do(f, "Task", func() (flow.TaskState, error) { return f.Store.Task(ctx, d) })
-}
-
-func (f *faulty) Outbox(ctx context.Context, execution string) ([]flow.Outgoing, error) {
-	return do(f, "Outbox", func() ([]flow.Outgoing, error) { return f.Store.Outbox(ctx, execution) })
-}
-
-func (f *faulty) Delivered(ctx context.Context, execution, id string) error {
-	return just(f, "Delivered", func() error { return f.Store.Delivered(ctx, execution, id) })
+	return do()
 }
 
 // insist repeats what a client repeats: a request that found the store away.
