@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	out := outcome{children: ids}
 	out.context = o.Context
 	if o.Suspend != nil {
-		out.wait, err = e.wait(o, ids)
+		out.wait, err = e.wait(j, o, ids)
 		return out, children, err
 	}
 	if o.Fan != nil {
@@ -79,7 +80,7 @@ func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
 		}
 		return flow.Value{Raw: json.RawMessage("null")}, nil
 	}
-	raw, err := flow.Encode(o.Output)
+	raw, err := encode(o.Output)
 	if err != nil {
 		return flow.Value{}, &flow.Problem{Code: "invalid_output", Message: "the output is not JSON: " + err.Error(), Permanent: true}
 	}
@@ -89,10 +90,19 @@ func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
 	return flow.Value{Raw: raw}, nil
 }
 
+// encode gives the JSON of what a node brought. What claims to be JSON already is looked at: in a record it could never be read.
+func encode(v any) (json.RawMessage, error) {
+	raw, err := flow.Encode(v)
+	if _, claims := v.(json.RawMessage); claims && !json.Valid(raw) {
+		return nil, errors.New("it is given as JSON and is none")
+	}
+	return raw, err
+}
+
 func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, error) {
 	var out map[string]json.RawMessage
 	for k, v := range state {
-		raw, err := flow.Encode(v)
+		raw, err := encode(v)
 		if err != nil {
 			return nil, &flow.Problem{Code: "invalid_state", Message: "state key " + k + " is not JSON: " + err.Error(), Permanent: true}
 		}
@@ -140,7 +150,7 @@ func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
 		}
 	}
 	for i, item := range f.Items {
-		raw, err := flow.Encode(item)
+		raw, err := encode(item)
 		if err != nil {
 			return nil, &flow.Problem{Code: "invalid_output", Message: fmt.Sprintf("item %d is not JSON: %v", i, err), Permanent: true}
 		}
@@ -163,7 +173,7 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 	if reply == nil {
 		return nil, nil
 	}
-	raw, err := flow.Encode(reply)
+	raw, err := encode(reply)
 	if err != nil {
 		return nil, &flow.Problem{Code: "invalid_reply", Message: "the reply is not JSON: " + err.Error(), Permanent: true}
 	}
@@ -171,30 +181,4 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 		return nil, p
 	}
 	return raw, nil
-}
-
-// wait turns what a node asks for into what is stored.
-func (e *Engine) wait(o node.Outcome, children []string) (*flow.Wait, error) {
-	sp := o.Suspend
-	if sp.Type == flow.Concurrency {
-		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the suspend type " + sp.Type + " is the engine's own; use another", Permanent: true}
-	}
-	data, err := flow.Encode(sp.Data)
-	if err != nil {
-		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the data of the suspension is not JSON: " + err.Error(), Permanent: true}
-	}
-	if p := tooLarge("the data of the suspension", data, e.limits.Payload); p != nil {
-		return nil, p
-	}
-	if sp.Event != nil {
-		if _, empty := sp.Event.Filter[""]; empty || sp.Event.Type == "" {
-			return nil, &flow.Problem{Code: "invalid_suspension", Message: "the wait names no event type, or its filter has an empty path", Permanent: true}
-		}
-	}
-	w := &flow.Wait{Type: orElse(sp.Type, flow.CustomWait), Data: data, Timer: sp.Timer, In: sp.In, Until: sp.Until, Event: sp.Event}
-	if len(children) > 0 {
-		w.Child = children[0]
-		w.Held = o.Start[0].Mode == node.Sync
-	}
-	return w, nil
 }
