@@ -92,8 +92,15 @@ var crashing = map[string]func(ctx context.Context, e *engine.Engine, id string,
 func TestCrashAtEachCommand(t *testing.T) {
 	t.Parallel()
 	pairs := [][2]string{
-		{"subscribe", "publish"}, {"publish", "subscribe"}, {"subscribe", "cancel"}, {"publish", "cancel"}, {"cancel", "publish"},
-		{"resume", "publish"}, {"publish", "resume"}, {"cancel", "resume"}, {"resume", "cancel"},
+		{"subscribe", "publish"},
+		{"publish", "subscribe"},
+		{"subscribe", "cancel"},
+		{"publish", "cancel"},
+		{"cancel", "publish"},
+		{"resume", "publish"},
+		{"publish", "resume"},
+		{"cancel", "resume"},
+		{"resume", "cancel"},
 	}
 	for _, pair := range pairs {
 		t.Run(strings.Join(pair[:], ", "), func(t *testing.T) {
@@ -116,18 +123,7 @@ func TestCrashAtEachCommand(t *testing.T) {
 // crash breaks off the first of the pair; more is false when it makes fewer commands.
 func (d *desk) crash(pair [2]string, c *cut) (more bool, winner string) {
 	d.Helper()
-	d.empty()
-	d.deploy(waitsForAnEvent)
-	id := d.start("waits")
-	first, _ := d.next()
-	if err := d.engine.RunStep(d.Context(), first); err != nil {
-		d.Fatal(err)
-	}
-	task, _ := d.next()
-	if !slices.Contains(pair[:], "subscribe") {
-		crashing["subscribe"](d.Context(), d.engine, id, task)
-		d.engine.Wait()
-	}
+	id, task := d.untilItWaits(pair)
 	client := d.client(d.redis.Options().DB)
 	client.AddHook(c)
 	_, broken := d.process(client)
@@ -138,6 +134,24 @@ func (d *desk) crash(pair [2]string, c *cut) (more bool, winner string) {
 	more = c.seen >= c.at
 	_ = client.Close()
 	return more, d.wantOneEnd(fmt.Sprintf("%v, %s command %d", pair, c.fault, c.at), id, pair)
+}
+
+// untilItWaits starts an execution whose wait stands, or is about to begin if that is one of the operations.
+func (d *desk) untilItWaits(pair [2]string) (id string, task flow.Dispatch) {
+	d.Helper()
+	d.empty()
+	d.deploy(waitsForAnEvent)
+	id = d.start("waits")
+	first, _ := d.next()
+	if err := d.engine.RunStep(d.Context(), first); err != nil {
+		d.Fatal(err)
+	}
+	task, _ = d.next()
+	if !slices.Contains(pair[:], "subscribe") {
+		crashing["subscribe"](d.Context(), d.engine, id, task)
+		d.engine.Wait()
+	}
+	return id, task
 }
 
 // wantOneEnd repeats what senders repeat, lets the wait end by hand if nothing else did, and looks who won.
@@ -185,4 +199,70 @@ func (d *desk) expireLeases(id string) {
 			}
 		}
 	}
+}
+
+// turns makes every command of a client a scheduling point.
+type turns struct {
+	cut
+	order *interleavetest.Schedule
+}
+
+// ProcessHook has a command wait for its turn.
+func (g *turns) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		return g.wait(ctx, cmd.Name(), func() error { return next(ctx, cmd) })
+	}
+}
+
+// ProcessPipelineHook has a pipeline wait for its turn.
+func (g *turns) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		return g.wait(ctx, "pipeline", func() error { return next(ctx, cmds) })
+	}
+}
+
+func (g *turns) wait(ctx context.Context, name string, do func() error) error {
+	return g.order.Around(ctx, interleavetest.Call{Name: name, Reads: ^interleavetest.Thing(0), Writes: ^interleavetest.Thing(0)}, do)
+}
+
+// TestCommandsInTurn runs two operations beside each other, command by command, in all orders with at most two preemptions.
+func TestCommandsInTurn(t *testing.T) {
+	t.Parallel()
+	for _, pair := range [][2]string{{"subscribe", "publish"}, {"publish", "cancel"}, {"publish", "resume"}} {
+		t.Run(strings.Join(pair[:], ", "), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.crash(pair, &cut{}) // so that the server knows all scripts
+			tally := map[string]int{}
+			tree := interleavetest.Bounded(interleavetest.InRealTime, 2)
+			for tree.Next() && !t.Failed() {
+				order := tree.Schedule()
+				tally[d.inTurn(pair, order)]++
+				tree.Done(order)
+			}
+			t.Logf("%d orders: %v", tree.Runs, tally)
+			if pair[0] != "subscribe" && len(tally) < 2 {
+				t.Errorf("the winner was always the same: %v", tally)
+			}
+		})
+	}
+}
+
+// inTurn runs one order, and tells who won.
+func (d *desk) inTurn(pair [2]string, order *interleavetest.Schedule) string {
+	d.Helper()
+	id, task := d.untilItWaits(pair)
+	var ops []interleavetest.Op
+	for _, name := range pair {
+		client := d.client(d.redis.Options().DB)
+		client.AddHook(&turns{order: order})
+		_, e := d.process(client)
+		ops = append(ops, interleavetest.Op{Name: name, Run: func(ctx context.Context) {
+			crashing[name](ctx, e, id, task)
+			e.Wait()
+			_ = client.Close()
+		}})
+	}
+	order.Run(d.Context(), ops...)
+	return d.wantOneEnd(order.Taken(), id, pair)
 }
