@@ -18,7 +18,7 @@ import (
 
 // shaky is a store whose every call may fail, before or after it did its work.
 type shaky struct {
-	faulty
+	engine.Store
 	mu     sync.Mutex
 	random *rand.Rand
 	calm   atomic.Bool
@@ -71,7 +71,6 @@ func chaos(t *testing.T, seed uint64) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 7))
 	store := &shaky{random: rand.New(rand.NewPCG(seed, 8))}
-	store.calls = map[string]int{}
 	var world ledger
 	env := enginetest.Open(t, enginetest.Options{
 		Types: world.watch(types()), Now: time.Now,

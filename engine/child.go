@@ -20,7 +20,7 @@ func (e *Engine) bear(ctx context.Context, j *job, o node.Outcome) ([]*flow.Chan
 	for i, c := range o.Start {
 		ch, err := e.birth(ctx, j.x, j.step, c, i, part)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, j.unborn(err)
 		}
 		births, ids = append(births, ch), append(ids, ch.Execution)
 	}
@@ -44,7 +44,7 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	if err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
-	raw, err := flow.Encode(c.Input)
+	raw, err := encode(c.Input)
 	if err != nil {
 		return nil, cannotStart(c.Workflow, err)
 	}
@@ -77,6 +77,15 @@ func (e *Engine) birth(ctx context.Context, x *flow.Execution, s *flow.Step, c n
 	return ch, nil
 }
 
+// unborn marks the failure to start a child. A store that is away is none.
+func (j *job) unborn(err error) error {
+	var p *flow.Problem
+	if away := (errAway{}); errors.As(err, &away) || !errors.As(err, &p) {
+		return err
+	}
+	return j.suspensionError(p)
+}
+
 // childTrace makes the step that starts a child the parent of the child's spans.
 func childTrace(ctx context.Context, x *flow.Execution) map[string]string {
 	if c := telemetry.Inject(ctx); c != nil {
@@ -87,7 +96,7 @@ func childTrace(ctx context.Context, x *flow.Execution) map[string]string {
 
 func cannotStart(workflow string, err error) *flow.Problem {
 	p := *flow.AsProblem(err)
-	p.Details = map[string]any{"type": flow.ByError, "reason": p.Error(), "workflow_id": workflow}
+	p.Details = map[string]any{"reason": p.Error(), "workflow_id": workflow}
 	p.Message = "the child workflow cannot be started: " + p.Message
 	if p.Code == flow.ErrNotFound.Code {
 		p.Code, p.Permanent = "workflow_not_found", true

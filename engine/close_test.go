@@ -125,7 +125,7 @@ func TestManyChildrenAreClosed(t *testing.T) {
 	store := &debts{}
 	broken := newFaulty(nil, fault{method: "Delivered", call: 2, mode: failsBefore})
 	env := enginetest.Open(t, enginetest.Options{Types: append(types(), brood()), Store: func(s engine.Store) engine.Store {
-		broken.Store = s
+		broken.Store.Store = s
 		store.Store = broken
 		return store
 	}})

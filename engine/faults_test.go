@@ -14,6 +14,7 @@ import (
 	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/interleavetest"
 )
 
 // mode is a way in which a store fails.
@@ -34,7 +35,7 @@ type fault struct {
 
 // faulty is a store that fails once.
 type faulty struct {
-	engine.Store
+	interleavetest.Store
 	fault
 
 	mu    sync.Mutex
@@ -42,7 +43,9 @@ type faulty struct {
 }
 
 func newFaulty(s engine.Store, f fault) *faulty {
-	return &faulty{Store: s, fault: f, calls: map[string]int{}}
+	faulty := &faulty{fault: f, calls: map[string]int{}}
+	faulty.Store = interleavetest.Store{Store: s, Around: faulty.around}
+	return faulty
 }
 
 // disarm ends the faults, and tells what was called until then.
@@ -66,133 +69,18 @@ func (f *faulty) hit(method string) mode {
 	return ""
 }
 
-// do performs a call, or does not.
-func do[A any](f *faulty, method string, call func() (A, error)) (A, error) {
-	var none A
-	switch f.hit(method) {
+// around performs a call, or does not.
+func (f *faulty) around(_ context.Context, c interleavetest.Call, do func() error) error {
+	switch f.hit(c.Name) {
 	case failsBefore:
-		return none, flow.ErrUnavailable
+		return flow.ErrUnavailable
 	case losesReply:
-		_, _ = call()
-		return none, flow.ErrUnavailable
+		_ = do()
+		return flow.ErrUnavailable
 	case saysStale:
-		return none, flow.ErrStale
+		return flow.ErrStale
 	}
-	return call()
-}
-
-type nothing struct{}
-
-func just(f *faulty, method string, call func() error) error {
-	_, err := do(f, method, func() (nothing, error) { return nothing{}, call() })
-	return err
-}
-
-func (f *faulty) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
-	return do(f, "Load", func() (*flow.Execution, error) { return f.Store.Load(ctx, id, want) })
-}
-
-func (f *faulty) Commit(ctx context.Context, changes ...*flow.Change) error {
-	return just(f, "Commit", func() error { return f.Store.Commit(ctx, changes...) })
-}
-
-func (f *faulty) ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (string, error) {
-	return do(f, "ReserveStart", func() (string, error) { return f.Store.ReserveStart(ctx, workflow, startID, execution, digest) })
-}
-
-func (f *faulty) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
-	return do(f, "RecordEvent", func() (*flow.PublishResult, error) { return f.Store.RecordEvent(ctx, e) })
-}
-
-type page[T any] struct {
-	items []T
-	next  string
-}
-
-func (f *faulty) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, limit int) ([]flow.Taker, string, error) {
-	p, err := do(f, "Waiting", func() (page[flow.Taker], error) {
-		w, next, err := f.Store.Waiting(ctx, e, without, cursor, limit)
-		return page[flow.Taker]{w, next}, err
-	})
-	return p.items, p.next, err
-}
-
-func (f *faulty) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
-	return do(f, "OfferEvent", func() (flow.Offered, error) { return f.Store.OfferEvent(ctx, e, o) })
-}
-
-func (f *faulty) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, result *flow.PublishResult) (open, took []flow.SuspensionID, err error) {
-	both, err := do(f, "FinishEvent", func() ([2][]flow.SuspensionID, error) {
-		open, took, err := f.Store.FinishEvent(ctx, e, o, result)
-		return [...][]flow.SuspensionID{open, took}, err
-	})
-	return both[0], both[1], err
-}
-
-func (f *faulty) KeptEvents(ctx context.Context, sub flow.Subscription, cursor string, limit int) ([]flow.KeptEvent, string, error) {
-	p, err := do(f, "KeptEvents", func() (page[flow.KeptEvent], error) {
-		k, next, err := f.Store.KeptEvents(ctx, sub, cursor, limit)
-		return page[flow.KeptEvent]{k, next}, err
-	})
-	return p.items, p.next, err
-}
-
-type asked struct {
-	position int
-	promoted []flow.Holder
-}
-
-func (f *faulty) Acquire(ctx context.Context, key string, h flow.Holder, limit int) (int, []flow.Holder, error) {
-	a, err := do(f, "Acquire", func() (asked, error) {
-		position, promoted, err := f.Store.Acquire(ctx, key, h, limit)
-		return asked{position, promoted}, err
-	})
-	return a.position, a.promoted, err
-}
-
-func (f *faulty) Release(ctx context.Context, key string, h flow.Holder) ([]flow.Holder, error) {
-	return do(f, "Release", func() ([]flow.Holder, error) { return f.Store.Release(ctx, key, h) })
-}
-
-func (f *faulty) Holders(ctx context.Context, key string, n int) ([]flow.Holder, error) {
-	return do(f, "Holders", func() ([]flow.Holder, error) { return f.Store.Holders(ctx, key, n) })
-}
-
-type dues struct {
-	due  []flow.DueEntry
-	next time.Duration
-}
-
-func (f *faulty) Due(ctx context.Context, partition, limit int, lease time.Duration) ([]flow.DueEntry, time.Duration, error) {
-	d, err := do(f, "Due", func() (dues, error) {
-		due, next, err := f.Store.Due(ctx, partition, limit, lease)
-		return dues{due, next}, err
-	})
-	return d.due, d.next, err
-}
-
-func (f *faulty) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error {
-	return just(f, "Settle", func() error { return f.Store.Settle(ctx, e, d, note) })
-}
-
-func (f *faulty) Forget(ctx context.Context, e flow.DueEntry) error {
-	return just(f, "Forget", func() error { return f.Store.Forget(ctx, e) })
-}
-
-func (f *faulty) Enqueue(ctx context.Context, d ...flow.Dispatch) error {
-	return just(f, "Enqueue", func() error { return f.Store.Enqueue(ctx, d...) })
-}
-
-func (f *faulty) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
-	return do(f, "Task", func() (flow.TaskState, error) { return f.Store.Task(ctx, d) })
-}
-
-func (f *faulty) Outbox(ctx context.Context, execution string) ([]flow.Outgoing, error) {
-	return do(f, "Outbox", func() ([]flow.Outgoing, error) { return f.Store.Outbox(ctx, execution) })
-}
-
-func (f *faulty) Delivered(ctx context.Context, execution, id string) error {
-	return just(f, "Delivered", func() error { return f.Store.Delivered(ctx, execution, id) })
+	return do()
 }
 
 // insist repeats what a client repeats: a request that found the store away.

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -26,7 +26,7 @@ func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, 
 	out := outcome{children: ids, closes: slices.ContainsFunc(children, closedByEnd)}
 	out.context = o.Context
 	if o.Suspend != nil {
-		if out.wait, err = e.wait(j.node, o, ids); err != nil {
+		if out.wait, err = e.wait(j, o, ids); err != nil {
 			return outcome{}, nil, err
 		}
 		out.goesOn = o.Suspend.GoesOn
@@ -84,7 +84,7 @@ func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
 		}
 		return flow.Value{Raw: json.RawMessage("null")}, nil
 	}
-	raw, err := flow.Encode(o.Output)
+	raw, err := encode(o.Output)
 	if err != nil {
 		return flow.Value{}, &flow.Problem{Code: "invalid_output", Message: "the output is not JSON: " + err.Error(), Permanent: true}
 	}
@@ -94,10 +94,19 @@ func (e *Engine) valueOf(s *flow.Step, o node.Outcome) (flow.Value, error) {
 	return flow.Value{Raw: raw}, nil
 }
 
+// encode gives the JSON of what a node brought. What claims to be JSON already is looked at: in a record it could never be read.
+func encode(v any) (json.RawMessage, error) {
+	raw, err := flow.Encode(v)
+	if _, claims := v.(json.RawMessage); claims && !json.Valid(raw) {
+		return nil, errors.New("it is given as JSON and is none")
+	}
+	return raw, err
+}
+
 func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, error) {
 	var out map[string]json.RawMessage
 	for k, v := range state {
-		raw, err := flow.Encode(v)
+		raw, err := encode(v)
 		if err != nil {
 			return nil, &flow.Problem{Code: "invalid_state", Message: "state key " + k + " is not JSON: " + err.Error(), Permanent: true}
 		}
@@ -145,7 +154,7 @@ func (e *Engine) fan(p *compiled, n *plan.Node, f *node.Fan) (*fan, error) {
 		}
 	}
 	for i, item := range f.Items {
-		raw, err := flow.Encode(item)
+		raw, err := encode(item)
 		if err != nil {
 			return nil, &flow.Problem{Code: "invalid_output", Message: fmt.Sprintf("item %d is not JSON: %v", i, err), Permanent: true}
 		}
@@ -168,7 +177,7 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 	if reply == nil {
 		return nil, nil
 	}
-	raw, err := flow.Encode(reply)
+	raw, err := encode(reply)
 	if err != nil {
 		return nil, &flow.Problem{Code: "invalid_reply", Message: "the reply is not JSON: " + err.Error(), Permanent: true}
 	}
@@ -176,51 +185,4 @@ func (e *Engine) replyOf(reply any) (json.RawMessage, error) {
 		return nil, p
 	}
 	return raw, nil
-}
-
-// checkSubscription refuses what no event could be held against. nil = the wait is for none.
-func checkSubscription(n *plan.Node, sub *flow.Subscription) error {
-	if sub == nil {
-		return nil
-	}
-	problem := &flow.Problem{Code: "invalid_suspension", Permanent: true}
-	if sub.Type == "" {
-		problem.Message = "the wait names no event type"
-		return problem
-	}
-	for path := range sub.Filter {
-		if path == "" || strings.ContainsFunc(path, unicode.IsControl) {
-			problem.Message = "the filter of the wait has a path that is empty, or has control characters in it"
-			return problem
-		}
-	}
-	if _, ok := n.Lazy(sub.Match); sub.Match != "" && !ok {
-		problem.Message = "parameter " + sub.Match + " must be written out in the definition: it is evaluated when an event comes"
-		return problem
-	}
-	return nil
-}
-
-// wait turns what a node asks for into what is stored.
-func (e *Engine) wait(n *plan.Node, o node.Outcome, children []string) (*flow.Wait, error) {
-	sp := o.Suspend
-	if sp.Type == flow.Concurrency {
-		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the suspend type " + sp.Type + " is the engine's own; use another", Permanent: true}
-	}
-	data, err := flow.Encode(sp.Data)
-	if err != nil {
-		return nil, &flow.Problem{Code: "invalid_suspension", Message: "the data of the suspension is not JSON: " + err.Error(), Permanent: true}
-	}
-	if p := tooLarge("the data of the suspension", data, e.limits.Payload); p != nil {
-		return nil, p
-	}
-	if err := checkSubscription(n, sp.Event); err != nil {
-		return nil, err
-	}
-	w := &flow.Wait{Type: orElse(sp.Type, flow.CustomWait), Data: data, Timer: sp.Timer, In: sp.In, Until: sp.Until, Event: sp.Event}
-	if len(children) > 0 {
-		w.Child = children[0]
-		w.Held = o.Start[0].Mode == node.Sync
-	}
-	return w, nil
 }

@@ -12,72 +12,35 @@ import (
 	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/interleavetest"
 )
 
 // perishing is the store of a process that dies in the middle of its calls: one is the last, which may still be carried out, and
 // all that follow fail.
 type perishing struct {
-	engine.Store
+	interleavetest.Store
 	left  atomic.Int64
 	after bool // the last call is carried out
 }
 
 var errDead = errors.New("the process is dead")
 
-func (m *perishing) dies() (before, after error) {
+func (m *perishing) around(_ context.Context, _ interleavetest.Call, do func() error) error {
 	switch n := m.left.Add(-1); {
 	case n < 0 || n == 0 && !m.after:
-		return errDead, nil
+		return errDead
 	case n == 0:
-		return nil, errDead
+		_ = do()
+		return errDead
 	}
-	return nil, nil
+	return do()
 }
 
-func perish[T any](m *perishing, call func() (T, error)) (T, error) {
-	var none T
-	before, after := m.dies()
-	if before != nil {
-		return none, before
-	}
-	v, err := call()
-	if after != nil {
-		return none, after
-	}
-	return v, err
-}
+// narrow is a store that gives waits two at a time, so that there are several batches.
+type narrow struct{ engine.Store }
 
-func (m *perishing) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
-	return perish(m, func() (*flow.PublishResult, error) { return m.Store.RecordEvent(ctx, e) })
-}
-
-func (m *perishing) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, _ int) ([]flow.Taker, string, error) {
-	p, err := perish(m, func() (page[flow.Taker], error) {
-		w, next, err := m.Store.Waiting(ctx, e, without, cursor, 2) // so that there are several batches
-		return page[flow.Taker]{w, next}, err
-	})
-	return p.items, p.next, err
-}
-
-func (m *perishing) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
-	return perish(m, func() (flow.Offered, error) { return m.Store.OfferEvent(ctx, e, o) })
-}
-
-func (m *perishing) Load(ctx context.Context, id string, w flow.Want) (*flow.Execution, error) {
-	return perish(m, func() (*flow.Execution, error) { return m.Store.Load(ctx, id, w) })
-}
-
-func (m *perishing) Commit(ctx context.Context, changes ...*flow.Change) error {
-	_, err := perish(m, func() (nothing, error) { return nothing{}, m.Store.Commit(ctx, changes...) })
-	return err
-}
-
-func (m *perishing) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, r *flow.PublishResult) (open, took []flow.SuspensionID, err error) {
-	both, err := perish(m, func() ([2][]flow.SuspensionID, error) {
-		open, took, err := m.Store.FinishEvent(ctx, e, o, r)
-		return [...][]flow.SuspensionID{open, took}, err
-	})
-	return both[0], both[1], err
+func (s narrow) Waiting(ctx context.Context, e flow.Event, without []string, cursor string, _ int) ([]flow.Taker, string, error) {
+	return s.Store.Waiting(ctx, e, without, cursor, 2)
 }
 
 // TestDeadPublisher: an event whose publisher died anywhere reaches all of its waits, or as many as it may, once each, without anybody sending it again.
@@ -92,7 +55,7 @@ func TestDeadPublisher(t *testing.T) {
 					m := &perishing{after: after}
 					m.left.Store(forever)
 					env := enginetest.Open(t, enginetest.Options{Types: types(), Partitions: 2, Store: func(real engine.Store) engine.Store {
-						m.Store = real
+						m.Store = interleavetest.Store{Store: narrow{real}, Around: m.around}
 						return m
 					}})
 					env.Deploy(strings.Replace(waiter, "timeout_ms", fmt.Sprintf("takers: %d, timeout_ms", c.takers), 1))

@@ -281,26 +281,21 @@ func problemOf(ctx context.Context, n *plan.Node, err error) *flow.Problem {
 	return &p
 }
 
-// invoke evaluates the parameters and calls the node. Panics become problems.
-func (e *Engine) invoke(ctx context.Context, j *job) (outcome, []*flow.Change, error) {
+// invoke evaluates the parameters, calls the node and judges what it brought. A panic in any of it is only its own failure.
+func (e *Engine) invoke(ctx context.Context, j *job) (out outcome, children []*flow.Change, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.ErrorContext(ctx, "a node panicked", "execution", j.x.ID, "node", j.node.Key, "panic", r, "stack", string(debug.Stack()))
+			err = &flow.Problem{Code: "panic", Message: flow.Cut(fmt.Sprintf("node type %s panicked: %v", j.node.Type.Name, r), 512)}
+		}
+	}()
 	call, err := e.call(j)
 	if err != nil {
 		return outcome{}, nil, errBefore{err}
 	}
-	o, err := safely(ctx, j.node, call)
+	o, err := j.node.Type.Run(ctx, call)
 	if err != nil {
 		return outcome{}, nil, err
 	}
 	return e.outcome(ctx, j, o)
-}
-
-// safely calls the node, so that its panic is only its own failure.
-func safely(ctx context.Context, n *plan.Node, call *node.Call) (o node.Outcome, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			call.Logger.ErrorContext(ctx, "a node panicked", "node", n.Key, "panic", r, "stack", string(debug.Stack()))
-			err = &flow.Problem{Code: "panic", Message: flow.Cut(fmt.Sprintf("node type %s panicked: %v", n.Type.Name, r), 512)}
-		}
-	}()
-	return n.Type.Run(ctx, call)
 }

@@ -144,7 +144,6 @@ func sectionChaos(t *testing.T, seed uint64) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 7))
 	store := &shaky{random: rand.New(rand.NewPCG(seed, 8))}
-	store.calls = map[string]int{}
 	var r room
 	env := enginetest.Open(t, enginetest.Options{
 		Types: append(types(), r.door()), Now: time.Now,

@@ -236,6 +236,9 @@ func closeShared() error {
 	for _, sys := range shared.rounds {
 		errs = append(errs, sys.close())
 	}
+	if desks.server != nil {
+		errs = append(errs, desks.server.Close())
+	}
 	return errors.Join(errs...)
 }
 
