@@ -142,6 +142,7 @@ func TestStandardSignatures(t *testing.T) {
 		"name in other case":   {standard("Paid", "m1", now, good, body), 401},
 		"signed, but no JSON":  {standard("paid", "m3", now, v1(secret, "m3", now, "hello"), "hello"), 400},
 		"signed, member twice": {standard("paid", "m3", now, v1(secret, "m3", now, `{"a":1,"a":2}`), `{"a":1,"a":2}`), 400},
+		"signed, huge number":  {standard("paid", "m3", now, v1(secret, "m3", now, `{"a":1e1000}`), `{"a":1e1000}`), 400},
 		"signed, empty":        {standard("paid", "m4", now, v1(secret, "m4", now, ""), ""), 200},
 	} {
 		if w := serve(h, tt.r); w.Code != tt.want {

@@ -65,8 +65,8 @@ func (h *hook) transform(d *flow.Delivery) (a act, use bool, err error) {
 
 func envOf(d *flow.Delivery) (eval.Env, error) {
 	body, err := flow.Decode([]byte(d.Body))
-	if err != nil {
-		return nil, err
+	if err != nil { // JSON it is; what remains is a number beyond the limits
+		return nil, flow.Problemf(flow.ErrInvalid.Code, "the body cannot be used: %v", err)
 	}
 	headers := make(map[string]any, len(d.Headers))
 	for name, value := range d.Headers {
