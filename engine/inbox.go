@@ -16,8 +16,8 @@ const maxLetters = 100
 // anyNode is the node of a letter that is meant for the first wait that begins, wherever that is.
 const anyNode = -1
 
-// errWaitBegan: what a letter is meant for waits by now, and can be resumed.
-var errWaitBegan = errors.New("a wait began meanwhile")
+// errMovedOn: what a resume is meant for begins to wait, or ended, while it is looked at. It looks again.
+var errMovedOn = errors.New("the waits of the execution moved on meanwhile")
 
 // posted: somebody brought what a wait needs before the wait began.
 type posted struct {
@@ -44,7 +44,7 @@ func (f posted) apply(t *transition) error {
 		return errNeedAll
 	}
 	if len(openWaits(t.plan, t.x, f.request(t.plan))) > 0 {
-		return errWaitBegan
+		return errMovedOn
 	}
 	if err := t.early(f); err != nil {
 		return err
@@ -88,12 +88,16 @@ func (t *transition) early(f posted) error {
 // letters: an answer is held against the question, and there is none yet.
 func (t *transition) mayWait(node int) bool {
 	if node != anyNode {
-		return takesLetters(t.plan.Nodes[node])
+		return t.takesLetters(t.plan.Nodes[node])
 	}
-	return slices.ContainsFunc(t.plan.Nodes, takesLetters)
+	return slices.ContainsFunc(t.plan.Nodes, t.takesLetters)
 }
 
-func takesLetters(n *plan.Node) bool { return n.Type.Waits && n.Type.Brings == nil }
+func (t *transition) takesLetters(n *plan.Node) bool { return t.listens(n) && n.Type.Brings == nil }
+
+func (t *transition) listens(n *plan.Node) bool {
+	return n.Type.Hears(t.plan.Workflow.Nodes[n.Index].Params)
+}
 
 // tooLateFor tells whether a wait of the node, or any wait, ended before: who brings the same twice, or too late, must not
 // end the next wait by accident.
@@ -101,7 +105,7 @@ func (t *transition) tooLateFor(node int) bool {
 	for id, s := range t.x.Steps {
 		switch over := s.Resumed != nil || !s.Status.Live(); {
 		case !over:
-		case id.Node == node, node == anyNode && t.plan.Nodes[id.Node].Type.Waits:
+		case id.Node == node, node == anyNode && t.listens(t.plan.Nodes[id.Node]):
 			return true
 		}
 	}
@@ -110,7 +114,7 @@ func (t *transition) tooLateFor(node int) bool {
 
 // takeLetter ends a wait that begins with the oldest letter that is meant for it.
 func (t *transition) takeLetter(s *flow.Step) error {
-	if s.Status != flow.StepSuspended || !takesLetters(t.plan.Nodes[s.ID.Node]) || !forOutside(s.Wait) {
+	if s.Status != flow.StepSuspended || !t.takesLetters(t.plan.Nodes[s.ID.Node]) || !forOutside(s.Wait) {
 		return nil // what it emitted may have ended it
 	}
 	i := slices.IndexFunc(t.x.Inbox, func(l flow.Letter) bool { return l.Node == anyNode || l.Node == s.ID.Node })

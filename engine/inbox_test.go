@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"prana/engine/enginetest"
@@ -139,4 +140,28 @@ func TestResumeWithAnErrorBeforeTheWait(t *testing.T) {
 	env.Publish("begin", nil)
 	env.Run()
 	env.WantError(id, "refused")
+}
+
+// TestEarlyResumesOfOneNodeTogether: those that are beaten to a wait are for the next ones.
+func TestEarlyResumesOfOneNodeTogether(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	for range rounds {
+		env := enginetest.New(t, types()...)
+		env.Deploy(posting)
+		id := env.Start("posting", nil)
+		env.Run()
+		env.Publish("begin", nil)
+		env.Run() // the first waits
+		var next atomic.Int64
+		race(t, n, func() error {
+			r := flow.ResumeRequest{Execution: id, Node: "first", ID: fmt.Sprint(next.Add(1)), Data: []byte(`1`), Early: true}
+			_, err := env.Engine().Resume(t.Context(), r)
+			return err
+		})
+		if in := env.Execution(id).Inbox; len(in) != n-1 {
+			t.Fatalf("%d of %d are kept for later, want all but one", len(in), n)
+		}
+		env.Cancel(id, "enough")
+	}
 }

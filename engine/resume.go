@@ -26,7 +26,7 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	}
 	for {
 		res, err := e.resume(ctx, r)
-		if !errors.Is(err, errWaitBegan) {
+		if !errors.Is(err, errMovedOn) {
 			return res, err
 		}
 	}
@@ -65,6 +65,9 @@ func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID,
 		if again, ok := e.repeatedResume(ctx, r); ok {
 			return again, nil
 		}
+	}
+	if errors.Is(err, flow.ErrConflict) && r.Early && r.Suspension == nil {
+		return flow.ResumeResult{}, errMovedOn // somebody else ended this wait: it is for the next
 	}
 	if taken {
 		err = flow.Problemf(flow.ErrConflict.Code, "the id %q ended an earlier wait of node %s", flow.Cut(r.ID, 100), res.Node)

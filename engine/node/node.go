@@ -36,6 +36,8 @@ type Type struct {
 	Body string
 	// Waits tells that the node suspends for something that may never come.
 	Waits bool
+	// Listens tells from the raw parameters whether one node may wait for something from outside; nil = Waits.
+	Listens func(params map[string]any) bool
 	// Emits are those of its Outputs by which it emits while it waits (Outcome.Emit), and never leaves.
 	Emits []string
 	// Brings is a JSON Schema, from the raw parameters of one node, of the data with which somebody may end its waits by hand. What a
@@ -45,6 +47,14 @@ type Type struct {
 	Timeout  time.Duration
 	Examples []Example
 	Run      Func
+}
+
+// Hears tells whether a node of the type with these raw parameters may wait for something from outside.
+func (t Type) Hears(params map[string]any) bool {
+	if t.Listens == nil {
+		return t.Waits
+	}
+	return t.Listens(params)
 }
 
 // DefaultTimeout bounds one attempt of a node.

@@ -164,6 +164,9 @@ func (a asked) decision(typed map[string]any) map[string]any {
 			d[name] = strings.TrimSpace(v)
 		}
 	}
+	if several, ok := typed["decision"].([]string); ok {
+		d["decision"] = strings.Join(several, ", ") // which is none
+	}
 	if d["decision"] == flow.Rejected {
 		return d
 	}

@@ -95,7 +95,8 @@ func TestApprovalByForm(t *testing.T) {
 	for typed, want := range map[string]string{
 		"decision=approved&by=+Ada+&comment=why+not&form.amount=3&form.colour=%22red%22&form.price=1.50&form.fast=true&form.by=2026-03-01&form.note=12&form.tags=%5B1%5D&form.story=": `{"decision":"approved","by":"Ada","comment":"why not","form":{"amount":3,"colour":"red","price":1.50,"fast":true,"by":"2026-03-01","note":"12","tags":[1]}}`,
 		"decision=approved&form.amount=many&form.colour=null&form.tags=oops&form.unknown=1&form.price=%5B%5D":                                                                         `{"decision":"approved","form":{"amount":"many","fast":false,"tags":"oops","price":"[]"}}`,
-		"decision=rejected&form.amount=many&comment=no": `{"decision":"rejected","comment":"no"}`,
+		"decision=rejected&form.amount=many&comment=no":    `{"decision":"rejected","comment":"no"}`,
+		"decision=approved&decision=rejected&comment=both": `{"decision":"approved, rejected","comment":"both","form":{"fast":false}}`,
 		"comment=neither": `{"comment":"neither","form":{"fast":false}}`,
 	} {
 		f := asking(t, purchase)

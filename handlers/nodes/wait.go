@@ -61,6 +61,12 @@ func timedWaitOutputs(params map[string]any) []node.Output {
 	return nil
 }
 
+// waitsForCall tells whether somebody is to end the wait, or may be.
+func waitsForCall(params map[string]any) bool {
+	mode, constant := isConstant(params["mode"])
+	return !constant || mode == modeWebhook
+}
+
 func timedWait() node.Type {
 	return node.Type{
 		Name: "wait.wait",
@@ -72,6 +78,7 @@ func timedWait() node.Type {
 		Outputs:   []string{flow.PortMain, flow.PortTimeout},
 		Output:    timedWaitOutput,
 		OutputFor: timedWaitOutputs,
+		Listens:   waitsForCall,
 		Examples: []node.Example{
 			{
 				Title: "Half an hour", Params: map[string]any{"mode": modeInterval, "duration": 0.5, "unit": "hours"},
