@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,4 +205,19 @@ connections: [start -> wait]
 	env.Run()
 	env.WantStatus(id, flow.Suspended)
 	env.Cancel(id, "no")
+}
+
+// TestAnErrorIsBounded: it stands where every commit writes it.
+func TestAnErrorIsBounded(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(posting)
+	id := env.Start("posting", nil)
+	large := &flow.Problem{Code: "refused", Details: map[string]any{"text": strings.Repeat("x", 8<<10)}}
+	if _, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "first", Error: large}); !errors.Is(err, flow.ErrTooLarge) {
+		t.Errorf("the answer is %v", err)
+	}
+	if in := env.Execution(id).Inbox; len(in) > 0 {
+		t.Errorf("the inbox shows %+v", in)
+	}
 }

@@ -80,6 +80,10 @@ func (e *Engine) once(ctx context.Context, r flow.ResumeRequest, res flow.Resume
 	return res, nil
 }
 
+// maxError bounds an error that somebody brings, as JSON in bytes: it stands in the record of the step, and before its wait in the
+// front, which every commit writes.
+const maxError = 8 << 10
+
 // checkRequest judges what somebody brings for a wait, whichever it is.
 func (e *Engine) checkRequest(r flow.ResumeRequest) error {
 	if p := tooLarge("the data", r.Data, e.limits.Payload); p != nil {
@@ -87,6 +91,13 @@ func (e *Engine) checkRequest(r flow.ResumeRequest) error {
 	}
 	if _, err := flow.Decode(r.Data); err != nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
+	raw, err := flow.Encode(r.Error)
+	if err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the error is not JSON: %v", err)
+	}
+	if p := tooLarge("the error", raw, maxError); p != nil {
+		return p
 	}
 	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
 		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
