@@ -85,12 +85,14 @@ func (e *Engine) sendCancel(ctx context.Context, o flow.Outgoing) error {
 	return e.closeChild(ctx, x, "its parent does not wait for it any more ("+why+")")
 }
 
-// sendClose closes children that nobody waited for; the others were told when their waits ended.
+// sendClose closes children that nobody waited for; the others were told when their waits ended. One that cannot be closed now
+// keeps no other from it.
 func (e *Engine) sendClose(ctx context.Context, o flow.Outgoing) error {
 	var left childrenLeft
 	if err := json.Unmarshal(o.Data, &left); err != nil {
 		return fmt.Errorf("reading which children are to be closed: %w", err)
 	}
+	var errs []error
 	for _, id := range left.Children {
 		x, err := e.store.Load(ctx, id, flow.Want{})
 		if isNotFound(err) {
@@ -99,11 +101,12 @@ func (e *Engine) sendClose(ctx context.Context, o flow.Outgoing) error {
 		if err == nil && x.Parent != nil && x.Parent.Mode == node.FireAndForget {
 			err = e.closeChild(ctx, x, left.Why)
 		}
-		if err != nil {
+		if errors.Is(err, flow.ErrUnavailable) {
 			return err
 		}
+		errs = append(errs, wrap("closing", id, err))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // closeChild does to a child what it was born with. One that ended, or is ending as it should, is left alone.

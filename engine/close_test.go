@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,6 +189,49 @@ func brood() node.Type {
 		}
 		return node.Outcome{Start: all, Output: "born"}, nil
 	}}
+}
+
+// unreadable is a store in which one execution cannot be read.
+type unreadable struct {
+	engine.Store
+	id atomic.Value
+}
+
+func (u *unreadable) Load(ctx context.Context, id string, w flow.Want) (*flow.Execution, error) {
+	if id == u.id.Load() {
+		return nil, errors.New("reading the head: rubbish")
+	}
+	return u.Store.Load(ctx, id, w)
+}
+
+// TestAChildThatCannotBeReadKeepsNoOther: the others are closed, and what is left of the entry is tried again.
+func TestAChildThatCannotBeReadKeepsNoOther(t *testing.T) {
+	t.Parallel()
+	store := &unreadable{}
+	env := enginetest.Open(t, enginetest.Options{Types: append(types(), brood()), Store: func(s engine.Store) engine.Store {
+		store.Store = s
+		return store
+	}})
+	env.Deploy(waiter)
+	env.Deploy(`
+id: mother
+nodes:
+  - {key: start, type: test.start}
+  - {key: b, type: test.brood, params: {n: 4}}
+  - {key: w, type: test.wait, params: {event: end}}
+connections: [start -> b, b -> w]
+`)
+	id := env.Start("mother", nil)
+	env.Run()
+	children := env.Children(id)
+	store.id.Store(children[0])
+	env.Publish("end", 1)
+	env.Run()
+	env.WantStatus(id, flow.Completed)
+	env.WantStatus(children[3], flow.Cancelled)
+	if out, err := env.Store().Outbox(t.Context(), id); len(out) != 1 || err != nil {
+		t.Errorf("%v (%v) remains to be told; want one", out, err)
+	}
 }
 
 // TestNothingIsOwedToTheAbandoned lets a parent end whose children are all abandoned: its end costs nothing more.

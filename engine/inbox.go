@@ -52,6 +52,9 @@ func (f posted) apply(t *transition) error {
 	t.x.Inbox = append(slices.Clone(t.x.Inbox), f.letter)
 	t.ch.Values[f.letter.Ref] = flow.Value{Raw: f.data}
 	t.ch.Posted = true
+	if f.letter.ID != "" { // no wait that begins later is ended by the same request
+		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: flow.ByManual + ":" + f.letter.ID, Began: t.x.Seq, Now: t.x.Seq})
+	}
 	return nil
 }
 
@@ -147,5 +150,5 @@ func (e *Engine) post(ctx context.Context, p *compiled, r flow.ResumeRequest) (f
 		l.Node = n.Index
 	}
 	err := e.apply(ctx, r.Execution, p, nil, posted{letter: l, data: orNull(r.Data), again: r.Early})
-	return flow.ResumeResult{Node: r.Node, Buffered: err == nil}, err
+	return e.once(ctx, r, flow.ResumeResult{Node: r.Node, Buffered: true}, err)
 }

@@ -1,13 +1,17 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/node"
 )
 
 // posting has two waits one after the other, behind one that only an event ends.
@@ -163,5 +167,82 @@ func TestEarlyResumesOfOneNodeTogether(t *testing.T) {
 			t.Fatalf("%d of %d are kept for later, want all but one", len(in), n)
 		}
 		env.Cancel(id, "enough")
+	}
+}
+
+// TestALetterCountsOnce: whoever did not get the answer asks again, whatever waits by then, and ends nothing else.
+func TestALetterCountsOnce(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(`
+id: napping
+nodes:
+  - {key: start, type: test.start}
+  - {key: nap, type: test.sleep, params: {ms: 60000}}
+  - {key: wait, type: test.wait, params: {event: never}}
+connections: [start -> nap, nap -> wait]
+`)
+	id := env.Start("napping", nil)
+	letter := flow.ResumeRequest{Execution: id, Data: []byte(`1`), ID: "a"}
+	if res, err := resume(env, t, letter); err != nil || !res.Buffered {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	env.Run()
+	if res, err := resume(env, t, letter); err != nil || !res.Buffered || res.Suspension != "" {
+		t.Errorf("the same id while something waits that takes no letters: %+v, %v", res, err)
+	}
+	env.Run()
+	env.WantStatus(id, flow.Suspended)
+	env.Advance(time.Minute)
+	env.WantOutput(id, 1)
+}
+
+// TestALetterIsRememberedBeyondItsWait: its id ends no later wait of the step that it ended a wait of.
+func TestALetterIsRememberedBeyondItsWait(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	turns := 0
+	env.Stub("test.twice", func(context.Context, *node.Call) (node.Outcome, error) {
+		if turns++; turns > 3 {
+			return node.Outcome{}, nil
+		}
+		return node.Outcome{Suspend: &node.Suspend{}}, nil
+	})
+	env.Deploy(`
+id: thrice
+nodes:
+  - {key: start, type: test.start}
+  - {key: wait, type: test.twice}
+connections: [start -> wait]
+`)
+	id := env.Start("thrice", nil)
+	for _, name := range []string{"a", "b"} {
+		if _, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "wait", ID: name}); err != nil {
+			t.Fatal(name, err)
+		}
+		env.Run()
+	}
+	for _, early := range []bool{false, true} {
+		if res, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "wait", ID: "a", Early: early}); !errors.Is(err, flow.ErrConflict) {
+			t.Errorf("an id that came before: %+v, %v", res, err)
+		}
+	}
+	env.Run()
+	env.WantStatus(id, flow.Suspended)
+	env.Cancel(id, "no")
+}
+
+// TestAnErrorIsBounded: it stands where every commit writes it.
+func TestAnErrorIsBounded(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(posting)
+	id := env.Start("posting", nil)
+	large := &flow.Problem{Code: "refused", Details: map[string]any{"text": strings.Repeat("x", 8<<10)}}
+	if _, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "first", Error: large}); !errors.Is(err, flow.ErrTooLarge) {
+		t.Errorf("the answer is %v", err)
+	}
+	if in := env.Execution(id).Inbox; len(in) > 0 {
+		t.Errorf("the inbox shows %+v", in)
 	}
 }

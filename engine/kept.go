@@ -115,12 +115,12 @@ func (e *Engine) place(ctx context.Context, t flow.Taker, k flow.KeptEvent) (boo
 		if err != nil {
 			return false, err
 		}
-		switch fate {
-		case takerHad:
+		switch {
+		case fate == takerHad:
 			again.Took = append(again.Took, w)
-		case takerGone:
+		case fate == takerGone, w.Execution == t.Wait.Execution && w.Step == t.Wait.Step: // it waits under the name that it has now
 			again.Gone = append(again.Gone, w)
-		case takerWaits:
+		default:
 			wait = true
 		}
 	}
@@ -155,7 +155,7 @@ func (e *Engine) fateOf(ctx context.Context, w flow.SuspensionID, event string) 
 	return fate(x.Steps[w.Step], w.Turn, event), nil
 }
 
-// fate judges by the step. One that waited again since does not say, and
+// fate judges by the step. One that waited for something else since does not say, and
 // counts as having had the event.
 func fate(s *flow.Step, turn int, event string) takerFate {
 	switch {
@@ -163,7 +163,12 @@ func fate(s *flow.Step, turn int, event string) takerFate {
 		return takerGone
 	case s.WaitsAs(turn):
 		return takerWaits
-	case s.Turn > turn, s.Resumed != nil && s.Resumed.Ended(turn) && s.Resumed.Event == event:
+	case s.Resumed != nil && s.Resumed.Ended(turn):
+		if s.Resumed.By == flow.ByEvent && s.Resumed.Event == event {
+			return takerHad
+		}
+		return takerGone
+	case s.Turn > turn:
 		return takerHad
 	}
 	return takerGone

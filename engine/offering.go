@@ -188,7 +188,7 @@ func waits(x *flow.Execution, w flow.SuspensionID) bool {
 // took tells whether it was this very event that ended the wait.
 func took(x *flow.Execution, w flow.SuspensionID, ev flow.Event) bool {
 	s := x.Steps[w.Step]
-	return s != nil && s.Resumed != nil && s.Resumed.Ended(w.Turn) && s.Resumed.Event == ev.ID
+	return s != nil && s.Resumed != nil && s.Resumed.Ended(w.Turn) && s.Resumed.By == flow.ByEvent && s.Resumed.Event == ev.ID
 }
 
 // tookMeanwhile tells the same of a wait that was ended by somebody faster.

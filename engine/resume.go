@@ -38,7 +38,7 @@ func (e *Engine) resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if again, ok := resumedBy(p, x, r.ID); ok && r.ID != "" {
+	if again, ok := before(p, x, r.ID); ok {
 		return again, nil
 	}
 	id, err := chooseWait(p, x, r)
@@ -60,23 +60,34 @@ func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID,
 	res := flow.ResumeResult{Suspension: id.String(), Node: p.Nodes[id.Step.Node].Key}
 	f := waitEnded{wait: id, by: flow.ByManual, actor: r.By, event: r.ID, data: orNull(r.Data), err: r.Error}
 	err := e.apply(ctx, id.Execution, p, nil, f)
+	beaten := errors.Is(err, flow.ErrConflict)
+	res, err = e.once(ctx, r, res, err)
+	if err != nil && beaten && r.Early && r.Suspension == nil {
+		err = errMovedOn // it is for the next wait
+	}
+	return res, err
+}
+
+// once answers a request, or as that was answered which had its id before.
+func (e *Engine) once(ctx context.Context, r flow.ResumeRequest, res flow.ResumeResult, err error) (flow.ResumeResult, error) {
 	taken := errors.Is(err, flow.ErrTaken)
 	if taken || errors.Is(err, flow.ErrConflict) {
 		if again, ok := e.repeatedResume(ctx, r); ok {
 			return again, nil
 		}
 	}
-	if errors.Is(err, flow.ErrConflict) && r.Early && r.Suspension == nil {
-		return flow.ResumeResult{}, errMovedOn // somebody else ended this wait: it is for the next
-	}
 	if taken {
-		err = flow.Problemf(flow.ErrConflict.Code, "the id %q ended an earlier wait of node %s", flow.Cut(r.ID, 100), res.Node)
+		err = flow.Problemf(flow.ErrConflict.Code, "the id %q ended an earlier wait of execution %s", flow.Cut(r.ID, 100), r.Execution)
 	}
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
 	return res, nil
 }
+
+// maxError bounds an error that somebody brings, as JSON in bytes: it stands in the record of the step, and before its wait in the
+// front, which every commit writes.
+const maxError = 8 << 10
 
 // checkRequest judges what somebody brings for a wait, whichever it is.
 func (e *Engine) checkRequest(r flow.ResumeRequest) error {
@@ -85,6 +96,13 @@ func (e *Engine) checkRequest(r flow.ResumeRequest) error {
 	}
 	if _, err := flow.Decode(r.Data); err != nil {
 		return flow.Problemf(flow.ErrInvalid.Code, "the data is not JSON: %v", err)
+	}
+	raw, err := flow.Encode(r.Error)
+	if err != nil {
+		return flow.Problemf(flow.ErrInvalid.Code, "the error is not JSON: %v", err)
+	}
+	if p := tooLarge("the error", raw, maxError); p != nil {
+		return p
 	}
 	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
 		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
@@ -112,19 +130,25 @@ func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) 
 	return orElse(r.By, by), nil
 }
 
-// repeatedResume answers a resume whose id ended a wait before.
+// repeatedResume answers a resume whose id came before.
 func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, bool) {
-	if r.ID == "" {
-		return flow.ResumeResult{}, false
-	}
 	x, p, err := e.whole(ctx, r.Execution)
 	if err != nil {
 		return flow.ResumeResult{}, false
 	}
-	return resumedBy(p, x, r.ID)
+	return before(p, x, r.ID)
 }
 
-func resumedBy(p *compiled, x *flow.Execution, id string) (flow.ResumeResult, bool) {
+// before finds what came with an id: the last that ended a wait, or a letter that nothing waited for yet.
+func before(p *compiled, x *flow.Execution, id string) (flow.ResumeResult, bool) {
+	if id == "" {
+		return flow.ResumeResult{}, false
+	}
+	for _, l := range x.Inbox {
+		if l.ID == id {
+			return flow.ResumeResult{Node: keyOf(p, l.Node), Buffered: true, Repeated: true}, true
+		}
+	}
 	for _, s := range x.Steps {
 		if s.Resumed != nil && s.Resumed.Event == id && s.Resumed.By == flow.ByManual {
 			wait := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Resumed.Turn}

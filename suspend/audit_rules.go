@@ -159,7 +159,7 @@ func (l *look) runs() {
 	}
 }
 
-// inputs: what a step or a join still needs must be there.
+// inputs: what a step, a join or the next wait still needs must be there.
 func (l *look) inputs() {
 	need := func(who string, arrived []flow.Arrival) {
 		for _, in := range arrived {
@@ -170,6 +170,9 @@ func (l *look) inputs() {
 	}
 	for _, s := range l.unended() {
 		need("step "+s.ID.String(), s.Inputs)
+	}
+	for _, letter := range l.x.Inbox {
+		need("the inbox", []flow.Arrival{{Ref: letter.Ref}})
 	}
 	for _, n := range slices.Sorted(maps.Keys(l.x.Joins)) {
 		need(fmt.Sprintf("the join of node %d", n), l.x.Joins[n].Arrived)

@@ -216,7 +216,7 @@ func canonicalObject(m map[string]any) string {
 
 // TooManyEvents refuses an event that would be kept beside as many others of its type as may be.
 func TooManyEvents(eventType string, most int) *Problem {
-	p := Problemf("too_many_events", "%d events of type %q are kept already; have them consumed, or publish with ttl_ms 0, so that it is not kept", most, Cut(eventType, 128))
+	p := Problemf(ErrTooManyEvents.Code, "%d events of type %q are kept already; have them consumed, or publish with ttl_ms 0, so that it is not kept", most, Cut(eventType, 128))
 	p.Permanent = true
 	return p
 }

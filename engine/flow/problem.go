@@ -70,6 +70,8 @@ var (
 	ErrUnavailable = &Problem{Code: "unavailable", Message: "the store cannot be reached"}
 	// ErrTooLarge: a value is beyond its bound; trying again cannot help.
 	ErrTooLarge = &Problem{Code: "payload_too_large", Message: "a value is beyond its bound", Permanent: true}
+	// ErrTooManyEvents: as many events of the type are kept as may be; there is room again when some are consumed, or expire.
+	ErrTooManyEvents = &Problem{Code: "too_many_events", Message: "no more events are kept now", Permanent: true}
 )
 
 // Problemf makes a Problem with a formatted message.

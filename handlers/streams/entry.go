@@ -91,11 +91,11 @@ func traceOf(ctx context.Context, e flow.StreamEntry) map[string]string {
 	return telemetry.Inject(telemetry.Extract(ctx, carrier))
 }
 
-// hopeless tells whether no later try can serve the same entry: when the engine answered, and it is not the
-// workflow that is missing, or of node types that this process does not have.
+// hopeless tells whether no later try can serve the same entry: when the engine answered, and it is not room that is missing
+// among kept events, nor the workflow, be it that it is of node types that this process does not have.
 func (r *reader) hopeless(ctx context.Context, e flow.StreamEntry, err error) bool {
 	var p *flow.Problem
-	if !errors.As(err, &p) || errors.Is(err, flow.ErrUnavailable) || ctx.Err() != nil {
+	if !errors.As(err, &p) || errors.Is(err, flow.ErrUnavailable) || errors.Is(err, flow.ErrTooManyEvents) || ctx.Err() != nil {
 		return false
 	}
 	return r.Workflow == "" || e.Fields == nil || r.Engine.Startable(ctx, r.Workflow) == nil

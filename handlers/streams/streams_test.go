@@ -316,6 +316,25 @@ func TestAStoreThatIsAwayCostsNoEntry(t *testing.T) {
 	}
 }
 
+// TestAnEntryWaitsForRoom: where too many events of a type are kept, entries wait until others are consumed, and none is lost.
+func TestAnEntryWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	g := holding(entry("1-0", "type", "a"))
+	tries, e := 0, &spy{}
+	e.err = func(string) error {
+		if tries++; tries > 6 { // more than a round has
+			return nil
+		}
+		return fmt.Errorf("publishing: %w", flow.TooManyEvents("a", 100))
+	}
+	stop := run(t, streams.Stream{Source: g, Engine: e})
+	g.await(t, "it is acknowledged", g.done)
+	stop()
+	if len(g.refused) > 0 || !slices.Equal(g.acked, []string{"1-0"}) {
+		t.Errorf("got %+v", g)
+	}
+}
+
 // TestAReaderSurvivesItsRedis: reads that fail are tried again, and what was taken over with them is not forgotten.
 func TestAReaderSurvivesItsRedis(t *testing.T) {
 	t.Parallel()

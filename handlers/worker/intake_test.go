@@ -141,18 +141,23 @@ func TestIntakeRefused(t *testing.T) {
 // TestIntakeTransient: what may work later is tried as often as the sender said, then lies there for all to see.
 func TestIntakeTransient(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, client *redis.Client) {
-		e := newEngine()
-		var calls atomic.Int64
-		e.answer = func(string, string) error {
-			calls.Add(1)
-			return flow.ErrUnavailable
-		}
-		start(t, worker.Config{Redis: client, Intake: true, Intaker: e})
-		info := enqueue(t, client, tasks.TypeStart, `{"v":1,"workflow":"w","input":null}`, "prana", asynq.MaxRetry(1))
-		eventually(t, "the archiving", func() bool { return archived(t, client, info.Queue, info.ID) != "" })
-		if n := calls.Load(); n != 2 {
-			t.Errorf("tried %d times", n)
-		}
-	})
+	for _, err := range []error{flow.ErrUnavailable, flow.TooManyEvents("paid", 100)} {
+		onEach(t, func(t *testing.T, client *redis.Client) { intakeTriesAgain(t, client, err) })
+	}
+}
+
+func intakeTriesAgain(t *testing.T, client *redis.Client, err error) {
+	t.Helper()
+	e := newEngine()
+	var calls atomic.Int64
+	e.answer = func(string, string) error {
+		calls.Add(1)
+		return err
+	}
+	start(t, worker.Config{Redis: client, Intake: true, Intaker: e})
+	info := enqueue(t, client, tasks.TypeStart, `{"v":1,"workflow":"w","input":null}`, "prana", asynq.MaxRetry(1))
+	eventually(t, "the archiving", func() bool { return archived(t, client, info.Queue, info.ID) != "" })
+	if n := calls.Load(); n != 2 {
+		t.Errorf("tried %d times", n)
+	}
 }
