@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -53,16 +52,7 @@ func cancelOne(d *desk, id string) {
 }
 
 func callURL(d *desk, id string) {
-	var out struct{ URL string }
-	for _, n := range d.view(id).Nodes {
-		if n.Node == "mail" {
-			if err := json.Unmarshal(n.Output, &out); err != nil {
-				d.Fatal(err)
-			}
-		}
-	}
-	_, token, _ := strings.Cut(out.URL, "/resume/")
-	if _, err := d.engine.ResumeByToken(d.Context(), token, flow.ResumeRequest{Data: []byte(`1`)}); err != nil {
+	if _, err := d.engine.ResumeByToken(d.Context(), d.urlToken(id), flow.ResumeRequest{Data: []byte(`1`)}); err != nil {
 		d.Fatal(err)
 	}
 }
