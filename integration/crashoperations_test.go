@@ -145,35 +145,55 @@ func workflowOf(pair [2]string) string {
 // was told the truth, and that nothing is left.
 func (d *desk) wantOneEnd(what, id string, pair [2]string, told map[string]bool) string {
 	d.Helper()
+	repeated := d.repeat(id, pair)
+	v := d.over(id)
+	winner := winnerOf(v)
+	d.wantWay(what, v, winner)
+	d.wantTruth(what, v, told, repeated)
+	if _, ok := repeated["publish"]; ok {
+		d.wantEventOnce(what, winner)
+	}
+	d.wantNone(map[flow.SuspensionID]string{{Execution: id, Step: flow.StepID{Node: 1}, Turn: 1}: "no token"})
+	d.wantOnlyRecords()
+	return winner
+}
+
+// repeat has senders repeat what they may repeat, and gives what they were told then.
+func (d *desk) repeat(id string, pair [2]string) (told map[string]bool) {
+	d.Helper()
 	d.expireLeases()
-	for _, again := range []string{"publish", "cancel", "resume"} {
-		if slices.Contains(pair[:], again) {
-			told[again] = crashing[again](d.Context(), d, d.engine, id, flow.Dispatch{}) || told[again]
+	told = map[string]bool{}
+	again := func(name string) { told[name] = crashing[name](d.Context(), d, d.engine, id, flow.Dispatch{}) }
+	for _, name := range []string{"publish", "cancel", "resume"} {
+		if slices.Contains(pair[:], name) {
+			again(name)
 		}
 	}
 	switch {
 	case slices.Contains(pair[:], "letter") && d.stillWaits(id):
 		publishOne(d, id)
 	case slices.Contains(pair[:], "call") && d.stillWaits(id):
-		told["call"] = crashing["call"](d.Context(), d, d.engine, id, flow.Dispatch{}) || told["call"]
+		again("call")
 	}
-	v := d.over(id)
+	return told
+}
+
+// wantTruth holds what senders were told, at first and when they repeated it, against what ended the wait.
+func (d *desk) wantTruth(what string, v *flow.View, told, repeated map[string]bool) {
+	d.Helper()
 	winner := winnerOf(v)
-	d.wantWay(what, v, winner)
 	for name, by := range map[string]string{"publish": flow.ByEvent, "resume": flow.ByManual, "letter": flow.ByManual, "call": flow.ByURL} {
-		if told[name] && winner != by {
+		if (told[name] || repeated[name]) && winner != by {
 			d.Errorf("%s: %s was told that it ended the wait, and %s did", what, name, winner)
 		}
+		_, kept := told["subscribe"] // which takes the event by itself
+		if was, ok := repeated[name]; ok && !was && winner == by && name != "call" && !(name == "publish" && kept) {
+			d.Errorf("%s: %s ended the wait, and was not told so when it was repeated", what, name)
+		}
 	}
-	if told["cancel"] != (v.Status == flow.Cancelled) {
-		d.Errorf("%s: cancel was told %v, and the execution is %s", what, told["cancel"], v.Status)
+	if cancelled := v.Status == flow.Cancelled; cancelled != (told["cancel"] || repeated["cancel"]) {
+		d.Errorf("%s: cancel was told %v, then %v, and the execution is %s", what, told["cancel"], repeated["cancel"], v.Status)
 	}
-	if slices.Contains(pair[:], "publish") {
-		d.wantEventOnce(what, winner)
-	}
-	d.wantNone(map[flow.SuspensionID]string{{Execution: id, Step: flow.StepID{Node: 1}, Turn: 1}: "no token"})
-	d.wantOnlyRecords()
-	return winner
 }
 
 // stillWaits tells whether the wait began and nothing has come for it.
