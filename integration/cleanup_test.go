@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -53,16 +52,7 @@ func cancelOne(d *desk, id string) {
 }
 
 func callURL(d *desk, id string) {
-	var out struct{ URL string }
-	for _, n := range d.view(id).Nodes {
-		if n.Node == "mail" {
-			if err := json.Unmarshal(n.Output, &out); err != nil {
-				d.Fatal(err)
-			}
-		}
-	}
-	_, token, _ := strings.Cut(out.URL, "/resume/")
-	if _, err := d.engine.ResumeByToken(d.Context(), token, flow.ResumeRequest{Data: []byte(`1`)}); err != nil {
+	if _, err := d.engine.ResumeByToken(d.Context(), d.urlToken(id), flow.ResumeRequest{Data: []byte(`1`)}); err != nil {
 		d.Fatal(err)
 	}
 }
@@ -235,8 +225,22 @@ func (d *desk) wantNone(waits map[flow.SuspensionID]string) {
 }
 
 func (e entry) mentions(text string) bool {
-	return strings.Contains(e.key, text) || strings.Contains(e.field, text) || strings.Contains(e.value, text)
+	return names(e.key, text) || names(e.field, text) || names(e.value, text)
 }
+
+// names tells whether an id stands in a text, and not only as the beginning of a longer one: the name of a wait ends with its
+// turn, where that of a task has a token.
+func names(text, id string) bool {
+	for {
+		_, after, found := strings.Cut(text, id)
+		if !found || after == "" || !strings.ContainsRune(alphanumeric, rune(after[0])) {
+			return found
+		}
+		text = after
+	}
+}
+
+const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // wantOnlyRecords looks for everything that belongs to waits, alarms, claims and places when there are none.
 func (d *desk) wantOnlyRecords() {

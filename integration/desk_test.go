@@ -55,17 +55,17 @@ func newDesk(t *testing.T) *desk {
 	t.Cleanup(func() { desks.free <- db })
 	d := &desk{T: t, registry: registry("")}
 	d.redis = d.client(db)
-	d.store, d.engine = d.process(d.redis)
 	d.empty()
 	return d
 }
 
-// empty begins anew.
+// empty begins anew, with an engine that knows nothing of what there was.
 func (d *desk) empty() {
 	d.Helper()
 	if err := d.redis.FlushDB(d.Context()).Err(); err != nil {
 		d.Fatal(err)
 	}
+	d.store, d.engine = d.process(d.redis)
 }
 
 func (d *desk) client(db int) *redis.Client {
