@@ -117,8 +117,8 @@ func (t *transition) tooLateFor(node int) bool {
 
 // takeLetter ends a wait that begins with the oldest letter that is meant for it.
 func (t *transition) takeLetter(s *flow.Step) error {
-	if s.Status != flow.StepSuspended || !t.takesLetters(t.plan.Nodes[s.ID.Node]) || !forOutside(s.Wait) {
-		return nil // what it emitted may have ended it
+	if t.x.Status == flow.Cancelling || s.Status != flow.StepSuspended || !t.takesLetters(t.plan.Nodes[s.ID.Node]) || !forOutside(s.Wait) {
+		return nil // what it emitted may have ended it; and nothing brought before is for what undoes
 	}
 	i := slices.IndexFunc(t.x.Inbox, func(l flow.Letter) bool { return l.Node == anyNode || l.Node == s.ID.Node })
 	if i < 0 {
