@@ -101,8 +101,10 @@ func TestManyProcessesKeepASection(t *testing.T) {
 		if r.most != 2 {
 			t.Errorf("%d were inside at once, want 2", r.most)
 		}
-		if !slices.Equal(r.entered, ids) {
-			t.Errorf("they came in as\n%v, and asked as\n%v", r.entered, ids)
+		for i, id := range r.entered { // two may be let in at the same moment, and go through the door in any order
+			if asked := slices.Index(ids, id); asked < i-1 || asked > i+1 {
+				t.Errorf("number %d to ask was number %d to come in", asked, i)
+			}
 		}
 	})
 }
