@@ -240,6 +240,7 @@ func chainOfMiddleware(t *testing.T, _ *system, mode flow.Mode) {
 		ids[name] = s.put(t, name, mode, "\nnodes: [{key: start, type: test.trigger}]\n")
 		s.await(t, s.start(t, ids[name], nil), flow.Completed, conformanceTime)
 	}
+	c.await(t, ids["K-11-stopped"], 2)
 	c.await(t, ids["K-11-whole"], 3)
 	for name, want := range want {
 		if got := c.of(ids[name]); got != want {

@@ -210,7 +210,8 @@ func (w *witness) watcher() watcher {
 	}}
 }
 
-// of gives the notices of some names about an execution, in the order they came.
+// of gives the notices of some names about an execution, in the order of what they tell: they come after it was stored, and
+// those of one step may be overtaken by those of the next.
 func (w *witness) of(execution string, names ...string) []flow.Notice {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -220,6 +221,7 @@ func (w *witness) of(execution string, names ...string) []flow.Notice {
 			out = append(out, n)
 		}
 	}
+	slices.SortStableFunc(out, func(a, b flow.Notice) int { return cmp.Compare(a.Seq, b.Seq) })
 	return out
 }
 
