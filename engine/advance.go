@@ -213,16 +213,21 @@ func (f waitEnded) apply(t *transition) error {
 	if f.event != "" {
 		t.ch.Takes = append(t.ch.Takes, flow.Taken{Event: f.by + ":" + f.event, Began: s.Wait.Began, Now: t.x.Seq})
 	}
-	t.wake(s, f, true)
 	if f.data != nil {
 		t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Raw: f.data}
 	}
-	s.Token = flow.NewToken()
-	t.dispatch(s, flow.KindResume)
-	if err := t.decided(s); err != nil {
+	if err := t.wakeStep(s, f); err != nil {
 		return err
 	}
 	return t.settle()
+}
+
+// wakeStep ends the wait of a step from outside, and has it run again.
+func (t *transition) wakeStep(s *flow.Step, f waitEnded) error {
+	t.wake(s, f, true)
+	s.Token = flow.NewToken()
+	t.dispatch(s, flow.KindResume)
+	return t.decided(s)
 }
 
 // decided withdraws what loses now that something came for the step.

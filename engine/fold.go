@@ -256,14 +256,7 @@ func dueSoon(ch *flow.Change) bool {
 	return len(ch.Dispatch) >= flow.MaxDispatch
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
+func pause(ctx context.Context, d time.Duration) { sleep(ctx, d, nil) }
 
 // done tells whether one of the operations ended the wait. The end of a wait that
 // held back an attempt is not remembered: then only who wrote the step last is known.

@@ -75,12 +75,10 @@ func keyOf(p *compiled, n int) string {
 
 // early tells why a letter is not kept; nil = it came before its wait.
 func (t *transition) early(f posted) error {
-	r := f.request(t.plan)
+	over := t.x.Status.Terminal() || t.x.Status == flow.Cancelling
 	switch {
-	case t.x.Status.Terminal() || t.x.Status == flow.Cancelling || !t.mayWait(f.letter.Node):
-		return nothingWaits(t.plan, t.x, r)
-	case !f.again && t.tooLateFor(f.letter.Node):
-		return nothingWaits(t.plan, t.x, r)
+	case over, !t.mayWait(f.letter.Node), !f.again && t.tooLateFor(f.letter.Node):
+		return nothingWaits(t.plan, t.x, f.request(t.plan))
 	case len(t.x.Inbox) >= maxLetters:
 		return flow.Problemf(flow.ErrConflict.Code, "the inbox of execution %s holds %d resumes that nothing waited for yet; it takes no more", t.x.ID, len(t.x.Inbox))
 	}
@@ -127,11 +125,8 @@ func (t *transition) takeLetter(s *flow.Step) error {
 	l := t.x.Inbox[i]
 	t.x.Inbox = slices.Delete(slices.Clone(t.x.Inbox), i, i+1)
 	s.Wait.Since = t.x.Now
-	t.wake(s, waitEnded{by: flow.ByManual, actor: l.Actor, event: l.ID, err: l.Error}, true)
 	t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Same: l.Ref}
-	s.Token = flow.NewToken()
-	t.dispatch(s, flow.KindResume)
-	return t.decided(s)
+	return t.wakeStep(s, waitEnded{by: flow.ByManual, actor: l.Actor, event: l.ID, err: l.Error})
 }
 
 // forOutside tells whether something from outside is what the wait is for.

@@ -19,21 +19,7 @@ const (
 
 // publishLoop publishes on what others left, until ctx is done.
 func (e *Engine) publishLoop(ctx context.Context) {
-	failed := time.Duration(0)
-	for ctx.Err() == nil {
-		next, err := e.PublishOverdue(ctx)
-		if err != nil && ctx.Err() == nil {
-			failed = min(max(2*failed, 50*time.Millisecond), backoffAtMost)
-			e.log.WarnContext(ctx, "looking for events that nobody publishes on failed; it goes on", "error", err)
-			pause(ctx, failed)
-			continue
-		}
-		failed = 0
-		if next < 0 || next > overdueAtLeast {
-			next = overdueAtLeast
-		}
-		pause(ctx, next)
-	}
+	e.keepLooking(ctx, watch{look: e.PublishOverdue, failed: "looking for events that nobody publishes on failed; it goes on", atLeast: overdueAtLeast})
 }
 
 // PublishOverdue looks once for events whose publisher died in the middle, and publishes them on: with the same event, to

@@ -26,21 +26,7 @@ const (
 
 // scheduleLoop fires ticks until ctx is done.
 func (e *Engine) scheduleLoop(ctx context.Context) {
-	failed := time.Duration(0)
-	for ctx.Err() == nil {
-		next, err := e.Tick(ctx)
-		if err != nil && ctx.Err() == nil {
-			failed = min(max(2*failed, 50*time.Millisecond), backoffAtMost)
-			e.log.WarnContext(ctx, "looking at the schedules failed; it goes on", "error", err)
-			pause(ctx, failed)
-			continue
-		}
-		failed = 0
-		if next < 0 || next > scheduleAtLeast {
-			next = scheduleAtLeast
-		}
-		pause(ctx, next)
-	}
+	e.keepLooking(ctx, watch{look: e.Tick, failed: "looking at the schedules failed; it goes on", atLeast: scheduleAtLeast})
 }
 
 // Tick looks once at the schedules that are due and starts what their ticks ask

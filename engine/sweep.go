@@ -47,31 +47,45 @@ func (e *Engine) Run(ctx context.Context) {
 func (e *Engine) Wait() { e.pending.Wait() }
 
 func (e *Engine) sweepLoop(ctx context.Context, part int) {
+	look := func(ctx context.Context) (time.Duration, error) { return e.Sweep(ctx, part) }
+	e.keepLooking(ctx, watch{look: look, failed: fmt.Sprintf("sweeping partition %d failed; it goes on", part), atLeast: sweepAtLeast, nudge: e.nudge[part]})
+}
+
+// watch is what a process looks at again and again.
+type watch struct {
+	look    func(context.Context) (next time.Duration, err error) // next is the time until there is more; negative = nothing is known
+	failed  string                                                // how a look that failed is logged
+	atLeast time.Duration                                         // between two looks, whatever is known
+	nudge   <-chan struct{}                                       // something new was stored by this process; nil = nobody says
+}
+
+// keepLooking looks until ctx is done; after a look that failed it pauses, twice as long each time.
+func (e *Engine) keepLooking(ctx context.Context, w watch) {
 	failed := time.Duration(0)
 	for ctx.Err() == nil {
-		next, err := e.Sweep(ctx, part)
+		next, err := w.look(ctx)
 		if err != nil && ctx.Err() == nil {
 			failed = min(max(2*failed, 50*time.Millisecond), backoffAtMost)
-			e.log.WarnContext(ctx, "sweeping failed; it goes on", "partition", part, "error", err)
+			e.log.WarnContext(ctx, w.failed, "error", err)
 			pause(ctx, failed)
 			continue
 		}
 		failed = 0
-		e.sleepUntil(ctx, part, next)
+		if next < 0 || next > w.atLeast {
+			next = w.atLeast
+		}
+		sleep(ctx, next, w.nudge)
 	}
 }
 
-// sleepUntil sleeps until the next entry is due, or something new was stored by this process.
-func (e *Engine) sleepUntil(ctx context.Context, part int, next time.Duration) {
-	if next < 0 || next > sweepAtLeast {
-		next = sweepAtLeast
-	}
-	t := time.NewTimer(next)
+// sleep sleeps for a while, or until it is nudged.
+func sleep(ctx context.Context, d time.Duration, nudge <-chan struct{}) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 	case <-t.C:
-	case <-e.nudge[part]:
+	case <-nudge:
 	}
 }
 

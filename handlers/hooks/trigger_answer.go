@@ -96,11 +96,6 @@ func respondJSON(w http.ResponseWriter, status int, v any) error {
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(raw) // the caller is gone: nobody is left to tell
+	wire.Write(w, status, "application/json", raw)
 	return nil
 }

@@ -152,13 +152,18 @@ func (p Problem) Write(w http.ResponseWriter) {
 		p.Extra = nil
 		raw, _ = json.Marshal(p)
 	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+	Write(w, p.Status, ProblemType, raw)
+}
+
+// Write sends an answer that nobody is to keep, or to take for something else than it says.
+func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", ProblemType)
+	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
-	}
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(raw) // the reader is gone: nobody is left to tell
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the reader is gone: nobody is left to tell
 }
