@@ -40,7 +40,7 @@ connections: [start -> first, first -> second, second.once -> once]
 	listeners := s.startMany(t, n, "alert_listener", func(i int) any { return map[string]any{"id": ids[i]} })
 	ids = append(append(ids, s.startMany(t, n, "by_workflow", gate(""))...), s.startMany(t, n, "by_post", gate(""))...)
 	s.world.awaitCalls(t, "/flaky/always", 10*n, 30*time.Second) // the last attempts begin
-	s.living()[0].kill()
+	s.living()[0].Kill()
 	s.awaitAll(t, ids, flow.Failed, 60*time.Second)
 	views := s.awaitAll(t, listeners, flow.Completed, 60*time.Second)
 	t.Logf("%d copies of tasks were enqueued", stop())

@@ -43,7 +43,7 @@ func TestApprovalOutlivesItsWorkers(t *testing.T) {
 	id := s.start(t, "reminding", map[string]any{"what": "it"})
 	s.world.awaitCalls(t, "/block/mail-it", 1, 20*time.Second)
 	for _, p := range s.living() {
-		p.kill()
+		p.Kill()
 	}
 	first := s.approvalOf(t, id)
 	s.world.open("mail-it")

@@ -136,7 +136,7 @@ func (s *system) killAgainAndAgain(t *testing.T, times int) {
 	for range times {
 		time.Sleep(d.upTo(500 * time.Millisecond))
 		for _, p := range s.living() {
-			p.kill()
+			p.Kill()
 		}
 		for range 2 {
 			if err := s.addWorker(); err != nil {

@@ -183,7 +183,7 @@ func (tr *trial) event(t *testing.T, e publication) {
 func (tr *trial) restart(t *testing.T) {
 	t.Helper()
 	for _, p := range tr.living() {
-		p.kill()
+		p.Kill()
 	}
 	if err := tr.app.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

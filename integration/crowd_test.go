@@ -50,8 +50,8 @@ func TestTenThousandWaitersOfAnEventWhosePublisherIsKilled(t *testing.T) {
 		answered <- err
 	}()
 	s.until(t, "a fifth is resumed", time.Minute, func() bool { return s.counted(t, "sus:external_event") < (crowd+twice)*4/5 })
-	publisher.kill()
-	s.living()[0].kill()
+	publisher.Kill()
+	s.living()[0].Kill()
 	cancel()
 	if left := s.counted(t, "sus:external_event"); left <= twice || <-answered == nil {
 		t.Fatalf("the publisher was done before it was killed: %d wait", left)

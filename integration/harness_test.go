@@ -23,6 +23,7 @@ import (
 	"prana/engine/node"
 	"prana/engine/plan"
 	"prana/handlers/api/client"
+	"prana/integration/proc"
 )
 
 // system is one Redis, the world around, worker processes, and this process as
@@ -36,7 +37,7 @@ type system struct {
 	engine  *engine.Engine
 	reg     *node.Registry
 	mu      sync.Mutex
-	workers []*process
+	workers []*proc.Process
 }
 
 // begin makes a system with two workers that ends with the test.
@@ -100,7 +101,7 @@ func (s *system) addWorker() error {
 }
 
 // addWorkerOf starts a worker that serves these queues; none = those of the setup.
-func (s *system) addWorkerOf(queues ...string) (*process, error) {
+func (s *system) addWorkerOf(queues ...string) (*proc.Process, error) {
 	set := s.setup
 	if len(queues) > 0 {
 		set.Queues = queues
@@ -116,7 +117,7 @@ func (s *system) addWorkerOf(queues ...string) (*process, error) {
 }
 
 // addServer starts an API server in a process of its own, and gives a client of it.
-func (s *system) addServer(t testing.TB) (*process, *client.Client) {
+func (s *system) addServer(t testing.TB) (*proc.Process, *client.Client) {
 	t.Helper()
 	set := s.setup
 	set.Server = true
@@ -124,8 +125,8 @@ func (s *system) addServer(t testing.TB) (*process, *client.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
-	c, err := client.New(p.url, "")
+	t.Cleanup(p.Stop)
+	c, err := client.New(p.URL, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +134,12 @@ func (s *system) addServer(t testing.TB) (*process, *client.Client) {
 }
 
 // living lists the workers that run.
-func (s *system) living() []*process {
+func (s *system) living() []*proc.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []*process
+	var out []*proc.Process
 	for _, p := range s.workers {
-		if p.alive() {
+		if p.Alive() {
 			out = append(out, p)
 		}
 	}
@@ -146,12 +147,12 @@ func (s *system) living() []*process {
 }
 
 // worker finds a worker by its process id.
-func (s *system) worker(t testing.TB, pid int) *process {
+func (s *system) worker(t testing.TB, pid int) *proc.Process {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.workers {
-		if p.pid == pid {
+		if p.Pid == pid {
 			return p
 		}
 	}
@@ -163,7 +164,7 @@ func (s *system) worker(t testing.TB, pid int) *process {
 func (s *system) close() error {
 	var wg sync.WaitGroup
 	for _, p := range s.living() {
-		wg.Go(p.stop)
+		wg.Go(p.Stop)
 	}
 	wg.Wait()
 	var errs []error
@@ -186,7 +187,7 @@ func (s *system) dumpLogs(t testing.TB) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.workers {
-		t.Logf("the end of the log of worker %d:\n%s", p.pid, p.log.String())
+		t.Logf("the end of the log of worker %d:\n%s", p.Pid, p.Log())
 	}
 }
 

@@ -34,9 +34,9 @@ func TestKilledStepRunsAgainWithItsKeyAndNothingCommittedIsRepeated(t *testing.T
 	victim := s.worker(t, first[0].Pid)
 	lost := map[string]bool{}
 	for _, c := range first {
-		lost[c.Key] = c.Pid == victim.pid
+		lost[c.Key] = c.Pid == victim.Pid
 	}
-	victim.kill()
+	victim.Kill()
 	killed := time.Now()
 	claims := s.claimEnds(t, ids)
 	hit := 0

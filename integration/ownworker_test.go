@@ -14,6 +14,7 @@ import (
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/handlers/nodes"
+	"prana/integration/proc"
 	"prana/suspend"
 	"prana/tasks"
 )
@@ -39,18 +40,18 @@ func TestOwnWorkerRunsItsOwnNodes(t *testing.T) {
 	})
 	run := exec.Command(program)
 	run.Dir = t.TempDir()
-	p, err := spawnCommand(run, "PRANA_REDIS="+server.URL())
+	p, err := proc.Start(run, "PRANA_REDIS="+server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.stop)
+	t.Cleanup(p.Stop)
 	v := greeted(t, server.URL())
 	if out := output(t, v); out["greeting"] != "hello from acme" || out["key"] == "" {
 		t.Errorf("output is %v", out)
 	}
-	p.terminate()
-	if code := p.ended(t, 10*time.Second); code != 0 {
-		t.Errorf("it left with %d:\n%s", code, p.log.String())
+	p.Terminate()
+	if code := ended(t, p, 10*time.Second); code != 0 {
+		t.Errorf("it left with %d:\n%s", code, p.Log())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prana/engine/flow"
+	"prana/integration/proc"
 )
 
 // TestPollNeverOverlapsItself freezes a worker in the middle of a poll for longer than it may be silent: another one asks only
@@ -46,11 +47,11 @@ connections: [start -> poll]
 }
 
 // freezeClaimant stops the worker that runs a step of the execution: the one whose halt ends the renewals of its claim.
-func (s *system) freezeClaimant(t *testing.T, id string) *process {
+func (s *system) freezeClaimant(t *testing.T, id string) *proc.Process {
 	t.Helper()
 	for _, p := range s.living() {
 		sendSignal(t, p, syscall.SIGSTOP)
-		t.Cleanup(func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }) // or it could not end
+		t.Cleanup(func() { _ = p.Signal(syscall.SIGCONT) }) // or it could not end
 		before := s.claimEnds(t, []string{id})[id]
 		time.Sleep(5 * time.Second) // longer than between two renewals
 		if s.claimEnds(t, []string{id})[id].Equal(before) {

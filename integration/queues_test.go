@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"prana/engine/flow"
+	"prana/integration/proc"
 )
 
 // queuesFlow goes through a named queue with a step, a delay, a retry, an event and a child.
@@ -44,11 +45,11 @@ connections: [start -> block]
 `
 
 // beginQueues makes a system of one worker that serves only "slow", and one of the steps that name no queue.
-func beginQueues(t *testing.T) (s *system, slow, here *process) {
+func beginQueues(t *testing.T) (s *system, slow, here *proc.Process) {
 	t.Helper()
 	s = begin(t, setup{Partitions: 2, Queues: []string{"default"}})
 	workers := s.living()
-	workers[1].stop()
+	workers[1].Stop()
 	slow, err := s.addWorkerOf("slow")
 	if err != nil {
 		t.Fatal(err)
@@ -57,15 +58,15 @@ func beginQueues(t *testing.T) (s *system, slow, here *process) {
 }
 
 // wantPid checks which process made all n calls of a path.
-func (s *system) wantPid(t *testing.T, path string, n int, by *process) {
+func (s *system) wantPid(t *testing.T, path string, n int, by *proc.Process) {
 	t.Helper()
 	calls := slices.DeleteFunc(s.world.calls(path), func(c call) bool { return c.Path != path })
 	if len(calls) != n {
 		t.Errorf("%d calls of %s, want %d", len(calls), path, n)
 	}
 	for _, c := range calls {
-		if c.Pid != by.pid {
-			t.Errorf("%s was called by process %d, want %d", path, c.Pid, by.pid)
+		if c.Pid != by.Pid {
+			t.Errorf("%s was called by process %d, want %d", path, c.Pid, by.Pid)
 		}
 	}
 }
@@ -86,7 +87,7 @@ func TestStepsRunWhereTheirQueueIsServed(t *testing.T) {
 			t.Errorf("%s: the flaky call was made in attempt %d, want 1", v.ID, r.Attempt)
 		}
 	}
-	for path, by := range map[string]*process{
+	for path, by := range map[string]*proc.Process{
 		"/effect/here": here, "/effect/here_again": here, "/effect/here_child": here,
 		"/effect/slow": slow, "/effect/slow_after": slow, "/effect/slow_child": slow,
 	} {
@@ -102,7 +103,7 @@ func TestKilledWorkerOfAQueueIsReplacedByAnotherOfThatQueueOnly(t *testing.T) {
 	ids := s.startMany(t, n, "blocked_flow", gate("slow"))
 	s.world.awaitCalls(t, "/block/slow", n, 20*time.Second)
 	s.wantPid(t, "/block/slow", n, slow)
-	slow.kill()
+	slow.Kill()
 	waiting := s.startMany(t, n, "blocked_flow", gate("slow")) // into a queue that nobody serves now
 	time.Sleep(15 * time.Second)                               // more than a claim lives: whoever is left could have taken them
 	s.wantPid(t, "/block/slow", n, slow)
@@ -112,8 +113,8 @@ func TestKilledWorkerOfAQueueIsReplacedByAnotherOfThatQueueOnly(t *testing.T) {
 	}
 	again := s.world.awaitCalls(t, "/block/slow", 3*n, 40*time.Second)[n:]
 	for _, c := range again {
-		if c.Pid != next.pid {
-			t.Errorf("a step of the queue ran in process %d, want %d", c.Pid, next.pid)
+		if c.Pid != next.Pid {
+			t.Errorf("a step of the queue ran in process %d, want %d", c.Pid, next.Pid)
 		}
 	}
 	s.world.open("slow")

@@ -36,8 +36,8 @@ func TestRedisKilledAndRestartedUnderLoadLosesNothing(t *testing.T) {
 	s.awaitAll(t, ids, flow.Completed, time.Minute)
 	t.Logf("%d executions completed within %s of the kill, 1.5 s of which Redis was away", len(ids), time.Since(killed).Round(time.Millisecond))
 	for _, p := range before {
-		if !p.alive() {
-			t.Errorf("worker %d ended:\n%s", p.pid, p.log.String())
+		if !p.Alive() {
+			t.Errorf("worker %d ended:\n%s", p.Pid, p.Log())
 		}
 	}
 	s.wantOnce(t, "/effect/delayed", 40)
@@ -84,8 +84,8 @@ func TestFlushAllStopsTheWorkersWhichSaySo(t *testing.T) {
 	}
 	s.world.open("states")
 	for _, p := range old {
-		if code := p.ended(t, 20*time.Second); code != exitStoreGone || !strings.Contains(p.log.String(), "this process stops") {
-			t.Errorf("a worker ended with %d and said\n%s", code, p.log.String())
+		if code := ended(t, p, 20*time.Second); code != exitStoreGone || !strings.Contains(p.Log(), "this process stops") {
+			t.Errorf("a worker ended with %d and said\n%s", code, p.Log())
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

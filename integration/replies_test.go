@@ -111,8 +111,8 @@ func TestLostRepliesOfRedisRepeatNothing(t *testing.T) {
 	s := begin(t, setup{Partitions: 2})
 	f := newForgetful(t, s.redis, 60)
 	for _, p := range s.living() {
-		p.terminate()
-		p.ended(t, 10*time.Second)
+		p.Terminate()
+		ended(t, p, 10*time.Second)
 	}
 	s.setup.Redis = "redis://" + f.Addr().String()
 	for range 2 {

@@ -241,8 +241,8 @@ func (r *restarts) killAll(t *testing.T) {
 	all := r.living()
 	var wg sync.WaitGroup
 	for _, p := range all {
-		wg.Go(p.kill)
-		r.killed[p.pid] = true
+		wg.Go(p.Kill)
+		r.killed[p.Pid] = true
 	}
 	wg.Wait()
 }

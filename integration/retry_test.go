@@ -51,7 +51,7 @@ func TestRetryGoesOnInTheMiddleOfALoopWhileAWorkerIsKilled(t *testing.T) {
 		}
 	}
 	victim := s.worker(t, s.world.awaitCalls(t, "/block/mend", 3, 20*time.Second)[0].Pid)
-	victim.kill()
+	victim.Kill()
 	s.world.open("mend")
 	if _, err := s.engine.Publish(t.Context(), flow.Event{Type: "mended", Data: raw(1)}); err != nil {
 		t.Fatal(err)

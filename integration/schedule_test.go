@@ -37,7 +37,7 @@ func TestTicksStartOnceWhateverDies(t *testing.T) {
 	last := s.rewind(t, ids, days)
 	crowd := s.crowdAround(t)
 	first := s.world.awaitCalls(t, "/effect/dawn", 40, 20*time.Second)
-	s.worker(t, first[0].Pid).kill()
+	s.worker(t, first[0].Pid).Kill()
 	if err := s.addWorker(); err != nil {
 		t.Fatal(err)
 	}

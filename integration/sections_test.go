@@ -26,11 +26,11 @@ func TestKilledHolderOfASectionHoldsItsPlaceUntilItRanAgain(t *testing.T) {
 	victim := s.worker(t, first[0].Pid)
 	lost := map[string]bool{}
 	for _, c := range first {
-		if c.Pid == victim.pid {
+		if c.Pid == victim.Pid {
 			lost[c.Key] = true
 		}
 	}
-	victim.kill()
+	victim.Kill()
 	killed := time.Now()
 	again := s.world.awaitCalls(t, "/room/vault", limit+len(lost), 40*time.Second)
 	t.Logf("%d of %d steps inside were killed; they ran again within %s", len(lost), limit, time.Since(killed).Round(time.Millisecond))

@@ -22,12 +22,12 @@ func TestSIGTERMLosesNothingAndRepeatsNothingCommitted(t *testing.T) {
 	began := time.Now()
 	old := s.living()
 	for _, p := range old {
-		p.terminate()
+		p.Terminate()
 	}
 	s.world.open("quick")
 	for _, p := range old {
-		if code := p.ended(t, grace+3*time.Second); code != 0 {
-			t.Errorf("worker %d left with %d:\n%s", p.pid, code, p.log.String())
+		if code := ended(t, p, grace+3*time.Second); code != 0 {
+			t.Errorf("worker %d left with %d:\n%s", p.Pid, code, p.Log())
 		}
 	}
 	t.Logf("the workers ended %s after SIGTERM; the grace is %s", time.Since(began).Round(time.Millisecond), grace)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"prana/engine/flow"
+	"prana/integration/proc"
 )
 
 // TestStormOfKillsLosesNothing kills a random worker again and again under a
@@ -33,8 +34,8 @@ connections: [start -> a, a -> b, b -> c, c -> d, d -> e]
 		time.Sleep(200*time.Millisecond + d.upTo(1200*time.Millisecond))
 		alive := s.living()
 		victim := alive[int(d.upTo(time.Duration(len(alive)-1)))]
-		victim.kill()
-		killed[victim.pid] = true
+		victim.Kill()
+		killed[victim.Pid] = true
 		if err := s.addWorker(); err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +77,13 @@ func TestFrozenWorkerCannotOverwriteWhatAnotherDid(t *testing.T) {
 	frozen := s.worker(t, first[0].Pid)
 	held := 0
 	for _, c := range first {
-		if c.Pid == frozen.pid {
+		if c.Pid == frozen.Pid {
 			held++
 		}
 	}
 	sendSignal(t, frozen, syscall.SIGSTOP)
 	began := time.Now()
-	t.Cleanup(func() { _ = frozen.cmd.Process.Signal(syscall.SIGCONT) }) // or it could not end
+	t.Cleanup(func() { _ = frozen.Signal(syscall.SIGCONT) }) // or it could not end
 	s.world.awaitCalls(t, "/block/frozen", n+held, 30*time.Second)
 	t.Logf("%d steps of the frozen worker ran again after %s", held, time.Since(began).Round(time.Millisecond))
 	s.world.open("frozen")
@@ -95,14 +96,14 @@ func TestFrozenWorkerCannotOverwriteWhatAnotherDid(t *testing.T) {
 		}
 	}
 	s.wantOnce(t, "/effect/after", n)
-	if !frozen.alive() {
+	if !frozen.Alive() {
 		t.Error("the frozen worker did not survive")
 	}
 }
 
-func sendSignal(t *testing.T, p *process, sig syscall.Signal) {
+func sendSignal(t *testing.T, p *proc.Process, sig syscall.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(sig); err != nil {
+	if err := p.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -122,7 +123,7 @@ connections: [start -> nap]
 		s.startMany(t, 20, "race_event_timeout", func(i int) any { return map[string]any{"id": fmt.Sprint("overdue-", i)} })...)
 	s.awaitAll(t, ids, flow.Suspended, 10*time.Second)
 	for _, p := range s.living() {
-		p.kill()
+		p.Kill()
 	}
 	time.Sleep(2 * time.Second)
 	if err := s.addWorker(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
+	"prana/integration/proc"
 )
 
 // streamFlow ends its first wait by the event of its entry, and stands at the second unless that came twice. streamStart
@@ -96,7 +97,7 @@ func (s *system) awaitSettled(t *testing.T, of stream, within time.Duration) {
 }
 
 // killReaders kills all that read streams, as soon as they have something in hand, and gives how many entries that left behind.
-func (s *system) killReaders(t *testing.T, readers []*process, of stream) int64 {
+func (s *system) killReaders(t *testing.T, readers []*proc.Process, of stream) int64 {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
 		if _, pending := s.unsettled(t, of); pending > 0 {
@@ -104,7 +105,7 @@ func (s *system) killReaders(t *testing.T, readers []*process, of stream) int64 
 		}
 	}
 	for _, p := range readers {
-		p.kill()
+		p.Kill()
 	}
 	_, pending := s.unsettled(t, of)
 	return pending
@@ -146,9 +147,9 @@ func TestEveryEntryOfAStreamCountsOnceThroughKills(t *testing.T) {
 }
 
 // readers starts two workers that read streams.
-func (s *system) readers(t *testing.T) []*process {
+func (s *system) readers(t *testing.T) []*proc.Process {
 	t.Helper()
-	var all []*process
+	var all []*proc.Process
 	for range 2 {
 		p, err := s.addWorkerOf()
 		if err != nil {
@@ -265,11 +266,11 @@ func TestReadersLeaveTheirGroupInOrder(t *testing.T) {
 	s.write(t, orderEvents, []string{"type", "nobody", "traceparent", "x"})
 	s.awaitSettled(t, orderEvents, 20*time.Second)
 	for _, p := range readers {
-		p.terminate()
+		p.Terminate()
 	}
 	for _, p := range readers {
-		if code := p.ended(t, 5*time.Second); code != 0 {
-			t.Errorf("worker %d left with %d:\n%s", p.pid, code, p.log.String())
+		if code := ended(t, p, 5*time.Second); code != 0 {
+			t.Errorf("worker %d left with %d:\n%s", p.Pid, code, p.Log())
 		}
 	}
 	left, err := s.raw.XInfoConsumers(context.WithoutCancel(t.Context()), orderEvents.Key, "prana").Result()

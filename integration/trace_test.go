@@ -147,8 +147,8 @@ connections: [start -> child, child -> wait, wait -> after]
 	id := a.text(t, "execution_id")
 	s.await(t, id, flow.Suspended, 10*time.Second)
 	for _, p := range s.living() {
-		p.terminate()
-		p.ended(t, 10*time.Second)
+		p.Terminate()
+		ended(t, p, 10*time.Second)
 	}
 	if err := s.addWorker(); err != nil {
 		t.Fatal(err)
@@ -159,8 +159,8 @@ connections: [start -> child, child -> wait, wait -> after]
 	}
 	v := s.await(t, id, flow.Completed, 15*time.Second)
 	for _, p := range s.living() {
-		p.terminate() // which sends the spans that are left
-		p.ended(t, 10*time.Second)
+		p.Terminate() // which sends the spans that are left
+		ended(t, p, 10*time.Second)
 	}
 	names := c.of(trace)
 	t.Logf("spans of the trace: %q; that of the execution begins %s", names, v.Trace["traceparent"][3:35])

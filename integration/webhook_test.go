@@ -128,8 +128,8 @@ func TestWebhookWhoseWorkerIsKilled(t *testing.T) {
 	hasty := s.hooked(t, "hook_hasty", "hasty")
 	caught := append(s.world.awaitCalls(t, "/block/patient", 1, 20*time.Second), s.world.awaitCalls(t, "/block/hasty", 1, 20*time.Second)...)
 	for _, c := range caught {
-		if p := s.worker(t, c.Pid); p.alive() {
-			p.kill()
+		if p := s.worker(t, c.Pid); p.Alive() {
+			p.Kill()
 		}
 	}
 	if err := s.addWorker(); err != nil {

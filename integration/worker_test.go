@@ -1,19 +1,12 @@
 package integration
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/exec"
-	"os/signal"
 	"strconv"
-	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +14,7 @@ import (
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/handlers/nodes"
+	"prana/integration/proc"
 )
 
 // workerVariable makes this binary a worker; its value is the JSON of a setup.
@@ -106,8 +100,6 @@ func workerMain(raw string) int {
 		fmt.Fprintln(os.Stderr, "reading the setup:", err)
 		return 2
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM)
 	o := s.options()
 	o.Worker, o.API = !s.Server, s.Server
 	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -121,14 +113,8 @@ func workerMain(raw string) int {
 		return 1
 	}
 	fmt.Println("ready", a.URL())
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, however that ends
-		stop <- syscall.SIGTERM
-	}()
 	code := 0
-	select {
-	case <-stop:
-	case err := <-a.Err():
+	if err := proc.AwaitStop(a.Err()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = exitStoreGone
 	}
@@ -144,121 +130,21 @@ func workerMain(raw string) int {
 // exitStoreGone is how a worker process of these tests ends that stopped by itself.
 const exitStoreGone = 3
 
-// process is a running worker process.
-type process struct {
-	pid   int
-	url   string // of a server
-	cmd   *exec.Cmd
-	stdin io.Closer
-	log   tail
-	done  chan struct{} // closed when it is gone and reaped
-}
-
 // spawn starts a worker process and returns once it works.
-func spawn(s setup) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+func spawn(s setup) (*proc.Process, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return spawnCommand(exec.Command(self), workerVariable+"="+string(raw))
+	return proc.StartSelf(workerVariable, string(raw))
 }
 
-// spawnCommand starts a program that says "ready" once it works.
-func spawnCommand(cmd *exec.Cmd, environ ...string) (*process, error) {
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), environ...)
-	p.cmd.Stderr = &p.log
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	p.pid, p.stdin = p.cmd.Process.Pid, stdin
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
-		close(p.done)
-	}()
-	ready, url, _ := strings.Cut(strings.TrimSpace(line), " ")
-	p.url = url
-	if ready != "ready" {
-		p.kill()
-		return nil, fmt.Errorf("a worker process did not start (%q, %s):\n%s", line, fmt.Sprint(err), p.log.String())
-	}
-	return p, nil
-}
-
-// kill is SIGKILL: no handler runs, nothing is handed back.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // the only failure is that it has ended
-	<-p.done
-}
-
-// terminate is SIGTERM; wait with ended.
-func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
-
-// ended waits for the end and gives the exit code.
-func (p *process) ended(t testing.TB, within time.Duration) int {
+// ended waits for the end of a process and gives the exit code.
+func ended(t testing.TB, p *proc.Process, within time.Duration) int {
 	t.Helper()
-	select {
-	case <-p.done:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(within):
-		t.Fatalf("worker process %d did not end within %s:\n%s", p.pid, within, p.log.String())
-		return -1
+	code, err := p.Ended(within)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func (p *process) alive() bool {
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
-// stop ends it in order, and by force when that takes too long.
-func (p *process) stop() {
-	_ = p.stdin.Close() // closed already when the process is gone
-	p.terminate()
-	select {
-	case <-p.done:
-	case <-time.After(15 * time.Second):
-		p.kill()
-	}
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-const tailSize = 16 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - tailSize; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
+	return code
 }
