@@ -1,0 +1,159 @@
+// Package partner is the world outside: a service whose answers depend on nothing but what it is asked, and which remembers
+// under which idempotency keys it was asked. It shares nothing with what is tested but HTTP.
+package partner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Effect is something that was done: by what name, and to what.
+type Effect struct{ Name, To string }
+
+// Done is how an effect was asked for.
+type Done struct {
+	Keys  map[string]int // calls by idempotency key
+	First time.Time
+	Last  time.Time // of its calls
+}
+
+// Partner is a running service.
+//
+//	POST /effect/NAME?fail=N  body TO: answers {"out": Digest(NAME, TO)}, or 503 to attempts before N
+//	GET  /job?at=TO&after=N   says "running" to the first N questions about TO, then {"status":"completed","result":Digest("job", TO)}
+type Partner struct {
+	*httptest.Server
+	// Slow is the longest time that an effect takes; it is set before the first call.
+	Slow time.Duration
+
+	mu      sync.Mutex
+	effects map[Effect]*Done
+	jobs    map[string]int
+	news    *sync.Cond
+}
+
+// New starts a partner.
+func New() *Partner {
+	p := &Partner{effects: map[Effect]*Done{}, jobs: map[string]int{}}
+	p.news = sync.NewCond(&p.mu)
+	p.Server = httptest.NewServer(p)
+	return p
+}
+
+// Digest is what the partner makes of a text.
+func Digest(name, to string) string {
+	sum := sha256.Sum256([]byte(name + "\x00" + to))
+	return hex.EncodeToString(sum[:6])
+}
+
+// ServeHTTP answers a call.
+func (p *Partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if name, ok := strings.CutPrefix(r.URL.Path, "/effect/"); ok {
+		p.effect(w, r, name)
+		return
+	}
+	if r.URL.Path == "/job" {
+		p.job(w, r)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+func (p *Partner) effect(w http.ResponseWriter, r *http.Request, name string) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return // who asked died while it asked: nothing was asked for
+	}
+	key := r.Header.Get("Idempotency-Key")
+	p.note(Effect{name, string(raw)}, key)
+	if p.Slow > 0 {
+		time.Sleep(rand.N(p.Slow)) // the work that a caller may die in
+	}
+	if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); attempt(r) < fail {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintf(w, `{"out":%q}`, Digest(name, string(raw)))
+}
+
+func attempt(r *http.Request) int {
+	n, _ := strconv.Atoi(r.Header.Get("X-Prana-Attempt"))
+	return n
+}
+
+func (p *Partner) note(e Effect, key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.effects[e]
+	if d == nil {
+		d = &Done{Keys: map[string]int{}, First: time.Now()}
+		p.effects[e] = d
+	}
+	d.Keys[key]++
+	d.Last = time.Now()
+	p.news.Broadcast()
+}
+
+func (p *Partner) job(w http.ResponseWriter, r *http.Request) {
+	at := r.URL.Query().Get("at")
+	after, _ := strconv.Atoi(r.URL.Query().Get("after"))
+	p.mu.Lock()
+	p.jobs[at]++
+	asked := p.jobs[at]
+	p.mu.Unlock()
+	answer := map[string]string{"status": "running"}
+	if asked > after {
+		answer = map[string]string{"status": "completed", "result": Digest("job", at)}
+	}
+	_ = json.NewEncoder(w).Encode(answer) // who asked may be dead
+}
+
+// Effects gives all that was done.
+func (p *Partner) Effects() map[Effect]Done {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make(map[Effect]Done, len(p.effects))
+	for e, d := range p.effects {
+		all[e] = Done{maps.Clone(d.Keys), d.First, d.Last}
+	}
+	return all
+}
+
+// Await waits until n effects whose name begins so were done; false when they were not within the time.
+func (p *Partner) Await(prefix string, n int, within time.Duration) bool {
+	late := false
+	timer := time.AfterFunc(within, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		late = true
+		p.news.Broadcast()
+	})
+	defer timer.Stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !late {
+		done := 0
+		for e := range p.effects {
+			if strings.HasPrefix(e.Name, prefix) {
+				done++
+			}
+		}
+		if done >= n {
+			return true
+		}
+		p.news.Wait()
+	}
+	return false
+}
