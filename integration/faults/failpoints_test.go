@@ -8,8 +8,8 @@ import (
 	"prana/integration/faults/failpoints"
 )
 
-// others are scripts of the store that belong to what no scenario does: lists of a webhook's deliveries, consumers of streams,
-// and the bell that wakes workers, which tests of their own disturb.
+// others are scripts of the store that belong to what no scenario does, and tests of their own disturb: lists of a webhook's
+// deliveries, consumers of streams, and the bell that wakes workers.
 var others = []string{"note", "remove", "nudge"}
 
 // TestFailpoints has a command of a scenario fail, each in each scenario in every way, and pairs of commands. Whatever fails, the
@@ -35,6 +35,7 @@ func TestFailpoints(t *testing.T) {
 		t.Logf("nobody sends %v", unsent)
 	}
 	p.breakOff("single faults", room, failpoints.Singles(all), 1, 30)
+	p.breakOff("tasks that asynq is to bring again", room, failpoints.Returned(all), 2, 60)
 	n := p.size(250, 5000)
 	did := p.breakOff("pairs of faults", room, failpoints.Pairs(all, 2*n, p.dice(1)), 2, 60)
 	p.want("pairs of which both were met", float64(did), "cases", "≥", float64(n))
@@ -50,11 +51,12 @@ func (p *part) rehearse(room *failpoints.Room) []failpoints.Rehearsed {
 	}
 	points := map[*failpoints.Scenario][]failpoints.Point{}
 	for range 2 {
-		room.Play(p.Context(), cases, func(c failpoints.Case, o failpoints.Outcome) {
+		room.Play(p.Context(), cases, func(c failpoints.Case, o failpoints.Outcome) bool {
 			points[c.Scenario] = o.Points
 			for _, v := range o.Violations {
 				p.Errorf("%s, while nothing fails: %s", c.Scenario.Name, v)
 			}
+			return false
 		})
 		if p.Failed() {
 			p.FailNow()
@@ -82,15 +84,17 @@ func middle(all []failpoints.Rehearsed) int {
 	return counts[len(counts)/2]
 }
 
-// told is how many violations are told in full.
-const told = 10
+const (
+	told   = 10  // violations that are told in full
+	enough = 100 // violations after which no more are looked for
+)
 
 // breakOff plays cases of so many faults, and gives in how many all faults were met; the others do not count. longest bounds how many
 // seconds may have to pass by the clock of Redis until everything is in order.
 func (p *part) breakOff(what string, room *failpoints.Room, cases []failpoints.Case, faults int, longest float64) (met int) {
 	p.Helper()
 	bites, violations, rounds := map[failpoints.Kind]int{}, 0, 0
-	room.Play(p.Context(), cases, func(c failpoints.Case, o failpoints.Outcome) {
+	room.Play(p.Context(), cases, func(c failpoints.Case, o failpoints.Outcome) bool {
 		if o.Bitten == faults {
 			met++
 			rounds = max(rounds, o.Rounds-c.Scenario.Rounds)
@@ -99,11 +103,12 @@ func (p *part) breakOff(what string, room *failpoints.Room, cases []failpoints.C
 			bites[f.Kind]++
 		}
 		if len(o.Violations) == 0 {
-			return
+			return false
 		}
 		if violations++; violations <= told {
 			p.Errorf("%s, %v: %s", c.Scenario.Name, c.Faults, strings.Join(o.Violations, "\n"))
 		}
+		return violations >= enough
 	})
 	p.tell(what+", met", float64(met), "cases")
 	p.tell(what+", not met since an earlier fault changed the way", float64(len(cases)-met), "cases")

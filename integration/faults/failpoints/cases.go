@@ -3,6 +3,7 @@ package failpoints
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Rehearsed is a scenario with the commands that it makes while nothing fails.
@@ -24,8 +25,28 @@ func Singles(all []Rehearsed) []Case {
 			points = points[booting:]
 		}
 		for _, at := range points {
+			if r.Worker && !strings.HasPrefix(at.Command, "asynq") {
+				continue // it fails in other scenarios
+			}
 			for _, k := range Kinds {
 				cases = append(cases, Case{r.Scenario, []Fault{{Kind: k, At: at}}})
+			}
+		}
+	}
+	return cases
+}
+
+// Returned are the cases in which a step of the worker cannot be decided, so that asynq is to bring its task again, and a command
+// by which it does so fails as well.
+func Returned(all []Rehearsed) []Case {
+	var cases []Case
+	for _, r := range all {
+		if !r.Worker {
+			continue
+		}
+		for _, command := range []string{"asynq retry", asynqForward} {
+			for _, k := range Kinds {
+				cases = append(cases, Case{r.Scenario, []Fault{{Kind: Refused, At: Point{"load", 1}}, {Kind: k, At: Point{command, 1}}}})
 			}
 		}
 	}

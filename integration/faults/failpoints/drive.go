@@ -65,6 +65,10 @@ func (s *Stage) read(msg []byte) flow.Dispatch {
 // work has the process work off all tasks that are there. One that it cannot decide comes again, and one of a process that
 // died stays active.
 func (s *Stage) work() {
+	if s.scenario.Worker {
+		s.letWork()
+		return
+	}
 	for h := s.next(); h != nil; h = s.next() {
 		s.done = append(s.done, h.Dispatch)
 		err := s.do(func(ctx context.Context, p *process) error {
@@ -161,6 +165,9 @@ func (s *Stage) pass() {
 			z.Score -= float64(round.Milliseconds()) // infinity stays what it is
 			s.must(s.raw.ZAddArgs(s.ctx, key, redis.ZAddArgs{XX: true, Members: []redis.Z{z}}).Err())
 		}
+	}
+	if s.scenario.Worker {
+		s.forward()
 	}
 }
 

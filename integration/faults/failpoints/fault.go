@@ -84,6 +84,7 @@ func (f Fault) String() string {
 // line is what leads to Redis. It outlives the processes that use it, and fails as it is told.
 type line struct {
 	names Names
+	stage *Stage // tells whether there is something that asynq asks for
 
 	mu     sync.Mutex
 	faults []Fault // that are still to come
@@ -197,7 +198,7 @@ func (w *wire) send(ctx context.Context, name string, fail func(error), do func(
 		fail(errDead)
 		return errDead
 	}
-	if greeting(name) {
+	if w.uncounted(name) {
 		return do()
 	}
 	k := w.line.pass(name)
@@ -233,11 +234,16 @@ func (w *wire) leave(ctx context.Context, fail func(error), reply error) error {
 	return err
 }
 
-// greeting tells whether a command belongs to the making of a connection, of which there are more or fewer each time.
-func greeting(name string) bool {
+// uncounted tells whether a command is one of which there are more or fewer each time: it belongs to the making of a
+// connection, to what asynq does now and then, or asks in vain for a task.
+func (w *wire) uncounted(name string) bool {
 	switch strings.TrimPrefix(name, pipelineOf) {
-	case "hello", "client", "select", "auth":
+	case "hello", "client", "select", "auth", asynqOther:
 		return true
+	case asynqDequeue:
+		return !w.line.stage.hasTasks()
+	case asynqForward:
+		return !w.line.stage.hasReturned()
 	}
 	return false
 }

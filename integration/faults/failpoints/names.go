@@ -1,6 +1,7 @@
 package failpoints
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -121,6 +122,9 @@ func textOf(x ast.Expr, texts map[string]string) (string, error) {
 // of names a command: a script by its name, anything else by its verb.
 func (n Names) of(cmd redis.Cmder) string {
 	args := cmd.Args()
+	if isAsynqs(args) {
+		return asynqOther
+	}
 	if len(args) < 2 || cmd.Name() != "evalsha" && cmd.Name() != "eval" {
 		return cmd.Name()
 	}
@@ -131,20 +135,44 @@ func (n Names) of(cmd redis.Cmder) string {
 	if name, ok := n[script]; ok {
 		return name
 	}
-	return "script of " + keysOf(args)
+	return ofAsynq(args)
 }
 
-// keysOf tells a script of somebody else by the last parts of its keys.
-func keysOf(args []any) string {
-	var parts []string
+// asynqs are the scripts of asynq that are told apart, by the ends of their first keys.
+var asynqs = map[string]string{
+	"pending paused active": asynqDequeue,
+	"active lease t":        "asynq done",
+	"t active lease":        "asynq retry",
+	"active lease pending":  "asynq requeue",
+	"retry pending":         asynqForward,
+}
+
+const (
+	asynqDequeue = "asynq dequeue"
+	asynqForward = "asynq forward" // of tasks that are to be brought again
+	// asynqOther is all that asynq does on its own time.
+	asynqOther = "asynq"
+)
+
+// ofAsynq names a script of asynq.
+func ofAsynq(args []any) string {
+	var ends []string
 	n, _ := strconv.Atoi(fmt.Sprint(args[2]))
-	for _, key := range args[3 : 3+n] {
-		s := fmt.Sprint(key)
-		s = s[strings.Index(s, "}")+1:]
-		if strings.HasPrefix(s, ":t:") {
-			s = ":t"
+	for _, key := range args[3 : 3+min(n, 3)] {
+		_, end, _ := strings.Cut(fmt.Sprint(key), "}:")
+		if strings.HasPrefix(end, "t:") {
+			end = "t"
 		}
-		parts = append(parts, strings.TrimPrefix(s, ":"))
+		ends = append(ends, end)
 	}
-	return strings.Join(parts, " ")
+	return cmp.Or(asynqs[strings.Join(ends, " ")], asynqOther)
+}
+
+// isAsynqs tells whether a command is none of the engine's, which never writes these keys but by scripts.
+func isAsynqs(args []any) bool {
+	if len(args) < 2 || !strings.HasPrefix(fmt.Sprint(args[1]), "asynq:") {
+		return false
+	}
+	verb, _ := args[0].(string)
+	return verb != "hget" && verb != "llen"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 
@@ -36,9 +37,11 @@ func NewRoom(ctx context.Context, names Names, n int) (*Room, error) {
 	return r, nil
 }
 
-// Play plays all cases, each on whatever stage is free, and tells what came of them, one at a time.
-func (r *Room) Play(ctx context.Context, cases []Case, came func(Case, Outcome)) {
+// Play plays cases, each on whatever stage is free, and tells what came of them, one at a time. It ends with the last, or
+// early when who is told says so.
+func (r *Room) Play(ctx context.Context, cases []Case, came func(Case, Outcome) (enough bool)) {
 	todo := make(chan Case)
+	var over atomic.Bool
 	var wg sync.WaitGroup
 	var telling sync.Mutex
 	for _, s := range r.stages {
@@ -46,12 +49,17 @@ func (r *Room) Play(ctx context.Context, cases []Case, came func(Case, Outcome))
 			for c := range todo {
 				o := s.play(ctx, c.Scenario, c.Faults)
 				telling.Lock()
-				came(c, o)
+				if came(c, o) {
+					over.Store(true)
+				}
 				telling.Unlock()
 			}
 		})
 	}
 	for _, c := range cases {
+		if over.Load() {
+			break
+		}
 		todo <- c
 	}
 	close(todo)

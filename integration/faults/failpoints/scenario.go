@@ -19,6 +19,8 @@ type Scenario struct {
 	Want string
 	// Durable has durable middleware be told everything.
 	Durable bool
+	// Worker has the tasks be taken by the product's own worker, on asynq, instead of the stage.
+	Worker bool
 	// Rounds of ten seconds that must pass although nothing fails: something dies by itself.
 	Rounds int
 }
@@ -35,6 +37,7 @@ type Outcome struct {
 func (s *Stage) play(ctx context.Context, sc *Scenario, faults []Fault) (o Outcome) {
 	defer func() {
 		s.line.end()
+		s.retire()
 		o.Points, o.Bitten, o.Rounds = s.line.passed, s.line.bites(), s.rounds
 		r := recover()
 		if v, ok := r.(violation); ok {
@@ -48,6 +51,7 @@ func (s *Stage) play(ctx context.Context, sc *Scenario, faults []Fault) (o Outco
 	sc.Play(s)
 	s.settle()
 	s.line.end()
+	s.retire()
 	if len(faults) == 0 && s.rounds != sc.Rounds {
 		s.fail("%d rounds passed although nothing failed", s.rounds)
 	}

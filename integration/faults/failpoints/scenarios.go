@@ -11,7 +11,7 @@ import (
 
 // Scenarios are what is broken off at every command.
 func Scenarios() []*Scenario {
-	return slices.Concat(plainScenarios, waitScenarios, familyScenarios, operatorScenarios)
+	return slices.Concat(plainScenarios, waitScenarios, familyScenarios, operatorScenarios, workerScenarios)
 }
 
 // plainScenarios are workflows that need nobody once they were started.

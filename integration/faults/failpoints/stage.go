@@ -40,6 +40,7 @@ type process struct {
 	wire   *wire
 	store  *suspend.Store
 	engine *engine.Engine
+	worker *crew // nil = its tasks are brought by the stage
 }
 
 // violation is what ends a play.
@@ -64,7 +65,7 @@ func newStage(raw *redis.Client, names Names) *Stage {
 }
 
 func (s *Stage) newEngine(store *suspend.Store) *engine.Engine {
-	c := engine.Config{Store: store, Registry: s.registry, Post: s.world.post}
+	c := engine.Config{Store: store, Registry: s.registry, Post: s.world.post, Woken: s.woken}
 	if s.scenario != nil && s.scenario.Durable {
 		c.Durable = s.world.notice
 	}
@@ -76,7 +77,7 @@ func (s *Stage) newEngine(store *suspend.Store) *engine.Engine {
 // empty makes the stage ready for a play.
 func (s *Stage) empty(ctx context.Context, sc *Scenario, faults []Fault) {
 	s.ctx, s.scenario, s.rounds, s.told, s.done = ctx, sc, 0, nil, nil
-	s.line = &line{names: s.line.names, faults: faults, count: map[string]int{}}
+	s.line = &line{names: s.line.names, stage: s, faults: faults, count: map[string]int{}}
 	s.world.empty()
 	s.must(s.raw.FlushDB(ctx).Err())
 	s.boot()
@@ -88,6 +89,7 @@ const maxBoots = 5
 // boot starts a process in the place of the one before.
 func (s *Stage) boot() {
 	for range maxBoots {
+		s.retire()
 		w := &wire{line: s.line}
 		client := s.raw.WithTimeout(10 * time.Second) // shares the connections, and nothing else
 		client.AddHook(w)
@@ -96,6 +98,9 @@ func (s *Stage) boot() {
 		_, err := store.Identify(s.ctx)
 		if err == nil {
 			_, err = store.Grow(s.ctx, 1)
+		}
+		if err == nil && s.scenario.Worker {
+			err = s.hire(client)
 		}
 		if err == nil {
 			return
