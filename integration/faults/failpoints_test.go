@@ -37,7 +37,7 @@ func TestFailpoints(t *testing.T) {
 	p.breakOff("single faults", room, failpoints.Singles(all), 1, 30)
 	p.breakOff("tasks that asynq is to bring again", room, failpoints.Returned(all), 2, 60)
 	n := p.size(250, 5000)
-	did := p.breakOff("pairs of faults", room, failpoints.Pairs(all, 2*n, p.dice(1)), 2, 60)
+	did := p.breakOff("pairs of faults", room, failpoints.Pairs(all, n+n/2, p.dice(1)), 2, 60)
 	p.want("pairs of which both were met", float64(did), "cases", "≥", float64(n))
 }
 
