@@ -28,6 +28,7 @@ type Setup struct {
 	Partitions int    // 0 = 1
 	Slots      int    // steps at a time in a worker; 0 = as by default
 	Server     bool   // it serves HTTP instead of running steps
+	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
 	Grace      time.Duration
 }
 
@@ -59,7 +60,7 @@ func Main(raw string) int {
 		return 2
 	}
 	o := s.Options()
-	o.Worker, o.API = !s.Server, s.Server
+	o.Worker, o.API = !s.Server, s.Server || s.Metrics
 	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	a, err := app.Start(context.Background(), o)
 	if err != nil {
