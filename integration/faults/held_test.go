@@ -48,7 +48,7 @@ func (p *part) hold(f *fleet.Fleet, group string, n int) *held {
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", group, i)
 		h.stubborn[name] = i%2 == 0
-		input, err := json.Marshal(map[string]any{"name": name, "stubborn": h.stubborn[name], "holds": 1 + i/2%2, "nap": 1 + 15_000*(i/4%2)})
+		input, err := json.Marshal(map[string]any{"name": name, "stubborn": h.stubborn[name], "holds": 1 + i/2%2, "nap": 1 + 8_000*(i/4%2)})
 		if err != nil {
 			p.Fatal(err)
 		}
