@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -30,6 +31,8 @@ type Setup struct {
 	Server     bool   // it serves HTTP instead of running steps
 	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
 	Grace      time.Duration
+	Program    string        // what plays the process, such as one of BuildSkewed; empty = the running test
+	Ahead      time.Duration // by how much its clock is wrong, if the program can do that
 }
 
 // Options are those of a process of the product.
@@ -86,6 +89,9 @@ func spawn(s Setup) (*proc.Process, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
+	}
+	if s.Program != "" {
+		return proc.Start(exec.Command(s.Program), Variable+"="+string(raw), skewOf(s.Ahead))
 	}
 	return proc.StartSelf(Variable, string(raw))
 }

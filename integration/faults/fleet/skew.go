@@ -9,60 +9,61 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // skewVariable tells a skewed program by how many seconds its clock is ahead.
 const skewVariable = "PRANA_FAULTS_SKEW"
 
-// nowReads is where package time asks for the time of day.
-var nowReads = regexp.MustCompile(`(?m)^func Now\(\) Time \{\n\tsec, nsec, mono := \w+\(\)\n`)
+// Where package time imports, and where it reads the clock.
+var (
+	timeImports = regexp.MustCompile(`(?m)^import \(\n`)
+	timeReads   = regexp.MustCompile(`(?m)^func Now\(\) Time \{\n\tsec, nsec, mono := \w+\(\)\n`)
+)
 
-// skewed is what stands beside it in a skewed program. The wall clock alone is shifted, as by a machine whose clock is wrong.
+// skewed is what a skewed package time has more. The time of day alone is shifted, as on a machine whose clock is wrong. It can
+// use nothing that imports it, and strconv is one of these.
 const skewed = `
-var skew = func() int64 {
+var skew = func() (n int64) {
 	s, _ := syscall.Getenv("` + skewVariable + `")
-	negative := len(s) > 0 && s[0] == '-'
-	if negative {
-		s = s[1:]
+	sign := int64(1)
+	for _, c := range s {
+		if c == '-' {
+			sign = -1
+			continue
+		}
+		n = n*10 + int64(c-'0')
 	}
-	var n int64
-	for i := range len(s) {
-		n = n*10 + int64(s[i]-'0')
-	}
-	if negative {
-		return -n
-	}
-	return n
+	return n * sign
 }()
 `
 
-// BuildSkewed builds the program of a process whose clock can be wrong: that of the product, with another package time. All of
-// it is skewed, asynq included, and none of it is changed.
-func BuildSkewed(ctx context.Context, dir string) (program string, err error) {
-	original := filepath.Join(runtime.GOROOT(), "src", "time", "time.go") //nolint:staticcheck // the Go that runs the test builds the program
+// BuildSkewed builds, in a folder, a program for processes whose clocks are wrong: the product with another package time. All of it is
+// skewed, asynq included, and none of it is changed. It compiles the standard library anew, unless Go remembers that.
+func BuildSkewed(ctx context.Context, folder string) (program string, err error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking where Go is: %w", err)
+	}
+	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
 	src, err := os.ReadFile(original)
 	if err != nil {
 		return "", err
 	}
-	at := nowReads.FindIndex(src)
-	if at == nil {
-		return "", errors.New("package time of this Go reads its clock in another way: the skew has to be written anew")
+	if !timeImports.Match(src) || !timeReads.Match(src) {
+		return "", errors.New("package time of this Go reads the clock in another way: the skew has to be written anew")
 	}
-	changed := string(src[:at[1]]) + "\tsec += skew\n" + string(src[at[1]:]) + skewed
-	changed = regexp.MustCompile(`(?m)^import \(`).ReplaceAllString(changed, "import (\n\t\"syscall\"")
-	replaced := filepath.Join(dir, "time.go")
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
-	if err != nil {
+	src = timeImports.ReplaceAll(src, []byte("${0}\t\"syscall\"\n"))
+	src = append(timeReads.ReplaceAll(src, []byte("${0}\tsec += skew\n")), skewed...)
+	overlay, replaced := filepath.Join(folder, "overlay.json"), filepath.Join(folder, "time.go")
+	plan, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
+	if err := errors.Join(err, os.WriteFile(replaced, src, 0o600), os.WriteFile(overlay, plan, 0o600)); err != nil {
 		return "", err
 	}
-	plan, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "process")
-	if err := errors.Join(os.WriteFile(replaced, []byte(changed), 0o600), os.WriteFile(plan, overlay, 0o600)); err != nil {
-		return "", err
-	}
-	out, err := exec.CommandContext(ctx, "go", "build", "-overlay", plan, "-o", program, "prana/integration/faults/fleet/process").CombinedOutput()
+	program = filepath.Join(folder, "process")
+	out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, "prana/integration/faults/fleet/process").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building a program with a wrong clock: %w\n%s", err, out)
 	}
