@@ -99,7 +99,7 @@ func (s *Stage) forward() {
 
 const (
 	// calm is how long nothing must happen until nothing more is expected.
-	calm = 30 * time.Millisecond
+	calm = 50 * time.Millisecond
 	// tooLong is how long a worker may take for what there is.
 	tooLong = 20 * time.Second
 )
