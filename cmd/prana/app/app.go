@@ -121,6 +121,9 @@ func (a *App) openRedis(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
 		return fmt.Errorf("%s: %w", b.line, err)
 	}
+	if err := a.trust(ctx); err != nil {
+		return err
+	}
 	if a.storeID, err = a.store.Identify(ctx); err != nil {
 		return err
 	}
