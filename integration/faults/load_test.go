@@ -264,14 +264,11 @@ func (l *load) checkEffects(v *verdict) {
 			case !ok:
 				v.wrong++
 				l.complain("effect %v of %s was not done", e, r.start)
-			case len(d.Keys) > 1:
+			case len(d.Keys()) > 1:
 				v.doubled++
-				l.complain("effect %v of %s was done under %d keys", e, r.start, len(d.Keys))
+				l.complain("effect %v of %s was done under %d keys", e, r.start, len(d.Keys()))
 			}
-			for _, n := range d.Keys {
-				v.repeats += n
-			}
-			v.repeats -= calls
+			v.repeats += len(d) - calls
 		}
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(done), func(a, b partner.Effect) int { return len(a.To) - len(b.To) }) {
