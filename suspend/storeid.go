@@ -33,7 +33,7 @@ func (s *Store) Identify(ctx context.Context) (string, error) {
 	}
 }
 
-// Watch lets the store beat until ctx is done, when it returns nil. It returns an error that matches ErrOtherStore as soon as
+// Watch lets the store beat, and has Redis write its file anew when that is due, until ctx is done, when it returns nil. It returns an error that matches ErrOtherStore as soon as
 // the store has not that name any more, and one that matches ErrRewound when it went back further than a crash of Redis or a
 // failover explains; of what went back less, rewound is told. A Redis that does not answer is still the same store: that is
 // other people's worry.
@@ -51,6 +51,7 @@ func (s *Store) Watch(ctx context.Context, id string, every time.Duration, rewou
 			}
 			rewound(r)
 		}
+		s.rewrite(ctx)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -38,7 +38,7 @@ func (a *App) fail(ctx context.Context, err error) {
 }
 
 // watchEvery is how soon a process notices that its store is another one, or went back.
-const watchEvery = 2 * time.Second
+const watchEvery = time.Second
 
 // watchStore ends the process when the data that it began with is gone, or is that of another day: going on would mix what it
 // remembers, and what it told others, with another store.
