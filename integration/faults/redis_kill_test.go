@@ -56,14 +56,14 @@ func (p *part) killRedis(fsync string) *redisKills {
 	f.Partner.Slow = 100 * time.Millisecond
 	g := &ledger{}
 	l := p.load(f, loadOptions{
-		Executions: p.size(60, 2500), Programs: p.size(20, 100), Over: time.Duration(kills) * 4 * time.Second, Ledger: g, Rewinds: fsync != "always",
+		Executions: p.size(60, 2500), Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
 	})
-	k := &redisKills{load: l, resumes: p.resumes(f), kills: kills}
+	k := &redisKills{load: l, resumes: p.resumes(f, fsync != "always"), kills: kills}
 	file := watchAOF(f.Redis.Dir())
 	defer file.close()
 	dice := p.dice(1)
 	for i := range kills {
-		rest(p.Context(), 2*time.Second+time.Duration(dice.Int64N(int64(3*time.Second))))
+		rest(p.Context(), 3*time.Second+time.Duration(dice.Int64N(int64(3*time.Second)))) // the file is written anew after each start
 		if living, err := l.living(); err == nil {
 			k.living += min(1, len(living))
 		}

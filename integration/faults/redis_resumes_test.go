@@ -25,20 +25,21 @@ connections: [start -> wait]
 // resumes starts executions that wait, one after the other, and resumes each at once.
 type resumes struct {
 	*part
-	fleet  *fleet.Fleet
-	cancel context.CancelFunc
-	loop   sync.WaitGroup
-	ids    []string // of the executions whose resume was acknowledged
-	err    error
+	fleet   *fleet.Fleet
+	rewinds bool // the store may forget what was acknowledged
+	cancel  context.CancelFunc
+	loop    sync.WaitGroup
+	ids     []string // of the executions whose resume was acknowledged
+	err     error
 }
 
-func (p *part) resumes(f *fleet.Fleet) *resumes {
+func (p *part) resumes(f *fleet.Fleet, rewinds bool) *resumes {
 	p.Helper()
 	if err := f.Deploy(p.Context(), held); err != nil {
 		p.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(p.Context())
-	r := &resumes{part: p, fleet: f, cancel: cancel}
+	r := &resumes{part: p, fleet: f, rewinds: rewinds, cancel: cancel}
 	r.loop.Go(func() {
 		for r.err == nil && rest(ctx, 50*time.Millisecond) {
 			r.ids = append(r.ids, "")
@@ -48,8 +49,16 @@ func (p *part) resumes(f *fleet.Fleet) *resumes {
 	return r
 }
 
-// one starts and resumes an execution, both with an id that makes them count once.
+// one starts and resumes an execution, both with an id that makes them count once; what was lost between the two it starts again.
 func (r *resumes) one(i int) error {
+	err := r.try(i)
+	if errors.Is(err, flow.ErrNotFound) && r.rewinds {
+		return r.try(i)
+	}
+	return err
+}
+
+func (r *resumes) try(i int) error {
 	err := r.fleet.Ask(r.Context(), func(ctx context.Context, c *client.Client) error {
 		res, err := c.Start(ctx, flow.StartRequest{Workflow: "held", ID: fmt.Sprint("held-", i), Input: json.RawMessage(`{}`)})
 		r.ids[i] = res.ExecutionID
