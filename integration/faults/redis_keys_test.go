@@ -17,23 +17,24 @@ import (
 	"prana/suspend"
 )
 
-// robbed are workflows with everything that has keys of its own: shared state, a timer, a wait for an event, a child.
+// robbed are workflows with everything that has keys of its own: shared state, waits for events, one of which time ends (a
+// delay would also have an alarm, which mends what happens to the due index), a child.
 var robbed = []string{`
 id: robbed
 nodes:
   - {key: start, type: manual.trigger}
   - {key: state, type: workflow.set_state, params: {kept: "{{ $nodes.start.output.id }}"}}
-  - {key: nap, type: time.delay, params: {duration_ms: 15000}}
+  - {key: nap, type: wait.wait_for_event, params: {event_type: never, timeout_ms: 12000, on_timeout: late}}
   - {key: hear, type: wait.wait_for_event, params: {event_type: go, event_filter: {id: $nodes.start.output.id}}}
   - {key: child, type: workflow.execute_workflow, params: {workflow_id: robbed_child, execution_mode: sync}}
   - {key: both, type: data.merge}
   - {key: told, type: faults.pass, params: {name: told, to: "{{ $nodes.start.output.id }}"}}
-connections: [start -> state, state -> nap, state -> hear, state -> child, nap -> both, hear -> both, child -> both, both -> told]
+connections: [start -> state, state -> nap, state -> hear, state -> child, nap.late -> both, hear -> both, child -> both, both -> told]
 `, `
 id: robbed_child
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: nap, type: time.delay, params: {duration_ms: 15000}}
+  - {key: nap, type: time.delay, params: {duration_ms: 12000}}
 connections: [start -> nap]
 `}
 
@@ -127,7 +128,7 @@ func TestAKeyDeleted(t *testing.T) {
 	}
 	p.want("executions that end after what doctor says was done", float64(cured), "", "=", float64(wanted))
 	p.want("processes that ended", float64(2-len(k.fleet.Workers())-len(k.fleet.Servers())), "", "=", 0)
-	p.want("writes a second, of a partition in which nothing happens any more", k.writes(3*time.Second)/float64(len(robberiesOf)), "", "≤", 1.5)
+	p.want("writes a second, of a partition in which nothing happens any more", k.writes(3*time.Second)/float64(len(robberiesOf)), "", "≤", 2)
 }
 
 // start has so many executions rest in every partition, or more.
