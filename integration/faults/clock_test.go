@@ -161,9 +161,9 @@ func (p *part) working(url string) (*app.App, *partner.Partner) {
 	return workers[0], outside
 }
 
-// TestOtherClock has Redis a minute ahead of the workers, or behind them.
+// TestOtherClock runs workers whose clocks are a minute ahead of Redis', or behind it.
 func TestOtherClock(t *testing.T) {
-	for name, ahead := range map[string]time.Duration{"workers ahead": -time.Minute, "workers behind": time.Minute} {
+	for name, ahead := range map[string]time.Duration{"ahead": -time.Minute, "behind": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := begin(t)
