@@ -13,6 +13,7 @@ import (
 	"prana/engine/definition"
 	"prana/engine/flow"
 	"prana/engine/plan"
+	"prana/integration/faults/lossy"
 	"prana/suspend"
 	"prana/tasks"
 )
@@ -27,7 +28,7 @@ type Lane struct {
 	store   *suspend.Store
 	engines []*engine.Engine
 	clients []*redis.Client
-	losers  []*loser
+	losers  []*lossy.Hook
 	dice    *rand.Rand
 
 	refs map[string]string // execution -> its workflow and version
@@ -41,7 +42,7 @@ func (a *Arena) Lane(db int, dice *rand.Rand) (*Lane, error) {
 	l.redis = l.client(db)
 	l.store = suspend.New(l.redis, tasks.Encoder{}, suspend.Options{})
 	for range processes {
-		c, lose := l.client(db), &loser{}
+		c, lose := l.client(db), &lossy.Hook{}
 		c.AddHook(lose)
 		l.losers = append(l.losers, lose)
 		store := suspend.New(c, tasks.Encoder{}, suspend.Options{})
@@ -80,7 +81,7 @@ func (l *Lane) rest() {
 // Lost is how many replies were lost so far.
 func (l *Lane) Lost() (n int64) {
 	for _, x := range l.losers {
-		n += x.losses.Load()
+		n += x.Losses()
 	}
 	return n
 }

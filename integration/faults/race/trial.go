@@ -137,11 +137,19 @@ func (t *Trial) ready(ctx context.Context) error {
 			t.know(x, s)
 			if s.Wait != nil {
 				since[id] = s.Wait.Since.UnixMilli()
+				awaitDue(x.Now, s.Wait.Due)
 			}
 		}
 	}
 	slices.SortFunc(t.IDs, func(a, b string) int { return cmp.Or(cmp.Compare(since[a], since[b]), cmp.Compare(a, b)) })
 	return nil
+}
+
+// awaitDue waits until time may end a wait, if that is soon: a worker that comes before has lost no race.
+func awaitDue(now, due time.Time) {
+	if soon := due.Sub(now); !due.IsZero() && soon < time.Second {
+		time.Sleep(soon + time.Millisecond)
+	}
 }
 
 // know notes what sides need of a step.
@@ -168,7 +176,7 @@ func (r *Runner) trial(ctx context.Context, t *Trial) error {
 	l := r.lane
 	unlucky := l.losers[l.dice.IntN(processes)]
 	if l.dice.IntN(loss) == 0 {
-		unlucky.lose(1 + l.dice.Int64N(6))
+		unlucky.Lose(1 + l.dice.Int64N(6))
 	}
 	barrier := make(chan struct{})
 	var sides sync.WaitGroup
@@ -184,7 +192,7 @@ func (r *Runner) trial(ctx context.Context, t *Trial) error {
 	}
 	close(barrier)
 	sides.Wait()
-	unlucky.lose(0)
+	unlucky.Lose(0)
 	return r.look(ctx, t)
 }
 
