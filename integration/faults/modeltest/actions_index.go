@@ -118,12 +118,11 @@ func (w *Machine) Pop(t *rapid.T) {
 	w.do(t, call{
 		name: "pop", once: true,
 		store: func(*suspend.Store) (any, error) {
-			queue := fmt.Sprintf("asynq:{prana-%d}:", partition)
-			id, err := w.raw.RPop(w.ctx, queue+"pending").Result()
+			id, err := w.raw.RPop(w.ctx, queueKey(partition)+"pending").Result()
 			if errors.Is(err, redis.Nil) {
 				return "", nil
 			}
-			return id, errors.Join(err, w.raw.Del(w.ctx, queue+"t:"+id).Err())
+			return id, errors.Join(err, w.raw.Del(w.ctx, queueKey(partition)+"t:"+id).Err())
 		},
 		model: func(m *Model, _ any) (any, error) { return m.pop(partition), nil },
 	})

@@ -28,6 +28,7 @@ func (w *Machine) Check(t *rapid.T) {
 	clear(w.model.purged) // what is gone does not come back: an execution of that id would be another
 	for p := range partitions {
 		w.checkLines(t, p)
+		w.checkTasks(t, p)
 	}
 	w.checkLists(t)
 	for p := range partitions {
@@ -179,6 +180,22 @@ func pinned(t *rapid.T, entry string, at span, score float64) span {
 		t.Fatalf("the line %s stands at %.0f, want %d to %d (-1 is never)", entry, score, at.low, at.high)
 	}
 	return span{int64(score), int64(score)}
+}
+
+// checkTasks holds the queue against the model: what is pending, in which order, and which alarms are set.
+func (w *Machine) checkTasks(t *rapid.T, partition int) {
+	pending, err := w.raw.LRange(w.ctx, queueKey(partition)+"pending", 0, -1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	alarms, err := w.raw.ZRange(w.ctx, queueKey(partition)+"scheduled", 0, -1).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := w.model.queue(partition)
+	if want := slices.Sorted(maps.Keys(q.alarms)); !slices.Equal(pending, q.pending) || !slices.Equal(sorted(alarms), want) {
+		t.Fatalf("pending are %v and alarms %v, want %v and %v", pending, alarms, q.pending, want)
+	}
 }
 
 // checkLists holds the lists of the API against the model.

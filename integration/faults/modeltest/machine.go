@@ -200,6 +200,8 @@ func (w *Machine) Pass(t *rapid.T) {
 	w.model.age(d)
 }
 
+func queueKey(partition int) string { return fmt.Sprintf("asynq:{prana-%d}:", partition) }
+
 func dueKey(partition int) string { return fmt.Sprintf("{prana-%d}:due", partition) }
 
 // Actions are what a machine does; rapid draws the first of them the most often.

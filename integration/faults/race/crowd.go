@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"prana/engine"
 	"prana/engine/flow"
+	"prana/integration/faults/desk"
 )
 
 // twoEvents race for a wait that takes one; the other is kept for the wait that follows.
@@ -67,9 +67,9 @@ func fewOfMany() Race {
 
 // publishesToFew publishes one event; both sides send the same.
 func publishesToFew(name string) Side {
-	return Side{Name: name, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: name, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		ev := t.event(event, flow.Event{TTL: -1, Limit: few})
-		r, err := t.publish(ctx, e, ev)
+		r, err := t.Publish(ctx, e, ev)
 		if err != nil {
 			return []Told{Told{Execution: t.IDs[0]}.failed(err)}
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"prana/engine"
 	"prana/engine/flow"
+	"prana/integration/faults/desk"
 )
 
 // completion is the name of a task that completes an execution.
@@ -109,7 +109,7 @@ func familyAgrees(t *Trial, ends []*flow.View) error {
 	if err := wantEnd(parent, flow.Completed, "w"); err != nil {
 		return err
 	}
-	child, err := t.engines[0].Describe(context.Background(), t.children[parent.ID])
+	child, err := t.Processes[0].Describe(context.Background(), t.children[parent.ID])
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ connections: [start -> w]
 }
 
 func retries(who string) Side {
-	return Side{Name: who, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: who, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		told := Told{Execution: t.IDs[0], By: who}
 		for {
 			_, err := e.Retry(ctx, flow.RetryRequest{Execution: t.IDs[0], ID: t.Name + who})

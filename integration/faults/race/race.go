@@ -5,8 +5,8 @@ package race
 import (
 	"context"
 
-	"prana/engine"
 	"prana/engine/flow"
+	"prana/integration/faults/desk"
 )
 
 // Race is something that several sides want and one gets.
@@ -29,7 +29,7 @@ type Race struct {
 // Side is one who races, in a process of its own or one that it shares.
 type Side struct {
 	Name string
-	Run  func(ctx context.Context, t *Trial, e *engine.Engine) []Told
+	Run  func(ctx context.Context, t *Trial, e *desk.Process) []Told
 }
 
 // Told is an operation on one execution, as its caller learned how it went.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"prana/engine"
 	"prana/engine/flow"
+	"prana/integration/faults/desk"
 )
 
 // Names of sides, as those who win a wait.
@@ -23,8 +23,8 @@ func away(err error) bool { return errors.Is(err, flow.ErrUnavailable) }
 
 // publishes sends an event, as often as it takes to hear what came of it; by names the side, the event and its data.
 func publishes(by string, ev flow.Event) Side {
-	return Side{Name: by, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
-		r, err := t.publish(ctx, e, t.event(by, ev))
+	return Side{Name: by, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
+		r, err := t.Publish(ctx, e, t.event(by, ev))
 		told := Told{Execution: t.IDs[0], By: by, Said: Lost, Who: nobody}
 		if err != nil {
 			return []Told{told.failed(err)}
@@ -43,28 +43,9 @@ func (t *Trial) event(by string, ev flow.Event) flow.Event {
 	return ev
 }
 
-// publish repeats an event until it is known what came of it. A publisher whose connection broke counts as dead at once.
-func (t *Trial) publish(ctx context.Context, e *engine.Engine, ev flow.Event) (flow.PublishResult, error) {
-	for {
-		r, err := e.Publish(ctx, ev)
-		if !away(err) {
-			return r, err
-		}
-		keys, err := t.redis.Keys(ctx, "{prana-r*}:publishing").Result()
-		if err != nil {
-			return r, err
-		}
-		for _, k := range keys {
-			if err := t.age(ctx, k); err != nil {
-				return r, err
-			}
-		}
-	}
-}
-
 // resumes ends the wait of an execution by hand.
 func resumes(n int) Side {
-	return Side{Name: hand, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: hand, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		d := t.Tasks[t.IDs[n]]
 		wait := flow.SuspensionID{Execution: d.Execution, Step: d.Step, Turn: 1}
 		told := Told{Execution: d.Execution, By: hand}
@@ -79,7 +60,7 @@ func resumes(n int) Side {
 
 // calls ends the wait by its URL. It has no id that could be repeated.
 func calls() Side {
-	return Side{Name: byURL, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: byURL, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		_, err := e.ResumeByToken(ctx, t.URL, flow.ResumeRequest{Data: []byte(`{"by":"url"}`)})
 		told := Told{Execution: t.IDs[0], By: byURL}
 		if errors.Is(err, flow.ErrGone) {
@@ -92,7 +73,7 @@ func calls() Side {
 
 // cancels ends an execution.
 func cancels(n int) Side {
-	return Side{Name: cancel, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: cancel, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		told := Told{Execution: t.IDs[n], Kind: Cancel, By: cancel}
 		for {
 			err := e.Cancel(ctx, flow.CancelRequest{Execution: t.IDs[n], Reason: "race", ID: t.Name})
@@ -105,7 +86,7 @@ func cancels(n int) Side {
 
 // works runs a task, as a worker does that is not told whether it was the first.
 func works(by string, kind Kind, task func(t *Trial) flow.Dispatch) Side {
-	return Side{Name: by, Run: func(ctx context.Context, t *Trial, e *engine.Engine) []Told {
+	return Side{Name: by, Run: func(ctx context.Context, t *Trial, e *desk.Process) []Told {
 		told := Told{Execution: t.IDs[0], Kind: kind, By: by, Said: Settled}
 		for {
 			err := e.RunStep(ctx, task(t))

@@ -85,7 +85,7 @@ func (r *Runner) batch(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	found, err := r.lane.store.Audit(ctx, 0, suspend.AuditOptions{})
+	found, err := r.lane.Store.Audit(ctx, 0, suspend.AuditOptions{})
 	r.result.Findings = append(r.result.Findings, found.Findings...)
 	for _, f := range found.Findings {
 		r.result.Unsound = append(r.result.Unsound, fmt.Sprintf("the audit finds %+v", f))
@@ -105,7 +105,7 @@ func (r *Runner) prepare(ctx context.Context, n int) ([]*Trial, error) {
 		l.next++
 		t := &Trial{Lane: l, Name: fmt.Sprintf("race-%d", l.next), Tasks: map[string]flow.Dispatch{}, children: map[string]string{}}
 		for range r.race.Executions {
-			id, err := l.start(ctx, workflow, t.Name)
+			id, err := l.Start(ctx, workflow, []byte(`{"id":"`+t.Name+`"}`))
 			if err != nil {
 				return nil, err
 			}
@@ -116,7 +116,7 @@ func (r *Runner) prepare(ctx context.Context, n int) ([]*Trial, error) {
 	if err := l.work(ctx, r.race.Holds); err != nil {
 		return nil, err
 	}
-	l.rest()
+	l.Rest()
 	for _, t := range trials {
 		if err := t.ready(ctx); err != nil {
 			return nil, err
@@ -129,7 +129,7 @@ func (r *Runner) prepare(ctx context.Context, n int) ([]*Trial, error) {
 func (t *Trial) ready(ctx context.Context) error {
 	since := map[string]int64{}
 	for _, id := range t.IDs {
-		x, err := t.store.Load(ctx, id, flow.Want{All: true})
+		x, err := t.Store.Load(ctx, id, flow.Want{All: true})
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (t *Trial) know(x *flow.Execution, s *flow.Step) {
 		t.Tasks[x.ID] = d
 	}
 	if s.Status == flow.StepSuspended {
-		t.Tasks[x.ID] = flow.Dispatch{Kind: flow.KindResume, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: t.refs[x.ID]}
+		t.Tasks[x.ID] = flow.Dispatch{Kind: flow.KindResume, Execution: x.ID, Step: s.ID, Token: s.Token, Workflow: t.Ref(x.ID)}
 	}
 	for _, child := range s.Children {
 		t.children[x.ID] = child
@@ -174,14 +174,14 @@ const loss = 12
 // trial lets all sides go at once, and looks at once what came of it.
 func (r *Runner) trial(ctx context.Context, t *Trial) error {
 	l := r.lane
-	unlucky := l.losers[l.dice.IntN(processes)]
+	unlucky := l.some().Replies
 	if l.dice.IntN(loss) == 0 {
 		unlucky.Lose(1 + l.dice.Int64N(6))
 	}
 	barrier := make(chan struct{})
 	var sides sync.WaitGroup
 	for i, delay := range r.tuner.next(l.dice) {
-		e := l.engines[l.dice.IntN(processes)]
+		e := l.some()
 		sides.Go(func() {
 			<-barrier
 			time.Sleep(delay)
@@ -201,7 +201,7 @@ func (r *Runner) look(ctx context.Context, t *Trial) error {
 	r.result.Trials++
 	for i, id := range t.IDs {
 		call := time.Now().UnixNano()
-		v, err := r.lane.engines[0].Describe(ctx, id)
+		v, err := r.lane.Processes[0].Describe(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (r *Runner) judge(ctx context.Context, t *Trial) error {
 	r.result.Checked++
 	var ends []*flow.View
 	for _, id := range t.IDs {
-		v, err := r.lane.engines[0].Describe(ctx, id)
+		v, err := r.lane.Processes[0].Describe(ctx, id)
 		if err != nil {
 			return err
 		}
