@@ -50,7 +50,7 @@ func (p *part) wrongClocks(program string, ahead [2]time.Duration) {
 	for i := range alive {
 		renew(i)
 	}
-	t := p.timers("timed", f.Engine, f.App.Store(), f.Partner)
+	t := p.timedRuns("timed", f.Engine, f.App.Store(), f.Partner)
 	l := p.load(f, loadOptions{Executions: 300, Over: 30 * time.Second})
 	t.begin(500, 40*time.Second)
 	dice := p.dice(3)
@@ -161,19 +161,19 @@ func (p *part) working(url string) (*app.App, *partner.Partner) {
 	return workers[0], outside
 }
 
-// TestOtherClock has Redis a minute ahead of the workers, or behind them.
+// TestOtherClock runs workers whose clocks are a minute ahead of Redis', or behind it.
 func TestOtherClock(t *testing.T) {
-	for name, ahead := range map[string]time.Duration{"workers ahead": -time.Minute, "workers behind": time.Minute} {
+	for name, ahead := range map[string]time.Duration{"ahead": -time.Minute, "behind": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := begin(t)
 			r := p.shiftedRedis(ahead)
 			a, outside := p.working("redis://" + r.Addr())
-			timers := p.timers("timed", a.Engine(), a.Store(), outside)
-			timers.begin(p.size(100, 1000), 5*time.Second)
-			timers.await(time.Minute)
-			p.want("late by, at most", quantile(timers.lateness(), 1).Seconds(), "s", "≤", 30)
-			p.want("early by, as the partner saw it, at most", max(0, -quantile(timers.seen(), 0).Seconds()), "s", "≤", r.longestStep().Seconds())
+			runs := p.timedRuns("timed", a.Engine(), a.Store(), outside)
+			runs.begin(p.size(100, 1000), 5*time.Second)
+			runs.await(time.Minute)
+			p.want("late by, at most", quantile(runs.lateness(), 1).Seconds(), "s", "≤", 30)
+			p.want("early by, as the partner saw it, at most", max(0, -quantile(runs.seen(), 0).Seconds()), "s", "≤", r.longestStep().Seconds())
 		})
 	}
 }
@@ -203,11 +203,11 @@ func (p *part) jumped(by time.Duration) (*shifted, []time.Duration) {
 	p.Helper()
 	r := p.shiftedRedis(0)
 	a, outside := p.working("redis://" + r.Addr())
-	timers := p.timers("timed", a.Engine(), a.Store(), outside)
-	timers.begin(p.size(50, 500), 6*time.Second)
+	runs := p.timedRuns("timed", a.Engine(), a.Store(), outside)
+	runs.begin(p.size(50, 500), 6*time.Second)
 	rest(p.Context(), time.Second)
 	r.jump(by)
-	timers.await(2 * time.Minute)
-	timers.lateness()
-	return r, timers.seen()
+	runs.await(2 * time.Minute)
+	runs.lateness()
+	return r, runs.seen()
 }

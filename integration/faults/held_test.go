@@ -58,7 +58,7 @@ func (p *part) hold(f *fleet.Fleet, group string, n int) *held {
 		}
 		h.ids[name] = r.ExecutionID
 	}
-	if !h.awaitCalls(30*time.Second, func(all []partner.Held) bool { return len(all) >= n }) {
+	if !h.awaitCalls(2*time.Minute, func(all []partner.Held) bool { return len(all) >= n }) {
 		p.Fatalf("only %d of %d executions are caught", len(h.calls()), n)
 	}
 	return h
@@ -152,12 +152,13 @@ func (h *held) end(caught map[string]partner.Held) (accepted, wrong int) {
 	h.Helper()
 	h.fleet.Partner.LetGo(h.group, 1)
 	h.fleet.Partner.LetGo(h.group, 2)
-	ctx, cancel := context.WithTimeout(h.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(h.Context(), 3*time.Minute)
 	defer cancel()
 	for name, id := range h.ids {
 		v, err := h.fleet.Engine.Await(ctx, id)
 		if err != nil {
-			h.Fatalf("%s has not ended: %v\n%s", id, err, h.fleet.Logs())
+			v, derr := h.fleet.Engine.Describe(h.Context(), id)
+			h.Fatalf("%s has not ended (%v): %+v (%v)", name, err, v, derr)
 		}
 		var output string
 		_ = json.Unmarshal(v.Output, &output) // what is no text is wrong below

@@ -26,7 +26,7 @@ func TestPartition(t *testing.T) {
 	if p.size(0, 1) == 1 {
 		lengths = append(lengths, time.Minute)
 	}
-	l := p.load(f, loadOptions{Executions: p.size(80, 2000), Programs: p.size(20, 100), Over: time.Duration(p.size(20, 110)) * time.Second})
+	l := p.load(f, loadOptions{Executions: p.size(80, 600), Programs: p.size(20, 100), Over: time.Duration(p.size(20, 110)) * time.Second})
 	for _, length := range lengths {
 		p.partition(f, network, off, length)
 	}

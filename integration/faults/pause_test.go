@@ -22,7 +22,7 @@ func TestPausedWorkers(t *testing.T) {
 	for range together + 2 {
 		p.addMeasured(f)
 	}
-	l := p.load(f, loadOptions{Executions: p.size(80, 2000), Programs: p.size(20, 100), Over: time.Duration(rounds) * 25 * time.Second})
+	l := p.load(f, loadOptions{Executions: p.size(80, 1000), Programs: p.size(20, 100), Over: time.Duration(rounds) * 25 * time.Second})
 	var all paused
 	for round := range rounds {
 		all.add(p.pauseSome(f, fmt.Sprint("round", round), together))
@@ -113,7 +113,7 @@ func TestPausedRedis(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	f := p.fleet(fleet.Options{Workers: 3, Servers: 1, Partitions: 2})
-	l := p.load(f, loadOptions{Executions: p.size(60, 1000), Programs: p.size(20, 100), Over: 25 * time.Second})
+	l := p.load(f, loadOptions{Executions: p.size(60, 500), Programs: p.size(20, 100), Over: 25 * time.Second})
 	h := p.hold(f, "redis", 16)
 	rest(p.Context(), 3*time.Second) // until their claims were renewed
 	caught := h.caughtIn(f.Workers()...)

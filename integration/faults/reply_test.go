@@ -222,7 +222,7 @@ func (s *stage) check(ctx context.Context, y replyStory, id, execution string, a
 		return err
 	}
 	if want := fmt.Sprintf("%q", y.end(id)); v.Status != flow.Completed || string(v.Output) != want || len(v.Nodes) != y.steps {
-		wrong = append(wrong, fmt.Errorf("it is %s (%v), left %s in %d steps; want %s in %d", v.Status, v.Error, v.Output, len(v.Nodes), want, y.steps))
+		wrong = append(wrong, fmt.Errorf("it is %s (%s), left %s in %d steps; want %s in %d", v.Status, fmt.Sprint(v.Error), v.Output, len(v.Nodes), want, y.steps))
 	}
 	done := s.partner.Effects()
 	for _, to := range y.effects(id) {

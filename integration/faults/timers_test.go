@@ -4,131 +4,244 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
 	"time"
 
-	"prana/engine"
-	"prana/engine/definition"
 	"prana/engine/flow"
-	"prana/engine/plan"
 	"prana/integration/faults/fleet"
 	"prana/integration/faults/partner"
-	"prana/suspend"
 )
 
-// timedFlow waits for a delay, and for the end of a wait for an event that nobody publishes; the partner sees when each is over.
-const timedFlow = `
-id: timed
+// timerFlows sleep for as long as they are told: by a delay, by a delay after which the partner is told, and by a wait for
+// something that never comes.
+var timerFlows = []string{`
+id: timers_nap
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: a, type: faults.hold, params: {name: "{{ $nodes.start.output.name }}.a", holds: 0}}
-  - {key: nap, type: time.delay, params: {duration_ms: "{{ $nodes.start.output.nap }}"}}
-  - {key: b, type: faults.hold, params: {name: "{{ $nodes.start.output.name }}.b", holds: 0}}
-  - {key: wait, type: wait.wait_for_event, params: {event_type: never, timeout_ms: "{{ $nodes.start.output.timeout }}", on_timeout: late}}
-  - {key: c, type: faults.hold, params: {name: "{{ $nodes.start.output.name }}.c", holds: 0}}
-connections: [start -> a, a -> nap, nap -> b, b -> wait, wait.late -> c]
-`
+  - {key: nap, type: time.delay, params: {duration_ms: $input.ms}}
+connections: [start -> nap]
+`, `
+id: timers_told
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: nap, type: time.delay, params: {duration_ms: $input.ms}}
+  - {key: tell, type: faults.effect, params: {name: told, to: "{{ $nodes.start.output.id }}"}}
+connections: [start -> nap, nap -> tell]
+`, `
+id: timers_late
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: nap, type: wait.wait_for_event, params: {event_type: never, timeout_ms: $input.ms, on_timeout: late}}
+  - {key: after, type: faults.pass, params: {name: after, to: "{{ $nodes.start.output.id }}"}}
+connections: [start -> nap, nap.late -> after]
+`}
 
-// timers is executions that wait for time.
-type timers struct {
-	*part
-	batch   string // all of their names begin so
-	engine  *engine.Engine
-	store   *suspend.Store
-	partner *partner.Partner
-	runs    []timed
-}
-
-// timed is one of them.
-type timed struct {
-	name, id string
-	planned  map[string]time.Duration // by what ends it
-}
-
-func (p *part) timers(batch string, e *engine.Engine, s *suspend.Store, of *partner.Partner) *timers {
-	p.Helper()
-	w, _, found := definition.Check("timed.yaml", []byte(timedFlow), fleet.Setup{}.Registry(), plan.Options{})
-	if plan.HasErrors(found) {
-		p.Fatal(found)
+// TestTimersAcrossACrashOfEverything kills all workers, all servers and Redis at once while timers sleep, a good part of which
+// come due before anything is there again. Each is resolved once, none early, and none long after there was somebody to do it.
+func TestTimersAcrossACrashOfEverything(t *testing.T) {
+	p := begin(t) // alone: it measures
+	f := p.fleet(fleet.Options{Workers: 2, Servers: 1, Partitions: 2})
+	if err := f.Deploy(p.Context(), timerFlows...); err != nil {
+		t.Fatal(err)
 	}
-	if _, _, err := e.Deploy(p.Context(), w); err != nil {
+	lead, window, away := time.Duration(p.size(8, 110))*time.Second, time.Duration(p.size(20, 130))*time.Second, time.Duration(p.size(4, 6))*time.Second
+	began := time.Now()
+	due := func(dice *rand.Rand) time.Time { return began.Add(lead + time.Duration(dice.Int64N(int64(window)))) }
+	all := p.timers(f, p.size(2000, 100_000), due)
+	p.tell("timers were set within", time.Since(began).Seconds(), "s")
+	rest(p.Context(), time.Until(began.Add(lead+window/4)))
+	crashed, recovered := p.crash(f, time.Now().Add(away))
+	rest(p.Context(), time.Until(began.Add(lead+window)))
+	p.awaitTimers(f, len(all), 60*time.Second)
+	p.checkTimers(f, all, crashed, recovered)
+	p.want("timers that came due while nothing was there", float64(between(all, crashed, recovered)), "", "≥", float64(len(all)/50))
+	p.burst(f, len(all))
+	p.wantSound(f)
+}
+
+// crash kills everything, and starts it again at a time.
+func (p *part) crash(f *fleet.Fleet, until time.Time) (crashed, recovered time.Time) {
+	p.Helper()
+	crashed = time.Now()
+	f.Crash()
+	rest(p.Context(), time.Until(until))
+	if err := f.Recover(p.Context(), 2, 1); err != nil {
 		p.Fatal(err)
 	}
-	return &timers{part: p, batch: batch, engine: e, store: s, partner: of}
+	recovered = time.Now()
+	p.tell("nothing was there for", recovered.Sub(crashed).Seconds(), "s")
+	return crashed, recovered
 }
 
-// begin starts n of them, whose waits take up to the longest time each.
-func (t *timers) begin(n int, longest time.Duration) {
-	t.Helper()
-	dice := t.dice(uint64(len(t.runs)) + 77)
-	for range n {
-		r := timed{name: fmt.Sprint(t.batch, len(t.runs)), planned: map[string]time.Duration{}}
-		for _, by := range []string{flow.ByTimer, flow.ByTimeout} {
-			r.planned[by] = time.Duration(1+dice.Int64N(longest.Milliseconds())) * time.Millisecond
-		}
-		input, err := json.Marshal(map[string]any{"name": r.name, "nap": r.planned[flow.ByTimer].Milliseconds(), "timeout": r.planned[flow.ByTimeout].Milliseconds()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := t.engine.Start(t.Context(), flow.StartRequest{Workflow: "timed", ID: r.name, Input: input})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.id = res.ExecutionID
-		t.runs = append(t.runs, r)
-	}
+// burst has a crowd of timers come due while nothing is there.
+func (p *part) burst(f *fleet.Fleet, before int) {
+	p.Helper()
+	n := p.size(500, 10_000)
+	due := time.Now().Add(time.Duration(p.size(3, 25)) * time.Second)
+	all := p.timers(f, n, func(*rand.Rand) time.Time { return due })
+	crashed, recovered := p.crash(f, due.Add(time.Second))
+	p.awaitTimers(f, before+n, 5*time.Minute)
+	p.tell(fmt.Sprintf("a burst of %d overdue timers was resolved, after everything was there again, within", between(all, crashed, recovered)), time.Since(recovered).Seconds(), "s")
 }
 
-// await waits for the ends of those that have begun.
-func (t *timers) await(within time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	lost := 0
-	for _, r := range t.runs {
-		if v, err := t.engine.Await(ctx, r.id); err != nil || v.Status != flow.Completed || len(v.Nodes) != 6 {
-			lost++
-			t.Errorf("%s has not ended as it must: %+v (%v)", r.id, v, err)
+// timer is an execution that sleeps.
+type timer struct {
+	workflow, execution string
+	name                string    // by which the partner knows it
+	set                 time.Time // a little before it was, by our clock
+	sleep               time.Duration
+}
+
+func (x *timer) due() time.Time { return x.set.Add(x.sleep) }
+
+func between(all []*timer, from, to time.Time) (n int) {
+	for _, x := range all {
+		if x.due().After(from) && x.due().Before(to) {
+			n++
 		}
 	}
-	t.want("executions whose timers were lost, or ended twice", float64(lost), "", "=", 0)
+	return n
 }
 
-// lateness gives how late each timer was by Redis' clock, and holds that none was early.
-func (t *timers) lateness() (late []time.Duration) {
-	t.Helper()
-	early := 0
-	for _, r := range t.runs {
-		x, err := t.store.Load(t.Context(), r.id, flow.Want{All: true})
-		if err != nil {
-			t.Fatal(err)
+// timers makes so many, each due when it is told.
+func (p *part) timers(f *fleet.Fleet, n int, due func(*rand.Rand) time.Time) []*timer {
+	p.Helper()
+	c, err := newCrowd(f)
+	if err != nil {
+		p.Fatal(err)
+	}
+	all := make([]*timer, n)
+	err = together(n, func(i int) error {
+		dice := p.dice(uint64(1_000_000 + i))
+		x := &timer{workflow: []string{"timers_nap", "timers_late", "timers_told"}[min(2, dice.IntN(20)/9)], name: fmt.Sprintf("%s-%d-%d", p.Name(), n, i), set: time.Now()}
+		x.sleep = max(time.Second, time.Until(due(dice)).Truncate(time.Millisecond))
+		input, err := json.Marshal(map[string]any{"ms": x.sleep.Milliseconds(), "id": x.name})
+		if err == nil {
+			x.execution, err = c.start(p.Context(), x.workflow, input)
 		}
-		for _, s := range x.Steps {
-			if s.Resumed == nil {
-				continue
+		all[i] = x
+		return err
+	})
+	c.engine.Wait()
+	if err != nil {
+		p.Fatal(err)
+	}
+	return all
+}
+
+// together does something for each number below n, a few at a time, and gives the first error.
+func together(n int, do func(i int) error) error {
+	const few = 16
+	var (
+		next  atomic.Int64
+		wg    sync.WaitGroup
+		once  sync.Once
+		first error
+	)
+	for range few {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(i); err != nil {
+					once.Do(func() { first = err })
+					return
+				}
 			}
-			over := s.Resumed.At.Sub(s.Resumed.Since) - r.planned[s.Resumed.By]
-			if late = append(late, over); over < 0 {
-				early++
-				t.Errorf("the end of %s by %s was %s early", r.id, s.Resumed.By, -over)
-			}
-		}
+		})
 	}
-	t.want("timers", float64(len(late)), "", "=", float64(2*len(t.runs)))
-	t.want("timers that were early by Redis' clock", float64(early), "", "=", 0)
-	return late
+	wg.Wait()
+	return first
 }
 
-// seen gives by how much each timer was late as the partner saw it, from the first call before it to the first after it.
-func (t *timers) seen() (late []time.Duration) {
-	first := map[string]time.Time{}
-	for _, c := range t.partner.Held() {
-		if strings.HasPrefix(c.Name, t.batch) && first[c.Name].IsZero() {
-			first[c.Name] = c.Came
+// awaitTimers waits until so many executions have completed.
+func (p *part) awaitTimers(f *fleet.Fleet, n int, within time.Duration) {
+	p.Helper()
+	until := time.Now().Add(within)
+	for {
+		var completed int64
+		for partition := range f.Setup.Partitions {
+			completed += f.Raw.ZCard(p.Context(), fmt.Sprintf("{prana-%d}:st:completed", partition)).Val()
+		}
+		if int(completed) == n {
+			return
+		}
+		if time.Now().After(until) || !rest(p.Context(), 50*time.Millisecond) {
+			p.Fatalf("%d of %d timers were resolved within %s", completed, n, within)
 		}
 	}
-	for _, r := range t.runs {
-		late = append(late, first[r.name+".b"].Sub(first[r.name+".a"])-r.planned[flow.ByTimer], first[r.name+".c"].Sub(first[r.name+".b"])-r.planned[flow.ByTimeout])
+}
+
+// checkTimers holds each timer against its time: by what the store recorded, and by our own clock and the partner's, which is the same.
+func (p *part) checkTimers(f *fleet.Fleet, all []*timer, crashed, recovered time.Time) {
+	p.Helper()
+	told := f.Partner.Effects()
+	var mu sync.Mutex
+	var unresolved, early, earlyTold int
+	late := make([]time.Duration, 0, len(all))
+	err := together(len(all), func(i int) error {
+		x := all[i]
+		v, err := f.App.Store().Load(context.WithoutCancel(p.Context()), x.execution, flow.Want{All: true})
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		r := resolved(v, x)
+		if r == nil {
+			unresolved++
+			p.Logf("timer %s of %s: %s with %d steps", x.execution, x.workflow, v.Status, len(v.Steps))
+			return nil
+		}
+		if r.At.Before(r.Since.Add(x.sleep)) || r.At.Before(x.due().Truncate(time.Millisecond)) {
+			early++
+		}
+		if x.workflow == "timers_told" {
+			calls := told[partner.Effect{Name: "told", To: x.name}]
+			if len(calls) == 0 || len(calls.Keys()) != 1 {
+				unresolved++
+			} else if calls[0].At.Before(x.due()) {
+				earlyTold++
+			}
+		}
+		from := r.Since.Add(x.sleep)
+		if from.After(crashed) && from.Before(recovered) {
+			from = recovered
+		}
+		late = append(late, r.At.Sub(from))
+		return nil
+	})
+	if err != nil {
+		p.Fatal(err)
 	}
-	return late
+	p.tell("timers", float64(len(all)), "")
+	p.want("timers not resolved exactly once", float64(unresolved), "", "=", 0)
+	p.want("timers early by Redis TIME", float64(early), "", "=", 0)
+	p.want("timers early by the clock of the partner", float64(earlyTold), "", "=", 0)
+	p.tell("late, after they were due or everything was there again: median", quantile(late, 0.5).Seconds(), "s")
+	p.tell("late, p99", quantile(late, 0.99).Seconds(), "s")
+	p.want("late, at most", slices.Max(late).Seconds(), "s", "≤", 30)
+}
+
+// resolved gives how the timer of an execution ended; nil if not exactly once, or if something else is not as it must be.
+func resolved(v *flow.Execution, x *timer) *flow.Resumption {
+	steps := map[string]int{"timers_nap": 2, "timers_told": 3, "timers_late": 3}[x.workflow]
+	if v.Status != flow.Completed || len(v.Steps) != steps {
+		return nil
+	}
+	var found *flow.Resumption
+	for _, s := range v.Steps {
+		if s.Status != flow.StepCompleted || s.ID.Run != 0 || found != nil && s.Resumed != nil {
+			return nil
+		}
+		if s.Resumed != nil {
+			found = s.Resumed
+		}
+	}
+	if found == nil || found.By != flow.ByTimeout && found.By != flow.ByTimer {
+		return nil
+	}
+	return found
 }

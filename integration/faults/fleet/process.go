@@ -19,8 +19,8 @@ import (
 // Variable makes the test binary a process of a fleet; its value is the JSON of a Setup.
 const Variable = "PRANA_FAULTS_PROCESS"
 
-// exitGaveUp is how a process ends that stopped by itself, and said why.
-const exitGaveUp = 3
+// ExitGaveUp is how a process ends that stopped by itself, and said why.
+const ExitGaveUp = 3
 
 // Setup is what a process is made of.
 type Setup struct {
@@ -74,7 +74,7 @@ func Main(raw string) int {
 	code := 0
 	if err := proc.AwaitStop(a.Err()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		code = exitGaveUp
+		code = ExitGaveUp
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace+5*time.Second)
 	defer cancel()
