@@ -54,12 +54,12 @@ func (s *Stage) retire() {
 		return
 	}
 	c := s.process.worker
-	s.process.worker = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()
 	_ = c.Shutdown(ctx) // a dead one cannot say goodbye
 	_ = c.waker.Close()
 	s.process.engine.Wait()
+	s.process.worker = nil
 	s.done = append(s.done, c.done...)
 }
 
@@ -99,7 +99,7 @@ func (s *Stage) forward() {
 
 const (
 	// calm is how long nothing must happen until nothing more is expected.
-	calm = 15 * time.Millisecond
+	calm = 50 * time.Millisecond
 	// tooLong is how long a worker may take for what there is.
 	tooLong = 20 * time.Second
 )
@@ -114,17 +114,16 @@ func (s *Stage) letWork() {
 		if p.wire.dead() {
 			s.boot()
 		}
-		if p.wire.dead() || p.worker.running.Load() > 0 || s.hasTasks() {
+		if p.wire.dead() || p.worker.running.Load() > 0 || p.wire.busy.Load() > 0 || s.hasTasks() {
 			last = time.Now()
 		}
 		if patience = calm; s.isComing() {
-			patience = 10 * calm
+			patience = 5 * calm
 		}
 		if time.Since(began) > tooLong {
 			s.fail("the worker does not come to an end")
 		}
 	}
-	s.process.engine.Wait()
 }
 
 // isComing tells whether a task is active that the worker of the process does not know yet, if it ever will.

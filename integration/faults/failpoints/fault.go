@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -138,6 +139,7 @@ type wire struct {
 	mu   sync.Mutex
 	cut  bool
 	gone context.CancelFunc // ends what the caller asked for
+	busy atomic.Int32       // commands under way
 }
 
 // caller notes how what is asked for can be given up.
@@ -194,6 +196,8 @@ func (w *wire) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 }
 
 func (w *wire) send(ctx context.Context, name string, fail func(error), do func() error) error {
+	w.busy.Add(1)
+	defer w.busy.Add(-1)
 	if w.dead() {
 		fail(errDead)
 		return errDead

@@ -109,14 +109,17 @@ func (s *Stage) boot() {
 	s.fail("no process could be started")
 }
 
-// do has the process do something, waits for all that it does beside, and replaces it if it died of it.
+// do has the process do something, waits for all that it does beside, and replaces it if it died of it. With a worker of its own it
+// never ceases to do something.
 func (s *Stage) do(f func(ctx context.Context, p *process) error) error {
 	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
 	p := s.process
 	p.wire.caller(cancel)
 	err := f(ctx, p)
-	p.engine.Wait()
+	if p.worker == nil {
+		p.engine.Wait()
+	}
 	if p.wire.dead() {
 		s.boot()
 		return errDead
