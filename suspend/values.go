@@ -47,7 +47,9 @@ func (v values) within(text string, deep int) (json.RawMessage, error) {
 		return list, nil
 	}
 	list, err := v.gather(results, deep)
-	v.lists[results] = list
+	if err == nil {
+		v.lists[results] = list
+	}
 	return list, err
 }
 
