@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,7 @@ func effectOf(at string) func(context.Context, *node.Call) (node.Outcome, error)
 		}
 		req.Header.Set("Idempotency-Key", c.Key)
 		req.Header.Set("X-Prana-Attempt", strconv.Itoa(c.Attempt))
+		req.Header.Set("X-Pid", strconv.Itoa(os.Getpid()))
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return node.Outcome{}, err
