@@ -2,9 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,23 +12,23 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// asked sends a request to an API over a fake, which cheaply gives an answer: one that says it did as it was told, or a problem that
-// is the caller's. The fake was asked for something exactly if all is well.
-func wantAnswer(t *testing.T, f *fake, method, target, body string, header ...string) *httptest.ResponseRecorder {
+// wantAnswer sends a request to an API over a fake, which cheaply gives an answer: one that says it did as it was told, or a problem
+// that is the caller's. The fake was asked for something exactly if all is well.
+func wantAnswer(t *testing.T, f *fake, ask func() *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	var w *httptest.ResponseRecorder
 	h := New(config(f))
 	fuzztest.Cheap(t, func() {
 		f.asked = nil
 		w = httptest.NewRecorder()
-		h.ServeHTTP(w, request(method, target, body, header...))
+		h.ServeHTTP(w, ask())
 	})
 	var p wire.Problem
 	switch {
 	case w.Code < 300 && f.last() != nil:
 	case w.Code >= 400 && w.Code < 500 && f.last() == nil && json.Unmarshal(w.Body.Bytes(), &p) == nil && p.Code != "":
 	default:
-		t.Errorf("%s %s %q is answered with %d %s; the engine was asked %+v", method, target, body, w.Code, w.Body, f.last())
+		t.Errorf("it is answered with %d %s; the engine was asked %+v", w.Code, w.Body, f.last())
 	}
 	return w
 }
@@ -46,8 +45,9 @@ func FuzzEvents(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body, media, key, spec string) {
 		fake := newFake()
-		w := wantAnswer(t, fake, "POST", "/v1/events", body,
-			"Content-Type", media, "Idempotency-Key", key, "Ce-Specversion", spec, "Ce-Id", "1", "Ce-Source", "%2Fs", "Ce-Type", "paid")
+		w := wantAnswer(t, fake, func() *http.Request {
+			return request("POST", "/v1/events", body, "Content-Type", media, "Idempotency-Key", key, "Ce-Specversion", spec, "Ce-Id", "1", "Ce-Source", "%2Fs", "Ce-Type", "paid")
+		})
 		e, ok := fake.last().(flow.Event)
 		if ok && (e.Type == "" || len(e.ID) > maxKey || e.Limit < 0 || e.TTL > maxTTL || len(e.Data) > 0 && !json.Valid(e.Data)) {
 			t.Errorf("%q is published as %+v: %s", body, e, w.Body)
@@ -71,7 +71,9 @@ func FuzzRequests(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, body, key string) {
-		wantAnswer(t, newFake(), "POST", targets[int(which)%len(targets)], body, "Idempotency-Key", key)
+		wantAnswer(t, newFake(), func() *http.Request {
+			return request("POST", targets[int(which)%len(targets)], body, "Idempotency-Key", key)
+		})
 	})
 }
 
@@ -149,10 +151,10 @@ func FuzzLists(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which byte, query string) {
-		u := url.URL{Path: targets[int(which)%len(targets)], RawQuery: query}
-		if again, err := url.Parse(u.String()); err != nil || !reflect.DeepEqual(*again, u) {
-			t.Skip() // what no HTTP client can send
-		}
-		wantAnswer(t, newFake(), "GET", u.String(), "")
+		wantAnswer(t, newFake(), func() *http.Request {
+			r := request("GET", targets[int(which)%len(targets)], "")
+			r.URL.RawQuery = query
+			return r
+		})
 	})
 }

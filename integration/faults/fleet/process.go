@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -29,6 +30,7 @@ type Setup struct {
 	Slots      int    // steps at a time in a worker; 0 = as by default
 	Server     bool   // it serves HTTP instead of running steps
 	Grace      time.Duration
+	Binary     string `json:"-"` // the program, made of the package member; empty = this one
 }
 
 // Options are those of a process of the product.
@@ -85,6 +87,9 @@ func spawn(s Setup) (*proc.Process, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
+	}
+	if s.Binary != "" {
+		return proc.Start(exec.Command(s.Binary), Variable+"="+string(raw))
 	}
 	return proc.StartSelf(Variable, string(raw))
 }
