@@ -14,7 +14,6 @@ import (
 // beyond them: it is an error of that execution, not the end of whoever reads it.
 const (
 	maxGathered = 24 << 20 // bytes
-	maxResults  = 1 << 20  // parts
 	maxNested   = 100      // lists in lists
 	maxChain    = 100      // fields that are the same as the next
 )
@@ -73,7 +72,7 @@ func (v values) gather(results string, deep int) (json.RawMessage, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	if n < 0 || n > maxResults || deep == 0 {
+	if n < 0 || n > maxGathered/2 || deep == 0 { // the least that a result takes is a digit and a comma
 		return nil, errGathered
 	}
 	out := []byte{'['}
