@@ -522,3 +522,47 @@ func TestReviewInputInOutput(t *testing.T) {
 	env.Run()
 	env.WantOutput(id, map[string]any{"given": 5})
 }
+
+// TestARepetitionIsNotRefusedForTroubleOfTheStore: who repeats what was done, while the store is away for a moment, hears that the
+// store is away, and not that somebody else was faster.
+func TestARepetitionIsNotRefusedForTroubleOfTheStore(t *testing.T) {
+	t.Parallel()
+	cancel := func(e *engine.Engine, id string) error {
+		return e.Cancel(t.Context(), flow.CancelRequest{Execution: id, ID: "c1"})
+	}
+	resume := func(e *engine.Engine, id string) error {
+		_, err := e.Resume(t.Context(), flow.ResumeRequest{Execution: id, ID: "r1"})
+		return err
+	}
+	for name, ask := range map[string]func(*engine.Engine, string) error{"cancel": cancel, "resume": resume} {
+		for failing := 1; failing <= 5; failing++ {
+			store := &hooked{}
+			env := enginetest.Open(t, enginetest.Options{Types: types(), Store: store.over})
+			env.Deploy(waiter)
+			id := env.Start("waiter", nil)
+			env.Run()
+			other, loads, nested := env.Process(), 0, false
+			store.load = func(string) error {
+				if nested {
+					return nil
+				}
+				loads++
+				if loads == 2 { // the same request comes by another way, and is faster
+					nested = true
+					if err := ask(other, id); err != nil {
+						t.Error(err)
+					}
+					other.Wait()
+					nested = false
+				}
+				if loads == failing {
+					return flow.ErrUnavailable
+				}
+				return nil
+			}
+			if err := ask(env.Engine(), id); err != nil && !errors.Is(err, flow.ErrUnavailable) {
+				t.Errorf("%s, load %d fails: %v", name, failing, err)
+			}
+		}
+	}
+}
