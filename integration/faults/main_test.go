@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,8 @@ type part struct {
 	*testing.T
 	seed  uint64
 	began time.Time
+
+	complaints atomic.Int64
 
 	mu      sync.Mutex
 	figures []figures.Figure

@@ -8,10 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,16 +21,30 @@ import (
 // Effect is something that was done: by what name, and to what.
 type Effect struct{ Name, To string }
 
-// Done is how an effect was asked for.
-type Done struct {
-	Keys  map[string]int // calls by idempotency key
-	First time.Time
-	Last  time.Time // of its calls
+// Done is the calls that asked for an effect, in their order.
+type Done []Call
+
+// Call is one of them.
+type Call struct {
+	Key     string // its idempotency key
+	Attempt int    // of the node, from 0
+	Pid     int    // of the process that asked
+	At      time.Time
+}
+
+// Keys counts the calls by their idempotency key.
+func (d Done) Keys() map[string]int {
+	keys := map[string]int{}
+	for _, c := range d {
+		keys[c.Key]++
+	}
+	return keys
 }
 
 // Partner is a running service.
 //
 //	POST /effect/NAME?fail=N  body TO: answers {"out": Digest(NAME, TO)}, or 503 to attempts before N
+//	POST /hold/NAME?holds=N   answers {"out": NAME#I} to the I-th call with its key; the first N of them once they are let go
 //	GET  /job?at=TO&after=N   says "running" to the first N questions about TO, then {"status":"completed","result":Digest("job", TO)}
 type Partner struct {
 	*httptest.Server
@@ -38,14 +52,15 @@ type Partner struct {
 	Slow time.Duration
 
 	mu      sync.Mutex
-	effects map[Effect]*Done
+	effects map[Effect]Done
 	jobs    map[string]int
+	holds   holds
 	news    *sync.Cond
 }
 
 // New starts a partner.
 func New() *Partner {
-	p := &Partner{effects: map[Effect]*Done{}, jobs: map[string]int{}}
+	p := &Partner{effects: map[Effect]Done{}, jobs: map[string]int{}, holds: newHolds()}
 	p.news = sync.NewCond(&p.mu)
 	p.Server = httptest.NewServer(p)
 	return p
@@ -64,6 +79,10 @@ func (p *Partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.effect(w, r, name)
 		return
 	}
+	if name, ok := strings.CutPrefix(r.URL.Path, "/hold/"); ok {
+		p.hold(w, r, name)
+		return
+	}
 	if r.URL.Path == "/job" {
 		p.job(w, r)
 		return
@@ -76,33 +95,26 @@ func (p *Partner) effect(w http.ResponseWriter, r *http.Request, name string) {
 	if err != nil {
 		return // who asked died while it asked: nothing was asked for
 	}
-	key := r.Header.Get("Idempotency-Key")
-	p.note(Effect{name, string(raw)}, key)
+	p.note(Effect{name, string(raw)}, Call{r.Header.Get("Idempotency-Key"), number(r, "X-Prana-Attempt"), number(r, "X-Pid"), time.Now()})
 	if p.Slow > 0 {
 		time.Sleep(rand.N(p.Slow)) // the work that a caller may die in
 	}
-	if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); attempt(r) < fail {
+	if fail, _ := strconv.Atoi(r.URL.Query().Get("fail")); number(r, "X-Prana-Attempt") < fail {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintf(w, `{"out":%q}`, Digest(name, string(raw)))
 }
 
-func attempt(r *http.Request) int {
-	n, _ := strconv.Atoi(r.Header.Get("X-Prana-Attempt"))
+func number(r *http.Request, header string) int {
+	n, _ := strconv.Atoi(r.Header.Get(header))
 	return n
 }
 
-func (p *Partner) note(e Effect, key string) {
+func (p *Partner) note(e Effect, c Call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	d := p.effects[e]
-	if d == nil {
-		d = &Done{Keys: map[string]int{}, First: time.Now()}
-		p.effects[e] = d
-	}
-	d.Keys[key]++
-	d.Last = time.Now()
+	p.effects[e] = append(p.effects[e], c)
 	p.news.Broadcast()
 }
 
@@ -126,13 +138,26 @@ func (p *Partner) Effects() map[Effect]Done {
 	defer p.mu.Unlock()
 	all := make(map[Effect]Done, len(p.effects))
 	for e, d := range p.effects {
-		all[e] = Done{maps.Clone(d.Keys), d.First, d.Last}
+		all[e] = slices.Clone(d)
 	}
 	return all
 }
 
 // Await waits until n effects whose name begins so were done; false when they were not within the time.
 func (p *Partner) Await(prefix string, n int, within time.Duration) bool {
+	return p.await(within, func() bool {
+		done := 0
+		for e := range p.effects {
+			if strings.HasPrefix(e.Name, prefix) {
+				done++
+			}
+		}
+		return done >= n
+	})
+}
+
+// await waits until something is so, which is asked with the lock held, whenever something happened.
+func (p *Partner) await(within time.Duration, so func() bool) bool {
 	late := false
 	timer := time.AfterFunc(within, func() {
 		p.mu.Lock()
@@ -144,13 +169,7 @@ func (p *Partner) Await(prefix string, n int, within time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !late {
-		done := 0
-		for e := range p.effects {
-			if strings.HasPrefix(e.Name, prefix) {
-				done++
-			}
-		}
-		if done >= n {
+		if so() {
 			return true
 		}
 		p.news.Wait()

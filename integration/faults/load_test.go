@@ -1,0 +1,299 @@
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/client"
+	"prana/integration/faults/fleet"
+	"prana/integration/faults/partner"
+	"prana/integration/faults/programs"
+)
+
+// loadOptions say how much is to be done.
+type loadOptions struct {
+	Executions int
+	Programs   int           // different ones; 0 = one for eight executions
+	Over       time.Duration // the executions are started evenly over this time; 0 = as fast as they are taken
+	Ledger     *ledger       // notes what was acknowledged; nil = nobody does
+	Rewinds    bool          // the store may forget what was done: then an effect may be done under another key
+}
+
+// load is executions of random programs, each with its events, on a fleet; and what each of them must come to.
+type load struct {
+	*part
+	fleet    *fleet.Fleet
+	options  loadOptions
+	programs []*programs.Program
+	runs     []*loadRun
+	started  atomic.Int64 // executions that are under way
+	begun    sync.WaitGroup
+	failures chan error
+}
+
+// loadRun is one execution.
+type loadRun struct {
+	start   string // the id that it is started with, and its text
+	program *programs.Program
+	want    programs.Expected
+	id      string
+}
+
+// load deploys random programs, and begins to start executions of them and to publish what they wait for.
+func (p *part) load(f *fleet.Fleet, o loadOptions) *load {
+	p.Helper()
+	if o.Programs == 0 {
+		o.Programs = max(1, o.Executions/8)
+	}
+	l := &load{part: p, fleet: f, options: o, failures: make(chan error, o.Executions)}
+	for i := range o.Programs {
+		g := programs.Generate(p.dice(uint64(1000+i)), fmt.Sprintf("p%d", i))
+		l.programs = append(l.programs, g)
+		if err := f.Deploy(p.Context(), g.Sources()...); err != nil {
+			p.Fatal(err)
+		}
+	}
+	for i := range o.Executions {
+		r := &loadRun{start: fmt.Sprintf("x%d-%d", p.seed, i), program: l.programs[i%len(l.programs)]}
+		r.want = r.program.Interpret(r.start)
+		l.runs = append(l.runs, r)
+	}
+	l.begun.Go(l.begin)
+	return l
+}
+
+// atOnce is how many executions are given their start and their events at a time.
+const atOnce = 48
+
+func (l *load) begin() {
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i, r := range l.runs {
+		due := began.Add(l.options.Over * time.Duration(i) / time.Duration(len(l.runs)))
+		if !rest(l.Context(), time.Until(due)) {
+			break
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if err := l.drive(r, l.dice(uint64(1_000_000+i))); err != nil {
+				l.failures <- fmt.Errorf("starting %s, or telling it of its events: %w", r.start, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// rest pauses; false when ctx was done first.
+func rest(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(max(0, d)):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// drive starts an execution and publishes its events: some before it is started, others when it may wait for them.
+func (l *load) drive(r *loadRun, dice *rand.Rand) error {
+	events := slices.Clone(r.want.Events)
+	dice.Shuffle(len(events), func(a, b int) { events[a], events[b] = events[b], events[a] })
+	early := dice.IntN(len(events) + 1)
+	for _, e := range events[:early] {
+		if err := l.publish(e); err != nil {
+			return err
+		}
+	}
+	if err := l.start(r); err != nil {
+		return err
+	}
+	l.started.Add(1)
+	for _, e := range events[early:] {
+		if !rest(l.Context(), time.Duration(dice.IntN(400))*time.Millisecond) {
+			break
+		}
+		if err := l.publish(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *load) start(r *loadRun) error {
+	input, err := json.Marshal(map[string]string{"id": r.start})
+	if err != nil {
+		return err
+	}
+	err = l.fleet.Ask(l.Context(), func(ctx context.Context, c *client.Client) error {
+		res, err := c.Start(ctx, flow.StartRequest{Workflow: r.program.Name, ID: r.start, Input: input})
+		if err == nil {
+			r.id = res.ExecutionID
+		}
+		return err
+	})
+	if err == nil {
+		l.options.Ledger.started(r.id)
+	}
+	return err
+}
+
+func (l *load) publish(e programs.Event) error {
+	data, err := json.Marshal(map[string]string{"at": e.At, "brought": e.Text})
+	if err != nil {
+		return err
+	}
+	err = l.fleet.Ask(l.Context(), func(ctx context.Context, c *client.Client) error {
+		_, err := c.Publish(ctx, flow.Event{ID: e.At, Type: e.Type, Data: data})
+		return err
+	})
+	if err == nil {
+		l.options.Ledger.published(e.Type, e.At)
+	}
+	return err
+}
+
+// awaitStarted waits until all executions were started and told of all their events.
+func (l *load) awaitStarted() {
+	l.Helper()
+	l.begun.Wait()
+	close(l.failures)
+	for err := range l.failures {
+		l.Error(err)
+	}
+	if l.Failed() {
+		l.FailNow()
+	}
+}
+
+// await waits until all executions were started and have ended, children that nobody waits for included, and gives how long
+// that took from now on.
+func (l *load) await(within time.Duration) time.Duration {
+	l.Helper()
+	l.awaitStarted()
+	began := time.Now()
+	for {
+		living, err := l.living()
+		switch {
+		case err == nil && len(living) == 0:
+			return time.Since(began)
+		case time.Since(began) > within:
+			l.dump(living)
+			l.Fatalf("%d executions have not ended within %s (%v)", len(living), within, err)
+		case !rest(l.Context(), 100*time.Millisecond):
+			l.FailNow()
+		}
+	}
+}
+
+// living lists some of the executions that have not ended.
+func (l *load) living() ([]flow.Summary, error) {
+	var all []flow.Summary
+	for _, s := range []flow.Status{flow.Pending, flow.Running, flow.Suspended, flow.Paused, flow.Cancelling, flow.Quarantined} {
+		page, err := l.fleet.App.Store().Executions(l.Context(), flow.ExecutionFilter{Status: s})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+	}
+	return all, nil
+}
+
+// dump tells all about some executions.
+func (l *load) dump(of []flow.Summary) {
+	l.Helper()
+	for _, s := range of[:min(3, len(of))] {
+		l.Log(l.whole(s.ID))
+	}
+}
+
+func (l *load) whole(id string) string {
+	v, err := l.fleet.Engine.Describe(l.Context(), id)
+	raw, _ := json.MarshalIndent(v, "", " ")
+	return fmt.Sprintf("%s (%v)", raw, err)
+}
+
+// verdict counts what is not as it must be.
+type verdict struct{ lost, wrong, doubled, repeats int }
+
+// check compares every execution and every effect with what the interpreter says.
+func (l *load) check() verdict {
+	l.Helper()
+	v := l.checkRuns()
+	l.checkEffects(&v)
+	l.tell("executions, with their children", float64(l.family()), "")
+	l.want("executions lost", float64(v.lost), "", "=", 0)
+	l.want("executions with a wrong end, or a wrong effect", float64(v.wrong), "", "=", 0)
+	l.want("steps committed twice, and effects under two keys", float64(v.doubled), "", "=", 0)
+	l.tell("calls repeated, under the same key", float64(v.repeats), "")
+	return v
+}
+
+func (l *load) family() (n int) {
+	for _, r := range l.runs {
+		n += r.want.Family
+	}
+	return n
+}
+
+func (l *load) checkRuns() (v verdict) {
+	l.Helper()
+	for _, r := range l.runs {
+		view, err := l.fleet.Engine.Describe(l.Context(), r.id)
+		switch {
+		case errors.Is(err, flow.ErrNotFound):
+			v.lost++
+			l.complain("execution %s of %s is lost", r.id, r.start)
+		case err != nil:
+			l.Fatal(err)
+		case view.Status != flow.Completed || string(view.Output) != fmt.Sprintf("%q", r.want.Output):
+			v.wrong++
+			l.complain("execution %s of %s is %s (%v) and left %s; want %q", r.id, r.program.Name, view.Status, view.Error, view.Output, r.want.Output)
+		case len(view.Nodes) != r.want.Steps:
+			v.doubled++
+			l.complain("execution %s of %s has %d runs of nodes; want %d", r.id, r.program.Name, len(view.Nodes), r.want.Steps)
+		}
+	}
+	return v
+}
+
+func (l *load) checkEffects(v *verdict) {
+	l.Helper()
+	done := l.fleet.Partner.Effects()
+	for _, r := range l.runs {
+		for e, calls := range r.want.Effects {
+			d, ok := done[e]
+			delete(done, e)
+			switch {
+			case !ok:
+				v.wrong++
+				l.complain("effect %v of %s was not done", e, r.start)
+			case len(d.Keys()) > 1 && !l.options.Rewinds:
+				v.doubled++
+				l.complain("effect %v of %s was done under %d keys", e, r.start, len(d.Keys()))
+			}
+			v.repeats += len(d) - calls
+		}
+	}
+	for _, e := range slices.SortedFunc(maps.Keys(done), func(a, b partner.Effect) int { return len(a.To) - len(b.To) }) {
+		v.wrong++
+		l.complain("effect %v was done, which no program asks for", e)
+	}
+}
+
+// complain logs the first few things of a kind that are wrong; the figures count all.
+func (l *load) complain(format string, args ...any) {
+	l.Helper()
+	if l.complaints.Add(1) <= 20 {
+		l.Errorf(format, args...)
+	}
+}
