@@ -47,12 +47,8 @@ func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string
 	if r.ID == "" || !errors.Is(err, flow.ErrConflict) {
 		return err
 	}
-	mine, lerr := e.endedBy(ctx, r, code)
-	switch {
-	case lerr != nil:
-		return lerr
-	case mine:
-		return nil
+	if mine, lerr := e.endedBy(ctx, r, code); mine || lerr != nil {
+		return lerr // that nobody could look is no answer
 	}
 	return err
 }

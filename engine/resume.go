@@ -72,8 +72,9 @@ func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID,
 func (e *Engine) once(ctx context.Context, r flow.ResumeRequest, res flow.ResumeResult, err error) (flow.ResumeResult, error) {
 	taken := errors.Is(err, flow.ErrTaken)
 	if r.ID != "" && (taken || errors.Is(err, flow.ErrConflict)) {
-		if again, ok, lerr := e.repeatedResume(ctx, r); ok || lerr != nil {
-			return again, lerr
+		again, ok, lerr := e.repeatedResume(ctx, r)
+		if ok || lerr != nil {
+			return again, lerr // that nobody could look is no answer
 		}
 	}
 	if taken {

@@ -31,7 +31,7 @@ type Setup struct {
 	Server     bool   // it serves HTTP instead of running steps
 	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
 	Grace      time.Duration
-	Program    string        // what plays the process, such as one of BuildSkewed; empty = the running test
+	Program    string        `json:"-"` // what plays the process, made of the package process; empty = the running test
 	Ahead      time.Duration // by how much its clock is wrong, if the program can do that
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"pgregory.net/rapid"
 
@@ -22,7 +21,8 @@ func (w *Machine) Check(t *rapid.T) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.model.purged)) {
 		if _, err := w.store.Load(w.ctx, id, flow.Want{}); !errors.Is(err, flow.ErrNotFound) {
-			t.Fatalf("execution %s was purged, and loading it answers %v", id, err)
+			t.Logf("execution %s: %v", id, err)
+			t.Fatal("an execution was purged, and is still there")
 		}
 	}
 	clear(w.model.purged) // what is gone does not come back: an execution of that id would be another
@@ -44,7 +44,8 @@ func (w *Machine) audit(t *rapid.T, partition int) {
 	}
 	w.counts.Audits++
 	for _, f := range found.Findings {
-		t.Errorf("the audit finds %+v", f)
+		t.Logf("the audit finds %+v", f)
+		t.Errorf("the audit finds something of %s", f.Invariant)
 	}
 }
 
@@ -87,12 +88,14 @@ func (w *Machine) checkExecution(t *rapid.T, x *execution) {
 		t.Fatal(err)
 	}
 	if g, e := text(t, stored(got, out)), text(t, x.expected()); g != e {
-		t.Fatalf("execution %s is\n %s\nwant\n %s", x.id, g, e)
+		t.Logf("execution %s is\n %s\nwant\n %s", x.id, g, e)
+		t.Fatal("an execution is not what the model says")
 	}
 	if x.ended {
 		at := got.EndedAt.UnixMilli()
 		if at < x.endedAt.low || at > x.endedAt.high {
-			t.Fatalf("execution %s ended at %d, want %d to %d", x.id, at, x.endedAt.low, x.endedAt.high)
+			t.Logf("execution %s ended at %d, want %d to %d", x.id, at, x.endedAt.low, x.endedAt.high)
+			t.Fatal("an execution ended at another time")
 		}
 		x.endedAt = span{at, at}
 	}
@@ -161,14 +164,16 @@ func (w *Machine) checkLines(t *rapid.T, partition int) {
 		for rest, at := range x.lines {
 			score, there := found[x.id+":"+rest]
 			if !there {
-				t.Fatalf("%s of execution %s has no line in the due index", rest, x.id)
+				t.Logf("%s of execution %s", rest, x.id)
+				t.Fatal("a line of the due index is missing")
 			}
 			delete(found, x.id+":"+rest)
 			x.lines[rest] = pinned(t, x.id+":"+rest, at, score)
 		}
 	}
 	if len(found) > 0 {
-		t.Fatalf("lines of the due index that nobody asked for: %v", found)
+		t.Logf("%v", found)
+		t.Fatal("the due index has lines that nobody asked for")
 	}
 }
 
@@ -177,7 +182,8 @@ func pinned(t *rapid.T, entry string, at span, score float64) span {
 	case score > 1e300 && at == never:
 		return never
 	case score > 1e300 || at == never || int64(score) < at.low || int64(score) > at.high:
-		t.Fatalf("the line %s stands at %.0f, want %d to %d (-1 is never)", entry, score, at.low, at.high)
+		t.Logf("%s stands at %.0f, want %d to %d (-1 is never)", entry, score, at.low, at.high)
+		t.Fatal("a line of the due index stands at another time")
 	}
 	return span{int64(score), int64(score)}
 }
@@ -194,7 +200,8 @@ func (w *Machine) checkTasks(t *rapid.T, partition int) {
 	}
 	q := w.model.queue(partition)
 	if want := slices.Sorted(maps.Keys(q.alarms)); !slices.Equal(pending, q.pending) || !slices.Equal(sorted(alarms), want) {
-		t.Fatalf("pending are %v and alarms %v, want %v and %v", pending, alarms, q.pending, want)
+		t.Logf("pending are %v and alarms %v, want %v and %v", pending, alarms, q.pending, want)
+		t.Fatal("the queue has other tasks, or another order")
 	}
 }
 
@@ -232,6 +239,7 @@ func same[T any](t *rapid.T, what string, page flow.Page[T], err error, want []s
 		got = append(got, name(item))
 	}
 	if g, e := fmt.Sprint(sorted(got)), fmt.Sprint(sorted(want)); g != e {
-		t.Fatalf("%s are\n %s\nwant\n %s", what, strings.ReplaceAll(g, " ", "\n  "), strings.ReplaceAll(e, " ", "\n  "))
+		t.Logf("%s are\n %s\nwant\n %s", what, g, e)
+		t.Fatalf("the list of %s is another one", what)
 	}
 }
