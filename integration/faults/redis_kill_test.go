@@ -1,10 +1,15 @@
 package faults
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"prana/engine/flow"
 	"prana/integration/faults/fleet"
 )
 
@@ -55,8 +60,16 @@ func (p *part) killRedis(fsync string) *redisKills {
 	f := p.fleet(fleet.Options{Workers: 2, Servers: 2, Partitions: 2, Fsync: fsync})
 	f.Partner.Slow = 100 * time.Millisecond
 	g := &ledger{}
+	executions := p.size(60, 2500)
+	var restarts atomic.Int64
 	l := p.load(f, loadOptions{
-		Executions: p.size(60, 2500), Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
+		Executions: executions, Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
+		Hold: func(run int) bool { return int64(run*(kills+1)/executions) > restarts.Load() }, // so that something is under way at each kill
+	})
+	p.Cleanup(func() {
+		if p.Failed() {
+			l.explain()
+		}
 	})
 	k := &redisKills{load: l, resumes: p.resumes(f, fsync != "always"), kills: kills}
 	file := watchAOF(f.Redis.Dir())
@@ -81,6 +94,7 @@ func (p *part) killRedis(fsync string) *redisKills {
 		if err := f.RestartRedis(p.Context()); err != nil {
 			p.Fatal(err)
 		}
+		restarts.Add(1)
 		k.look(g, killed, since)
 		if i%5 == 0 || kills < 5 {
 			k.audit()
@@ -161,4 +175,21 @@ func (k *redisKills) finish() {
 	k.resumes.check()
 	k.check()
 	k.wantSound(k.fleet)
+}
+
+// explain tells of the events that executions still wait for what is known of them.
+func (l *load) explain() {
+	l.Helper()
+	ctx := context.WithoutCancel(l.Context())
+	page, err := l.fleet.App.Store().Suspensions(ctx, flow.SuspensionFilter{})
+	l.Logf("%d suspensions (%v)", len(page.Items), err)
+	for _, r := range l.runs {
+		for _, e := range r.want.Events {
+			for _, s := range page.Items {
+				if strings.Contains(string(s.Data), fmt.Sprintf("%q", e.At)) {
+					l.Logf("%s of %s waits since %s for event %s %s: %v", s.ExecutionID, r.start, s.SuspendedAt, e.Type, e.At, l.fleet.Raw.HGetAll(ctx, eventKey(e.Type, e.At)).Val())
+				}
+			}
+		}
+	}
 }
