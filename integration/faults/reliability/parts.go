@@ -7,10 +7,23 @@ type part struct{ Test, Title, What string }
 var parts = []part{
 	{"TestUndisturbed", "Control", "Random programs, undisturbed: what the interpreter expects is what the product does."},
 	{"TestKilled", "Processes killed", "Workers and servers are killed by SIGKILL, one after the other, while executions run; each is replaced at once. Senders repeat with their ids."},
+	{"TestRedisKilled", "Redis killed, appendfsync always", "Redis is killed by SIGKILL again and again under load and started again. Nobody repeats what was acknowledged."},
+	{"TestRedisKilledWithItsLastSecond", "Redis killed, appendfsync everysec", "The same, and each time the end of its file is torn off at any byte of the last two seconds, as by a crash of the machine. Senders repeat everything in the end."},
+	{"TestRedisMemoryFull", "Memory full", "Redis has no memory left, three seconds at a time, under load; then room is made by a purge."},
+	{"TestRedisWithDangerousSettings", "Wrong settings", "A Redis that evicts keys, and one that keeps nothing on disk."},
+	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's that belongs to a partition is deleted three times in the middle of a run."},
+	{"TestAKeyDeleted", "A key deleted", "Each kind of key of an execution or its partition is deleted under executions that wait."},
+	{"TestRedisEmptied", "Redis emptied", "FLUSHALL under running workers and servers. Senders repeat everything to those that are started afterwards."},
+	{"TestRedisRestoredFromABackup", "Redis rewound", "Older data of the same store is put under running workers and servers. Senders repeat everything to those that are started afterwards."},
+	{"TestTimersAcrossACrashOfEverything", "Timers", "Workers, servers and Redis are killed at once while timers sleep, many of which come due before anything is there again."},
 	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme must fail."},
 }
 
 // defect is something that the programme found and that is mended.
 type defect struct{ By, What, Test string }
 
-var defects = []defect{}
+var defects = []defect{
+	{"TestRedisKilledWithItsLastSecond", "A transaction torn in the file of Redis came back in halves with the start after the next (a defect of Redis, seen with 7.0.15).", "TestATornTransactionDoesNotComeBackInHalves"},
+	{"TestRedisRestoredFromABackup", "Nobody noticed that the data of Redis was older than what processes knew.", "TestEveryProcessNoticesThatThePartitionWentBack"},
+	{"TestRedisWithDangerousSettings", "Processes started on a Redis that evicts keys.", "TestNoProcessStartsOnARedisThatEvicts"},
+}
