@@ -35,10 +35,10 @@ func (g *ledger) published(eventType, id string) { g.note(eventKey(eventType, id
 func eventKey(eventType, id string) string {
 	slot := fnv.New32a()
 	_, _ = slot.Write([]byte(eventType)) // never fails
-	return fmt.Sprintf("{prana-r%d}:e:%s:%s", slot.Sum32()%64, digest(eventType), digest(id))
+	return fmt.Sprintf("{prana-r%d}:e:%s:%s", slot.Sum32()%64, keyDigest(eventType), keyDigest(id))
 }
 
-func digest(s string) string {
+func keyDigest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return base64.RawURLEncoding.EncodeToString(sum[:15])
 }

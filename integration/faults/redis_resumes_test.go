@@ -13,8 +13,8 @@ import (
 	"prana/integration/faults/fleet"
 )
 
-// held waits until somebody resumes it.
-const held = `
+// heldForHand waits until somebody resumes it.
+const heldForHand = `
 id: held
 nodes:
   - {key: start, type: manual.trigger}
@@ -35,7 +35,7 @@ type resumes struct {
 
 func (p *part) resumes(f *fleet.Fleet, rewinds bool) *resumes {
 	p.Helper()
-	if err := f.Deploy(p.Context(), held); err != nil {
+	if err := f.Deploy(p.Context(), heldForHand); err != nil {
 		p.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(p.Context())

@@ -7,17 +7,28 @@
 
 local shape = 's:' .. ARGV[1]
 local left = redis.call('PTTL', KEYS[1])
+local stands = left ~= -2
+
+-- outlive lets a key live as long as the events; if they lost their expiry (in a backup, or by hand), it has none either
+local function outlive(key)
+  if left == -1 then
+    redis.call('PERSIST', key)
+  else
+    redis.call('PEXPIRE', key, math.max(redis.call('PTTL', key), left))
+  end
+end
+
 for n = 4, #ARGV, 3 do
   local list, id, place = KEYS[tonumber(ARGV[n])], ARGV[n + 1], ARGV[n + 2]
   if redis.call('ZSCORE', KEYS[1], id) then -- else it was taken meanwhile
     redis.call('ZADD', list, place, id)
-    redis.call('PEXPIRE', list, math.max(redis.call('PTTL', list), left))
+    outlive(list)
   end
 end
 local mark = tonumber(redis.call('HGET', KEYS[2], shape) or '-1')
-if tonumber(ARGV[2]) > mark and left > 0 then
+if tonumber(ARGV[2]) > mark and stands then
   redis.call('HSET', KEYS[2], shape, ARGV[2])
-  redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[2]), left))
+  outlive(KEYS[2])
 end
 for _, field in ipairs(redis.call('HLEN', KEYS[2]) > tonumber(ARGV[3]) and redis.call('HKEYS', KEYS[2]) or {}) do
   if field ~= shape and field ~= 'newest' then

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -28,7 +29,10 @@ type Setup struct {
 	Partitions int    // 0 = 1
 	Slots      int    // steps at a time in a worker; 0 = as by default
 	Server     bool   // it serves HTTP instead of running steps
+	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
 	Grace      time.Duration
+	Program    string        `json:"-"` // what plays the process, made of the package process; empty = the running test
+	Ahead      time.Duration // by how much its clock is wrong, if the program can do that
 }
 
 // Options are those of a process of the product.
@@ -59,7 +63,7 @@ func Main(raw string) int {
 		return 2
 	}
 	o := s.Options()
-	o.Worker, o.API = !s.Server, s.Server
+	o.Worker, o.API = !s.Server, s.Server || s.Metrics
 	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	a, err := app.Start(context.Background(), o)
 	if err != nil {
@@ -85,6 +89,9 @@ func spawn(s Setup) (*proc.Process, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
+	}
+	if s.Program != "" {
+		return proc.Start(exec.Command(s.Program), Variable+"="+string(raw), skewOf(s.Ahead))
 	}
 	return proc.StartSelf(Variable, string(raw))
 }
