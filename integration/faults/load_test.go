@@ -22,10 +22,11 @@ import (
 // loadOptions say how much is to be done.
 type loadOptions struct {
 	Executions int
-	Programs   int           // different ones; 0 = one for eight executions
-	Over       time.Duration // the executions are started evenly over this time; 0 = as fast as they are taken
-	Ledger     *ledger       // notes what was acknowledged; nil = nobody does
-	Rewinds    bool          // the store may forget what was done: then an effect may be done under another key
+	Programs   int                // different ones; 0 = one for eight executions
+	Over       time.Duration      // the executions are started evenly over this time; 0 = as fast as they are taken
+	Hold       func(run int) bool // a run is not started while this is so; nil = it never is
+	Ledger     *ledger            // notes what was acknowledged; nil = nobody does
+	Rewinds    bool               // the store may forget what was done: then an effect may be done under another key
 }
 
 // load is executions of random programs, each with its events, on a fleet; and what each of them must come to.
@@ -82,6 +83,8 @@ func (l *load) begin() {
 		due := began.Add(l.options.Over * time.Duration(i) / time.Duration(len(l.runs)))
 		if !rest(l.Context(), time.Until(due)) {
 			break
+		}
+		for l.options.Hold != nil && l.options.Hold(i) && rest(l.Context(), 20*time.Millisecond) {
 		}
 		slots <- struct{}{}
 		wg.Go(func() {

@@ -192,7 +192,7 @@ func (d *Desk) Age(ctx context.Context, index string) error {
 // Publish repeats an event until it is known what came of it. A publisher whose connection broke counts as dead at once.
 func (d *Desk) Publish(ctx context.Context, p *Process, ev flow.Event) (flow.PublishResult, error) {
 	for {
-		r, err := p.Engine.Publish(ctx, ev)
+		r, err := p.Publish(ctx, ev)
 		if !errors.Is(err, flow.ErrUnavailable) {
 			return r, err
 		}

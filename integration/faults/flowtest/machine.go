@@ -78,8 +78,20 @@ func (w *Machine) Actions() map[string]func(*rapid.T) {
 		name string
 		do   func(*rapid.T)
 	}{
-		{"run", w.run}, {"start", w.start}, {"run again", w.run}, {"publish", w.publish}, {"resume", w.resume}, {"sweep", w.sweep}, {"and again", w.run},
-		{"retry", w.retry}, {"break or mend", w.breakOrMend}, {"repeat", w.repeat}, {"drop", w.drop}, {"old task", w.runOld}, {"cancel", w.cancel}, {"crash", w.crash},
+		{"run", w.run},
+		{"start", w.start},
+		{"run again", w.run},
+		{"publish", w.publish},
+		{"resume", w.resume},
+		{"sweep", w.sweep},
+		{"and again", w.run},
+		{"retry", w.retry},
+		{"break or mend", w.breakOrMend},
+		{"repeat", w.repeat},
+		{"drop", w.drop},
+		{"old task", w.runOld},
+		{"cancel", w.cancel},
+		{"crash", w.crash},
 	} {
 		all[fmt.Sprintf("%02d %s", i, a.name)] = a.do
 	}

@@ -159,8 +159,11 @@ func (b *builder) someWait() flow.Wait {
 		return w
 	}
 	return rapid.SampledFrom([]flow.Wait{
-		{Type: flow.Delay, Timer: true, In: time.Hour}, {Type: flow.Retry, Timer: true}, {Type: flow.CustomWait, In: time.Minute},
-		{Type: flow.CustomWait}, {Type: flow.Concurrency},
+		{Type: flow.Delay, Timer: true, In: time.Hour},
+		{Type: flow.Retry, Timer: true},
+		{Type: flow.CustomWait, In: time.Minute},
+		{Type: flow.CustomWait},
+		{Type: flow.Concurrency},
 	}).Draw(b.t, "wait")
 }
 

@@ -2,6 +2,8 @@ package modeltest
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 
 	"prana/engine/flow"
@@ -12,7 +14,7 @@ func (m *Model) Commit(changes ...*flow.Change) error {
 	var refused error
 	for _, c := range changes {
 		switch err := m.guard(c); {
-		case err == errRepeated:
+		case errors.Is(err, errRepeated):
 			return nil
 		case refused == nil:
 			refused = err
@@ -106,9 +108,7 @@ func (m *Model) life(x *execution, c *flow.Change) {
 
 // take takes over what is not of steps.
 func (x *execution) take(c *flow.Change) {
-	for n, st := range c.Nodes {
-		x.nodes[n] = st
-	}
+	maps.Copy(x.nodes, c.Nodes)
 	for ref, v := range c.Values {
 		x.values[ref] = x.resolve(v)
 	}

@@ -42,23 +42,22 @@ var never = span{-1, -1}
 
 // execution is what is known of one.
 type execution struct {
-	id, rev  string
-	head     flow.Head
-	front    flow.Front
-	ended    bool
-	endedAt  span
-	steps    map[flow.StepID]*step
-	nodes    map[int]flow.NodeState
-	values   map[flow.Ref]json.RawMessage
-	state    map[string]json.RawMessage
-	result   json.RawMessage
-	problem  string // code
-	reply    json.RawMessage
-	outbox   map[string]flow.Outgoing
-	took     map[string]int64     // event -> the last record when it was taken
-	lines    map[string]span      // of the due index, by what follows the execution in an entry
-	waits    map[flow.StepID]bool // that are listed
-	children []string
+	id, rev string
+	head    flow.Head
+	front   flow.Front
+	ended   bool
+	endedAt span
+	steps   map[flow.StepID]*step
+	nodes   map[int]flow.NodeState
+	values  map[flow.Ref]json.RawMessage
+	state   map[string]json.RawMessage
+	result  json.RawMessage
+	problem string // code
+	reply   json.RawMessage
+	outbox  map[string]flow.Outgoing
+	took    map[string]int64     // event -> the last record when it was taken
+	lines   map[string]span      // of the due index, by what follows the execution in an entry
+	waits   map[flow.StepID]bool // that are listed
 }
 
 // step is an activation of a node.
@@ -112,7 +111,6 @@ func (x *execution) live(so func(s *step) bool) []flow.StepID {
 
 func pending(s *step) bool   { return s.status == flow.StepPending }
 func suspended(s *step) bool { return s.status == flow.StepSuspended }
-func alive(s *step) bool     { return s.status.Live() }
 func unended(s *step) bool   { return s.status.Live() || s.status == flow.StepQuarantined }
 
 // Entries of the due index besides steps.
