@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -120,4 +121,24 @@ func (r *roll) shares(l *load) (byOld, byNew, byBoth int) {
 		}
 	}
 	return byOld, byNew, byBoth
+}
+
+// TestUnknownNodes lets a worker that does not know most of the nodes of what runs take part in it: it hands back what it cannot
+// run, and neither fails it nor counts it as deaths.
+func TestUnknownNodes(t *testing.T) {
+	t.Parallel()
+	p := begin(t)
+	f := p.fleet(fleet.Options{Servers: 1, Workers: 2})
+	if _, err := f.AddWorker(func(s *fleet.Setup) { s.Plain = true }); err != nil {
+		t.Fatal(err)
+	}
+	l := p.load(f, loadOptions{Executions: p.size(10, 100)})
+	l.await(3 * time.Minute)
+	l.check()
+	back := 0
+	for _, w := range f.Workers() {
+		back += strings.Count(w.Log(), "could not be decided and is tried again")
+	}
+	p.want("steps handed back, as the ends of the logs tell", float64(back), "", "≥", 5)
+	p.wantSound(f)
 }

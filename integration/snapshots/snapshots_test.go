@@ -3,6 +3,7 @@ package snapshots
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,10 @@ func goesOn(t *testing.T, file string) int {
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, sc := range Scenarios {
+		if sc.Name == "retried" && slices.Contains(unnoted, s.Commit) {
+			wantRefusedRetry(t, api, s.Executions[sc.Name][0])
+			continue
+		}
 		if ids, ok := s.Executions[sc.Name]; ok {
 			wg.Go(func() {
 				if err := api.Finish(ctx, sc, ids); err != nil {
@@ -114,6 +119,30 @@ func goesOn(t *testing.T, file string) int {
 	wg.Wait()
 	wantNothingLeft(t, a, s.Commit)
 	return len(s.Executions)
+}
+
+// unnoted are versions that did not note yet what a retry runs again.
+var unnoted = []string{"fd75aa57"}
+
+// wantRefusedRetry: what failed in such a version is not retried, but run again by a new execution.
+func wantRefusedRetry(t *testing.T, api API, id string) {
+	t.Helper()
+	err := api.ask(t.Context(), Ask{"/v1/executions/ID:retry", "{}"}, []string{id}, nil)
+	if r, ok := errors.AsType[refused](err); !ok || r.status != 409 {
+		t.Errorf("the retry of what failed in an earlier version gives %v", err)
+	}
+	var again struct {
+		ID string `json:"execution_id"`
+	}
+	if err := api.ask(t.Context(), Ask{"/v1/executions/ID:rerun", `{"from":"call"}`}, []string{id}, &again); err != nil {
+		t.Error(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if output, err := api.await(ctx, again.ID, flow.Completed); err != nil || string(output) != `"answered"` {
+		t.Errorf("run again, it left %s, %v", output, err)
+	}
 }
 
 // unlisted are versions that did not know all lists of today: what they stored goes on, but what ended, or has a parent, stands in
