@@ -7,6 +7,10 @@ type part struct{ Test, Title, What string }
 var parts = []part{
 	{"TestUndisturbed", "Control", "Random programs, undisturbed: what the interpreter expects is what the product does."},
 	{"TestKilled", "Processes killed", "Workers and servers are killed by SIGKILL, one after the other, while executions run; each is replaced at once. Senders repeat with their ids."},
+	{"TestFailpoints", "Failpoints", "Every Redis command of three dozen scenarios is broken off: the process dies before it or after it, it fails without being executed, it is executed and its reply is lost, it times out, it is executed twice, its caller goes away. The full tier breaks off random pairs as well. What must come of each scenario is written by hand."},
+	{"TestRaces", "Races", "What may end the same wait or execution begins at the same instant, in several processes; porcupine holds what each was told against a register. Delays are tuned until everybody wins."},
+	{"TestModel", "Model of the store", "Random operations on the store, repeated, lost and crashed, against a model of it in plain maps; what doctor looks for after each."},
+	{"TestFlowModel", "Model of the engine", "Random requests and tasks, run, run twice and lost, against a model of executions; what doctor looks for after each."},
 	{"TestRedisKilled", "Redis killed, appendfsync always", "Redis is killed by SIGKILL again and again under load and started again. Nobody repeats what was acknowledged."},
 	{"TestRedisKilledWithItsLastSecond", "Redis killed, appendfsync everysec", "The same, and each time the end of its file is torn off at any byte of the last two seconds, as by a crash of the machine. Senders repeat everything in the end."},
 	{"TestRedisMemoryFull", "Memory full", "Redis has no memory left, three seconds at a time, under load; then room is made by a purge."},
@@ -29,6 +33,9 @@ var parts = []part{
 	{"TestOtherClock/behind", "Clocks behind Redis'", "Workers a minute behind it."},
 	{"TestClockOfRedisJumps/forward", "Redis' clock set forward", "It jumps by 30 s while timers sleep: they are early by as much at most, as the partner sees it."},
 	{"TestClockOfRedisJumps/back", "Redis' clock set back", "It jumps by 30 s while timers sleep: they are late by as much, and none is lost."},
+	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of engine or store work beside today's, and are rolled forward and back, kills included."},
+	{"TestUnknownNodes", "Unknown nodes", "A worker that does not know the type of a node leaves its step to one that does."},
+	{"TestFuzz", "Fuzzing", "Every fuzz target of the product looks for new inputs for a while; their corpora are run by `make test`."},
 	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme must fail."},
 }
 
@@ -36,6 +43,8 @@ var parts = []part{
 type defect struct{ By, What, Test string }
 
 var defects = []defect{
+	{"TestFailpoints", "A publisher whose patience ended while a commit hung took the wait for gone: the event was kept, and the wait slept on.", "TestAnEventOutlivesTheLastMomentOfPatience"},
+	{"TestFlowModel, TestFailpoints", "A cancel or resume that was repeated was told that somebody else was first, when only the look after its id failed.", "TestRepeatedRequestWhoseStoreIsAwayIsNotRefused"},
 	{"TestRedisKilledWithItsLastSecond", "A transaction torn in the file of Redis came back in halves with the start after the next (a defect of Redis, seen with 7.0.15).", "TestATornTransactionDoesNotComeBackInHalves"},
 	{"TestRedisKilledWithItsLastSecond", "A process that looked for kept events while Redis lost its last second noted events as listed that were not: waits did not find them.", "TestAMarkDoesNotPassEventsThatARewindTookOutOfTheirLists"},
 	{"TestRedisKilledWithItsLastSecond", "A publisher that went on after Redis had lost its event noted it as published: it counted, and was nowhere.", "TestAnEventThatARewindTookIsNotFinished"},
