@@ -27,8 +27,8 @@ type values struct {
 }
 
 // follow gives a value, through whatever it is the same as.
-func (v values) follow(text string) (json.RawMessage, error) {
-	value, err := v.within(text, maxNested)
+func (vs values) follow(text string) (json.RawMessage, error) {
+	value, err := vs.within(text, maxNested)
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", flow.Cut(text, 40), err)
 	}
@@ -36,36 +36,36 @@ func (v values) follow(text string) (json.RawMessage, error) {
 }
 
 // within gives a value in which lists are nested at most so deep.
-func (v values) within(text string, deep int) (json.RawMessage, error) {
-	text = v.origin(text)
+func (vs values) within(text string, deep int) (json.RawMessage, error) {
+	text = vs.origin(text)
 	results, ok := strings.CutPrefix(text, "@*")
 	if !ok {
 		return json.RawMessage(text), nil
 	}
-	if list, known := v.lists[results]; known {
+	if list, known := vs.lists[results]; known {
 		return list, nil
 	}
-	list, err := v.gather(results, deep)
+	list, err := vs.gather(results, deep)
 	if err == nil {
-		v.lists[results] = list
+		vs.lists[results] = list
 	}
 	return list, err
 }
 
 // origin gives the text that a value is the same as in the end.
-func (v values) origin(text string) string {
+func (vs values) origin(text string) string {
 	for range maxChain {
 		ref, same := strings.CutPrefix(text, "@")
 		if !same || strings.HasPrefix(ref, "*") {
 			return text
 		}
-		text = v.fields[ref]
+		text = vs.fields[ref]
 	}
 	return ""
 }
 
 // gather makes one list of the results of parts, from "step,count". A result that is missing is null.
-func (v values) gather(results string, deep int) (json.RawMessage, error) {
+func (vs values) gather(results string, deep int) (json.RawMessage, error) {
 	name, count, _ := strings.Cut(results, ",")
 	step, err1 := flow.ParseStepID(name)
 	n, err2 := strconv.Atoi(count)
@@ -77,7 +77,7 @@ func (v values) gather(results string, deep int) (json.RawMessage, error) {
 	}
 	out := []byte{'['}
 	for i := range n {
-		result, err := v.within(v.fields[string(flow.ResultRef(step, i))], deep-1)
+		result, err := vs.within(vs.fields[string(flow.ResultRef(step, i))], deep-1)
 		switch {
 		case err != nil:
 			return nil, err

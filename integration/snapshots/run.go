@@ -139,7 +139,7 @@ func (a API) await(ctx context.Context, id string, want flow.Status) (json.RawMe
 			return x.Output, nil
 		}
 		if ctx.Err() != nil || err == nil && x.Status.Terminal() {
-			return nil, fmt.Errorf("execution %s is %s instead of %s (%v): %s", id, x.Status, want, err, a.whole(id))
+			return nil, fmt.Errorf("execution %s is %s instead of %s (%s): %s", id, x.Status, want, fmt.Sprint(err), a.whole(id))
 		}
 		select {
 		case <-ctx.Done():
