@@ -3,6 +3,7 @@ package suspend_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -56,6 +57,40 @@ func TestAMarkDoesNotPassEventsThatARewindTookOutOfTheirLists(t *testing.T) {
 		if finds(2) != 1 || finds(1) != 1 {
 			t.Errorf("event 1 is found %d times, event 2 %d times", finds(1), finds(2))
 		}
+	})
+}
+
+// TestAnEventThatARewindTookIsNotFinished: its publisher goes on after Redis came back without it. What came of it must not stand
+// as if it had been there: then it would count, and be nowhere.
+func TestAnEventThatARewindTookIsNotFinished(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		s, e := storeOn(c), flow.Event{ID: "e", Type: "shipped", Data: json.RawMessage(`{}`)}
+		wait := flow.SuspensionID{Execution: animal("one")}
+		record := func() {
+			t.Helper()
+			if known, err := s.RecordEvent(t.Context(), e); err != nil || known != nil {
+				t.Fatalf("recording it: %v, %v", known, err)
+			}
+		}
+		record()
+		if err := c.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.OfferEvent(t.Context(), e, flow.Offer{Publisher: true, To: []flow.Taker{{Wait: wait}}})
+		if !errors.Is(err, flow.ErrUnavailable) {
+			t.Errorf("offering it: %v", err)
+		}
+		if _, _, err = s.FinishEvent(t.Context(), e, flow.Offer{Took: []flow.SuspensionID{wait}}, &flow.PublishResult{ID: e.ID, Matched: 1}); !errors.Is(err, flow.ErrUnavailable) {
+			t.Errorf("finishing it: %v", err)
+		}
+		if got, err := s.OfferEvent(t.Context(), e, flow.Offer{Took: []flow.SuspensionID{wait}}); err != nil || !got.Over {
+			t.Errorf("a wait that found it: %+v, %v", got, err)
+		}
+		if n := c.DBSize(t.Context()).Val(); n != 0 {
+			t.Errorf("%d keys were written", n)
+		}
+		record()
 	})
 }
 
