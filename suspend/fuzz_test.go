@@ -58,11 +58,41 @@ func everySnapshot(t testing.TB) (all []struct{ Hash, State, Outbox map[string]s
 	return all
 }
 
+// everyStored gives the executions of the stores that earlier commits left.
+func everyStored(t testing.TB) (all []map[string]string) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/commits/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s struct {
+			Keys map[string]struct{ Hash map[string]string }
+		}
+		if err := json.Unmarshal(raw, &s); err != nil {
+			t.Fatal(err)
+		}
+		for name, k := range s.Keys {
+			if strings.Contains(name, "}:x:") {
+				all = append(all, k.Hash)
+			}
+		}
+	}
+	return all
+}
+
 // FuzzExecution: whatever stands in the hash of an execution, it is read, or it is an error; what was read is written in a
 // form that says the same.
 func FuzzExecution(f *testing.F) {
 	for _, s := range everySnapshot(f) {
 		f.Add(written(s.Hash))
+	}
+	for _, hash := range everyStored(f) {
+		f.Add(written(hash))
 	}
 	f.Fuzz(func(t *testing.T, lines string) {
 		var x *flow.Execution

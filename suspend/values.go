@@ -13,7 +13,7 @@ import (
 // Bounds of a list of results as it is read, beyond what the engine lets one become. Only a hash that no commit wrote goes
 // beyond them: it is an error of that execution, not the end of whoever reads it.
 const (
-	maxGathered = 24 << 20 // bytes
+	maxGathered = 64 << 20 // bytes
 	maxNested   = 100      // lists in lists
 	maxChain    = 100      // fields that are the same as the next
 )
