@@ -12,9 +12,8 @@ import (
 )
 
 // TestKilled kills workers and servers, one after the other and in the middle of everything, while hundreds of executions run;
-// each is replaced at once.
+// each is replaced at once. It runs alone, since it measures how soon a killed step runs again.
 func TestKilled(t *testing.T) {
-	t.Parallel()
 	p := begin(t)
 	kills := p.size(30, 1000)
 	f := p.fleet(fleet.Options{Workers: 4, Servers: 2, Partitions: 2})
