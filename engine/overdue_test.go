@@ -105,7 +105,7 @@ func TestPromisedEventHoldsUpNoOther(t *testing.T) {
 	one := flow.Event{ID: "one", Type: "go", Data: []byte(`1`), TTL: time.Hour, Limit: 1} // its publisher died here
 	two := flow.Event{ID: "two", Type: "go", Data: []byte(`2`), TTL: time.Hour}
 	for _, ev := range []flow.Event{one, two} {
-		if _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
+		if _, _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 func promise(t *testing.T, env *enginetest.Env, to flow.SuspensionID) {
 	t.Helper()
 	ev := flow.Event{ID: "e", Type: "go", Data: []byte(`7`), TTL: time.Hour}
-	_, err := env.Store().RecordEvent(t.Context(), ev)
+	_, _, err := env.Store().RecordEvent(t.Context(), ev)
 	if err == nil {
 		_, _, err = env.Store().FinishEvent(t.Context(), ev, flow.Offer{}, &flow.PublishResult{ID: ev.ID})
 	}

@@ -27,7 +27,7 @@ func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult
 	if err := e.checkEvent(&ev); err != nil {
 		return flow.PublishResult{}, err
 	}
-	known, err := e.store.RecordEvent(ctx, ev)
+	at, known, err := e.store.RecordEvent(ctx, ev)
 	if err != nil {
 		return flow.PublishResult{}, fmt.Errorf("publishing event %s: %w", ev.ID, err)
 	}
@@ -35,6 +35,7 @@ func (e *Engine) Publish(ctx context.Context, ev flow.Event) (flow.PublishResult
 		known.Repeated = true
 		return *known, nil
 	}
+	ev.At = at
 	return e.offer(context.WithoutCancel(ctx), ev) // half of the waits must not be left out because the caller went away
 }
 

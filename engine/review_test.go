@@ -378,7 +378,7 @@ func TestReviewPromisedEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	ev := flow.Event{ID: "e", Type: "go", Data: json.RawMessage(`7`), TTL: time.Hour, Limit: 1} // its publisher died here
-	if _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
+	if _, _, err := env.Store().RecordEvent(t.Context(), ev); err != nil {
 		t.Fatal(err)
 	}
 	offer := flow.Offer{Publisher: true, To: []flow.Taker{{Wait: promised}}}

@@ -77,9 +77,10 @@ type Rendezvous interface {
 	ReserveStart(ctx context.Context, workflow, startID, execution, digest string) (holder string, err error)
 
 	// RecordEvent keeps an event while it is being published, and counts its id
-	// once: known is the result of an event of that id that was finished before. Who asks while another publishes it waits for
+	// once: at is when it was recorded, by which OfferEvent and FinishEvent tell this record from one that was made after the
+	// store lost it; known is the result of an event of that id that was finished before. Who asks while another publishes it waits for
 	// that one's result, or takes over when that one died. The Problem too_many_events when too many of its type are kept.
-	RecordEvent(ctx context.Context, e flow.Event) (known *flow.PublishResult, err error)
+	RecordEvent(ctx context.Context, e flow.Event) (at time.Time, known *flow.PublishResult, err error)
 	// OverdueEvents takes at most limit events whose publisher seems dead, to be published on, and hides them for the lease.
 	// next is the time until there is another one; negative when none is being published.
 	OverdueEvents(ctx context.Context, limit int, lease time.Duration) (overdue []flow.Event, next time.Duration, err error)

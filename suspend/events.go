@@ -3,6 +3,7 @@ package suspend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -41,49 +42,51 @@ func (st storedEvent) event(at string) flow.Event {
 
 // RecordEvent keeps an event while it is published. While another publishes the
 // same id, it waits for what comes of that.
-func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
+func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (at time.Time, known *flow.PublishResult, err error) {
 	for {
-		known, busy, err := s.recordEvent(ctx, e)
-		if err != nil || !busy {
-			return known, err
+		at, known, err := s.recordEvent(ctx, e)
+		if !errors.Is(err, errBusy) {
+			return at, known, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for another publisher of event %s: %w", e.ID, ctx.Err())
+			return at, nil, fmt.Errorf("waiting for another publisher of event %s: %w", e.ID, ctx.Err())
 		case <-time.After(publishPause):
 		}
 	}
 }
 
-func (s *Store) recordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, bool, error) {
+// errBusy says that another publishes the event.
+var errBusy = errors.New("another publishes the event")
+
+func (s *Store) recordEvent(ctx context.Context, e flow.Event) (at time.Time, known *flow.PublishResult, err error) {
 	ttl := e.TTL
 	if ttl == 0 {
 		ttl = defaultTTL
 	}
 	raw, err := flow.Encode(storedEvent{ID: e.ID, Type: e.Type, Data: e.Data, TTL: ttl.Milliseconds(), Keep: e.Keep, Limit: e.Limit, Trace: e.Trace})
 	if err != nil {
-		return nil, false, fmt.Errorf("storing event %s: %w", e.ID, err)
+		return at, nil, fmt.Errorf("storing event %s: %w", e.ID, err)
 	}
 	remember := max(rememberEvent, ttl+time.Hour).Milliseconds()
 	keys := []string{eventKey(e.Type, e.ID), keptKey(e.Type), keptUntilKey(e.Type), publishingKey(rendezvous(e.Type)), keptMarksKey(e.Type)}
 	answer, err := eventRecordScript.Run(ctx, s.redis, keys, e.ID, eventName(e.Type, e.ID), []byte(raw), ttl.Milliseconds(), remember,
 		publishLease.Milliseconds(), s.keptEvents).StringSlice()
 	if err != nil {
-		return nil, false, trouble("storing event "+e.ID, err)
+		return at, nil, trouble("storing event "+e.ID, err)
 	}
 	switch answer[0] {
 	case "busy":
-		return nil, true, nil
+		return at, nil, errBusy
 	case "full":
-		return nil, false, flow.TooManyEvents(e.Type, s.keptEvents)
+		return at, nil, flow.TooManyEvents(e.Type, s.keptEvents)
 	case "known":
-		var r flow.PublishResult
-		if err := json.Unmarshal([]byte(answer[1]), &r); err != nil {
-			return nil, false, fmt.Errorf("reading what came of event %s: %w", e.ID, err)
+		if err := json.Unmarshal([]byte(answer[1]), &known); err != nil {
+			return at, nil, fmt.Errorf("reading what came of event %s: %w", e.ID, err)
 		}
-		return &r, false, nil
+		return at, known, nil
 	}
-	return nil, false, nil
+	return fromMillis(number(answer[1])), nil, nil
 }
 
 // OfferEvent gives waits places among those who may take an event.
@@ -119,7 +122,11 @@ func offerKeys(e flow.Event) []string {
 
 // offerArgs are the arguments that event.lua reads.
 func offerArgs(e flow.Event, o flow.Offer) []any {
-	args := []any{e.ID, eventName(e.Type, e.ID), flag(e.Keep), e.Limit}
+	at := ""
+	if !e.At.IsZero() {
+		at = strconv.FormatInt(e.At.UnixMilli(), 10)
+	}
+	args := []any{e.ID, eventName(e.Type, e.ID), flag(e.Keep), e.Limit, at}
 	for _, waits := range [][]flow.SuspensionID{o.Took, o.Gone} {
 		args = append(args, len(waits))
 		for _, w := range waits {

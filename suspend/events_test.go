@@ -82,7 +82,7 @@ func TestEventsCostTheSameWhateverWaits(t *testing.T) {
 	}
 	for n := range 250 {
 		k := flow.Event{ID: fmt.Sprint("k", n), Type: "sent", Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))}
-		_, err := s.RecordEvent(ctx, k)
+		_, _, err := s.RecordEvent(ctx, k)
 		z.must(err)
 	}
 	look := func(n int) (kept []flow.KeptEvent) {
@@ -107,7 +107,7 @@ func TestOverdueEvents(t *testing.T) {
 		ctx := t.Context()
 		e := flow.Event{ID: "e1", Type: "paid", Data: json.RawMessage(`{"n":1}`), TTL: time.Minute, Keep: true, Limit: 7, Trace: trace}
 		for _, e := range []flow.Event{e, {ID: "e2", Type: "paid"}} {
-			_, err := z.store.RecordEvent(ctx, e)
+			_, _, err := z.store.RecordEvent(ctx, e)
 			z.must(err)
 		}
 		key := z.redis.Keys(ctx, "*:publishing").Val()[0]
@@ -148,7 +148,7 @@ func TestKeptEventsThatLostTheirExpiry(t *testing.T) {
 		z := &zoo{T: t, redis: c, store: storeOn(c)}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		_, err := z.store.RecordEvent(ctx, flow.Event{ID: "e", Type: "sent", Data: json.RawMessage(`{"n":7}`)})
+		_, _, err := z.store.RecordEvent(ctx, flow.Event{ID: "e", Type: "sent", Data: json.RawMessage(`{"n":7}`)})
 		z.must(err)
 		keys, err := c.Keys(ctx, "*").Result()
 		z.must(err)

@@ -82,14 +82,14 @@ func (z *zoo) everything() {
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{"n":1}`)}
 	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: "github", Outcome: flow.DeliveryProcessed, Signed: true, Body: "{}"}))
 	z.must(s.NoteDelivery(ctx, flow.Delivery{Hook: flow.NoHook, Outcome: flow.DeliveryRefused}))
-	_, err = s.RecordEvent(ctx, e)
+	_, _, err = s.RecordEvent(ctx, e)
 	z.must(err)
 	_, _, err = s.FinishEvent(ctx, e, flow.Offer{}, &flow.PublishResult{ID: e.ID})
 	z.must(err)
 	_, _, err = s.KeptEvents(ctx, flow.Subscription{Type: e.Type, Filter: map[string]any{"n": 1}}, "", 10)
 	z.must(err)
 	open := flow.Event{ID: "e2", Type: "shipped"}
-	_, err = s.RecordEvent(ctx, open)
+	_, _, err = s.RecordEvent(ctx, open)
 	z.must(err)
 	waits := []flow.Taker{{Wait: flow.SuspensionID{Execution: animal("one")}, Group: "3:key"}, {Wait: flow.SuspensionID{Execution: animal("two")}}}
 	_, err = s.OfferEvent(ctx, open, flow.Offer{To: waits})

@@ -27,7 +27,7 @@ func TestAMarkDoesNotPassEventsThatARewindTookOutOfTheirLists(t *testing.T) {
 		keep := func(n int) {
 			t.Helper()
 			e := flow.Event{ID: fmt.Sprint("e", n), Type: "shipped", Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)), TTL: time.Hour}
-			if _, err := s.RecordEvent(t.Context(), e); err != nil {
+			if _, _, err := s.RecordEvent(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -61,17 +61,19 @@ func TestAMarkDoesNotPassEventsThatARewindTookOutOfTheirLists(t *testing.T) {
 }
 
 // TestAnEventThatARewindTookIsNotFinished: its publisher goes on after Redis came back without it. What came of it must not stand
-// as if it had been there: then it would count, and be nowhere.
+// as if it had been there, nor as if it had come of what was recorded since: then it would count, and be nowhere.
 func TestAnEventThatARewindTookIsNotFinished(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		s, e := storeOn(c), flow.Event{ID: "e", Type: "shipped", Data: json.RawMessage(`{}`)}
 		wait := flow.SuspensionID{Execution: animal("one")}
-		record := func() {
+		record := func() time.Time {
 			t.Helper()
-			if known, err := s.RecordEvent(t.Context(), e); err != nil || known != nil {
+			at, known, err := s.RecordEvent(t.Context(), e)
+			if err != nil || known != nil {
 				t.Fatalf("recording it: %v, %v", known, err)
 			}
+			return at
 		}
 		record()
 		if err := c.FlushDB(t.Context()).Err(); err != nil {
@@ -90,7 +92,21 @@ func TestAnEventThatARewindTookIsNotFinished(t *testing.T) {
 		if n := c.DBSize(t.Context()).Val(); n != 0 {
 			t.Errorf("%d keys were written", n)
 		}
-		record()
+		e.At = record()
+		for later := false; !later; { // which no two times of one record are
+			later = c.Time(t.Context()).Val().Sub(e.At) > time.Millisecond
+		}
+		if err := c.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		again := record()
+		if _, _, err = s.FinishEvent(t.Context(), e, flow.Offer{}, &flow.PublishResult{ID: e.ID}); !errors.Is(err, flow.ErrUnavailable) {
+			t.Errorf("the first publisher finishes what a second one recorded: %v", err)
+		}
+		e.At = again
+		if _, _, err = s.FinishEvent(t.Context(), e, flow.Offer{}, &flow.PublishResult{ID: e.ID}); err != nil {
+			t.Errorf("the second one finishes it: %v", err)
+		}
 	})
 }
 

@@ -114,7 +114,7 @@ func TestReviewKeptEventsGo(t *testing.T) {
 	publish := func(n int, name string, ttl time.Duration) {
 		for i := range n {
 			e := flow.Event{ID: fmt.Sprint(name, i), Type: "paid", TTL: ttl}
-			_, err := z.store.RecordEvent(t.Context(), e)
+			_, _, err := z.store.RecordEvent(t.Context(), e)
 			z.must(err)
 			_, _, err = z.store.FinishEvent(t.Context(), e, flow.Offer{}, &flow.PublishResult{ID: e.ID})
 			z.must(err)
@@ -144,7 +144,7 @@ func TestReviewEventOfTheMoment(t *testing.T) {
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
 		e := flow.Event{ID: "e1", Type: "paid", TTL: -1}
-		_, err := z.store.RecordEvent(t.Context(), e)
+		_, _, err := z.store.RecordEvent(t.Context(), e)
 		z.must(err)
 		wait := flow.SuspensionID{Execution: animal(ran), Step: step1, Turn: 1}
 		offer := flow.Offer{To: []flow.Taker{{Wait: wait}}}

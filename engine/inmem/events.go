@@ -55,16 +55,17 @@ func (s *Store) ReserveStart(ctx context.Context, workflow, startID, execution, 
 
 // RecordEvent keeps an event while it is being published. Unlike a real store it does not wait for another publisher, since
 // nobody could move the clock meanwhile: both publish it.
-func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
+func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (time.Time, *flow.PublishResult, error) {
 	if err := alive(ctx); err != nil {
-		return nil, err
+		return time.Time{}, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.events[e.ID] == nil && s.keptOf(e.Type) >= s.keptEvents && cmp.Or(e.TTL, defaultTTL) > 0 {
-		return nil, flow.TooManyEvents(e.Type, s.keptEvents)
+		return time.Time{}, nil, flow.TooManyEvents(e.Type, s.keptEvents)
 	}
-	return clone(s.record(e).result), nil
+	ev := s.record(e)
+	return ev.At, clone(ev.result), nil
 }
 
 func (s *Store) record(e flow.Event) *event {

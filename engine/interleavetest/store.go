@@ -96,8 +96,12 @@ func (s *Store) ReserveStart(ctx context.Context, workflow, startID, execution, 
 }
 
 // RecordEvent implements engine.Store.
-func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
-	return around(ctx, s, "RecordEvent", func() (*flow.PublishResult, error) { return s.Store.RecordEvent(ctx, e) })
+func (s *Store) RecordEvent(ctx context.Context, e flow.Event) (at time.Time, known *flow.PublishResult, err error) {
+	known, err = around(ctx, s, "RecordEvent", func() (known *flow.PublishResult, err error) {
+		at, known, err = s.Store.RecordEvent(ctx, e)
+		return known, err
+	})
+	return at, known, err
 }
 
 // Waiting implements engine.Store.

@@ -145,7 +145,7 @@ var eventPromises = []promise{
 		race(40, func(i int) bool {
 			e := event(fmt.Sprintf("e%d", i))
 			e.Data = json.RawMessage(fmt.Sprintf(`{"n":%d}`, i%2))
-			_, err := w.Store.RecordEvent(w.Context(), e)
+			_, _, err := w.Store.RecordEvent(w.Context(), e)
 			_, _, lerr := w.Store.KeptEvents(w.Context(), sub, "", 100)
 			if err = errors.Join(err, lerr); err != nil {
 				w.Error(err)
@@ -305,7 +305,7 @@ var eventPromises = []promise{
 		for i := range most {
 			w.keep(event(fmt.Sprintf("e%d", i)))
 		}
-		_, err := w.Store.RecordEvent(w.Context(), event("more"))
+		_, _, err := w.Store.RecordEvent(w.Context(), event("more"))
 		equal(w, "code", flow.AsProblem(err).Code, "too_many_events")
 		equal(w, "number kept", len(w.kept("paid", nil)), most)
 		equal(w, "one that is known is answered", w.record(event("e0")) == nil, false)
@@ -355,7 +355,7 @@ func texts(all []flow.SuspensionID) []string {
 
 func (w *world) record(e flow.Event) *flow.PublishResult {
 	w.Helper()
-	known, err := w.Store.RecordEvent(w.Context(), e)
+	_, known, err := w.Store.RecordEvent(w.Context(), e)
 	w.must(err)
 	return known
 }

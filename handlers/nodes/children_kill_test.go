@@ -83,7 +83,7 @@ func (p *posts) Delivered(ctx context.Context, execution, id string) error {
 	return p.Store.Delivered(ctx, execution, id)
 }
 
-func (p *posts) RecordEvent(ctx context.Context, e flow.Event) (*flow.PublishResult, error) {
+func (p *posts) RecordEvent(ctx context.Context, e flow.Event) (time.Time, *flow.PublishResult, error) {
 	p.alive()
 	return p.Store.RecordEvent(ctx, e)
 }

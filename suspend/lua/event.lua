@@ -3,9 +3,10 @@
 -- KEYS[1] the event, KEYS[2] the events of its type that may be taken, KEYS[3] the events that are being published,
 -- KEYS[4] waits to whom it is offered -> their groups, KEYS[5] waits that took it
 -- ARGV[1] id, ARGV[2] its name among those being published, ARGV[3] "1" if it is kept whoever took it,
--- ARGV[4] how many may take it (0 = all), then n and n waits that took it, n and n waits that never will; then theirs
--- Returns {"gone"}, with nothing written, when the event is not remembered: its time is over, or Redis lost its last writes while
--- it was published; else nothing
+-- ARGV[4] how many may take it (0 = all), ARGV[5] when it was recorded, by which a record is told from a later one of the same
+-- event ("" = whenever), then n and n waits that took it, n and n waits that never will; then theirs
+-- Returns {"gone"}, with nothing written, when that record is not remembered: its time is over, or Redis lost its last writes
+-- while it was published; else nothing
 
 local i = 0
 
@@ -14,10 +15,11 @@ local function arg()
   return ARGV[i]
 end
 
-if redis.call('HEXISTS', KEYS[1], 'event') == 0 then
+local id, name, keep, limit, at = arg(), arg(), arg() == '1', tonumber(arg()), arg()
+local stored = redis.call('HMGET', KEYS[1], 'event', 'at')
+if not stored[1] or at ~= '' and stored[2] ~= at then
   return {'gone'}
 end
-local id, name, keep, limit = arg(), arg(), arg() == '1', tonumber(arg())
 local open = redis.call('ZSCORE', KEYS[3], name)
 
 -- How many of a group may take it; nil = all. Groups are "", "*" and "N:…".

@@ -5,7 +5,7 @@
 -- ARGV[1] id, ARGV[2] its name among those being published, ARGV[3] event as JSON, ARGV[4] time to live in ms,
 -- ARGV[5] for how long the id is remembered in ms, ARGV[6] for how long the publisher is left alone in ms,
 -- ARGV[7] how many events of a type are kept at most
--- Returns {"new"}, {"known", result} when it was finished before, {"busy"} while another publishes it, or {"full"}.
+-- Returns {"new", when it was recorded}, {"known", result} when it was finished before, {"busy"} while another publishes it, or {"full"}.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -41,4 +41,4 @@ if keeps then
     redis.call('PEXPIRE', KEYS[n], math.max(redis.call('PTTL', KEYS[n]), tonumber(ARGV[5])))
   end
 end
-return {'new'}
+return {'new', redis.call('HGET', KEYS[1], 'at')}

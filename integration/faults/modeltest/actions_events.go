@@ -32,7 +32,10 @@ func (w *Machine) Publish(t *rapid.T) {
 	}
 	w.do(t, call{
 		name: "record event", once: true, // while it is published, a second one would wait
-		store: func(s *suspend.Store) (any, error) { return s.RecordEvent(w.ctx, ev) },
+		store: func(s *suspend.Store) (any, error) {
+			_, known, err := s.RecordEvent(w.ctx, ev)
+			return known, err
+		},
 		model: func(m *Model, _ any) (any, error) { return m.RecordEvent(ev), nil },
 	})
 }
