@@ -62,25 +62,33 @@ func (b *bench) newBare(executions int) (*bare, error) {
 }
 
 // drainBare does with bare chains what drain does with ours.
-func (b *bench) drainBare(ctx context.Context) (took time.Duration, err error) {
+func (b *bench) drainBare(ctx context.Context) (r round, err error) {
 	s, err := b.newBare(b.Executions)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, s.redis.Close()) }()
 	if err := parallel(b.Executions, func(int) error { return s.begin(ctx) }); err != nil {
-		return 0, err
+		return r, err
 	}
+	r, err = b.metered(ctx, func() (time.Duration, error) { return s.work(ctx) })
+	if err != nil {
+		return r, err
+	}
+	n, err := b.dbs[0].processed(ctx, bareQueue)
+	if err == nil && n != b.Executions*chainSteps {
+		err = fmt.Errorf("%d bare chains were %d tasks of asynq's", b.Executions, n)
+	}
+	return r, err
+}
+
+// work serves until all chains have ended.
+func (s *bare) work(ctx context.Context) (time.Duration, error) {
 	if err := s.serve(); err != nil {
 		return 0, err
 	}
-	took, err = s.watch.wait(ctx, nil)
-	s.stop()
-	n, failed := b.dbs[0].processed(ctx, bareQueue)
-	if err = errors.Join(err, failed); err == nil && n != b.Executions*chainSteps {
-		err = fmt.Errorf("%d bare chains were %d tasks of asynq's", b.Executions, n)
-	}
-	return took, err
+	defer s.stop()
+	return s.watch.wait(ctx, nil)
 }
 
 // begin starts one chain.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // chainSteps is the number of steps of a chain: a trigger, and no-ops behind it.
@@ -39,5 +38,5 @@ func (b *bench) chains(n int) load {
 
 // drains makes a side of a load.
 func (b *bench) drains(l load) side {
-	return func(ctx context.Context) (time.Duration, error) { return b.drain(ctx, l) }
+	return func(ctx context.Context) (round, error) { return b.drain(ctx, l) }
 }

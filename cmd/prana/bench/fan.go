@@ -41,11 +41,11 @@ func measureFan(ctx context.Context, b *bench, r *Report) error {
 	// Besides the branches there are the trigger, the loop's beginning, and what follows the join.
 	wide := load{source: fanSource, input: input, executions: 1, steps: b.Branches + 3, atOnce: b.App.Config.Worker.Concurrency}
 	narrow := b.chains(max(1, b.Branches/chainSteps))
-	times, err := b.rounds(ctx, "fan", b.drains(narrow), b.drains(wide))
+	rounds, err := b.rounds(ctx, "fan", b.drains(narrow), b.drains(wide))
 	if err != nil {
 		return err
 	}
-	step, branch := perStep(times[0], narrow.steps), perStep(times[1], b.Branches)
+	step, branch := perStep(timesOf(rounds[0]), narrow.steps), perStep(timesOf(rounds[1]), b.Branches)
 	r.Fan = Fan{Branches: b.Branches, BranchUS: branch, StepUS: step, Ratio: decimals(branch/step, 3)}
 	return nil
 }

@@ -20,39 +20,44 @@ type load struct {
 	source     string // of the workflow; %s is its id
 	input      json.RawMessage
 	executions int
-	steps      int // of all of them, each a task of asynq's; 0 = it is not known how many there are
+	steps      int // of all of them, each a task of asynq's
 	atOnce     int // steps at a time
 }
 
 // drain starts all executions while nothing runs them, and takes the time that a worker then needs from its first step
 // to the last end. So starting is not measured.
-func (b *bench) drain(ctx context.Context, l load) (took time.Duration, err error) {
-	db := b.dbs[0]
-	e, err := b.newEngine(db.store(b.App.Config.Partitions), nil)
+func (b *bench) drain(ctx context.Context, l load) (r round, err error) {
+	e, err := b.newEngine(b.dbs[0].store(b.App.Config.Partitions), nil)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	if err := b.startAll(ctx, e, l); err != nil {
-		return 0, err
+		return r, err
 	}
 	before, err := b.processed(ctx)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
+	r, err = b.metered(ctx, func() (time.Duration, error) { return b.work(ctx, l) })
+	if err != nil {
+		return r, err
+	}
+	after, err := b.processed(ctx)
+	if n := after - before; err == nil && n != l.steps {
+		err = fmt.Errorf("%d executions of %d steps in all were %d tasks of asynq's", l.executions, l.steps, n)
+	}
+	return r, err
+}
+
+// work runs a worker until all executions have ended.
+func (b *bench) work(ctx context.Context, l load) (time.Duration, error) {
 	w := newWatch(l.executions)
-	p, err := b.launch(ctx, db, w.tell, atOnce(l.atOnce))
+	p, err := b.launch(ctx, b.dbs[0], w.tell, atOnce(l.atOnce))
 	if err != nil {
 		return 0, err
 	}
-	took, err = w.wait(ctx, p.Err())
-	if err := errors.Join(err, stop(ctx, p)); err != nil {
-		return 0, err
-	}
-	after, err := b.processed(ctx)
-	if n := after - before; err == nil && l.steps > 0 && n != l.steps {
-		err = fmt.Errorf("%d executions of %d steps in all were %d tasks of asynq's", l.executions, l.steps, n)
-	}
-	return took, err
+	took, err := w.wait(ctx, p.Err())
+	return took, errors.Join(err, stop(ctx, p))
 }
 
 // startAll publishes the workflow, and starts its executions, many at once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // Long compares the steps of long executions with those of short ones, by the same nodes.
@@ -46,18 +45,13 @@ func loops(rounds, executions int) load {
 func measureLong(ctx context.Context, b *bench, r *Report) error {
 	longs := loops(longRounds, longOnes)
 	shorts := loops(1, longs.steps/chainSteps)
-	times, err := b.rounds(ctx, "long", b.drains(shorts), b.drains(longs))
+	rounds, err := b.rounds(ctx, "long", b.drains(shorts), b.drains(longs))
 	if err != nil {
 		return err
 	}
-	short, long := perStep(times[0], shorts.steps), perStep(times[1], longs.steps)
+	short, long := perStep(timesOf(rounds[0]), shorts.steps), perStep(timesOf(rounds[1]), longs.steps)
 	r.Long = Long{Steps: longs.steps / longOnes, Short: chainSteps, StepUS: long, ShortUS: short, Ratio: decimals(long/short, 3)}
 	return nil
-}
-
-// perStep is the median time of a step, in microseconds.
-func perStep(times []time.Duration, steps int) float64 {
-	return in(time.Microsecond, median(times)/time.Duration(steps))
 }
 
 func longLines(r Report) []Line {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// side is one of those that are compared. It gives the time of one round.
-type side func(ctx context.Context) (time.Duration, error)
+// side is one of those that are compared.
+type side func(ctx context.Context) (round, error)
 
-// rounds takes the times of all sides, in turns.
-func (b *bench) rounds(ctx context.Context, name string, sides ...side) ([][]time.Duration, error) {
-	times := make([][]time.Duration, len(sides))
+// rounds takes what all sides need, in turns.
+func (b *bench) rounds(ctx context.Context, name string, sides ...side) ([][]round, error) {
+	rounds := make([][]round, len(sides))
 	turns := make([]func(context.Context) error, len(sides))
 	for i, one := range sides {
 		turns[i] = func(ctx context.Context) error {
-			took, err := one(ctx)
-			times[i] = append(times[i], took)
+			r, err := one(ctx)
+			rounds[i] = append(rounds[i], r)
 			return err
 		}
 	}
-	return times, b.turns(ctx, name, turns...)
+	return rounds, b.turns(ctx, name, turns...)
 }
 
 // turns gives each its turn, several times: whatever else the machine does meets all of them alike. Every other round

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 )
 
 // Rate is how fast chains of no-op steps run when there are many.
@@ -12,6 +11,7 @@ type Rate struct {
 	StepsPerS float64   `json:"steps_per_s"` // the median of the rounds
 	Steps     int       `json:"steps"`       // in each round
 	Rounds    []float64 `json:"rounds"`
+	Cost      Cost      `json:"cost_of_a_step"`
 }
 
 var throughput = measurement{
@@ -20,19 +20,19 @@ var throughput = measurement{
 }
 
 func measureThroughput(ctx context.Context, b *bench, r *Report) error {
-	times, err := b.rounds(ctx, "throughput", b.drainBare, b.drains(b.chains(b.Executions)))
+	rounds, err := b.rounds(ctx, "throughput", b.drainBare, b.drains(b.chains(b.Executions)))
 	if err != nil {
 		return err
 	}
-	r.BareAsynq, r.Engine = rateOf(b.Executions*chainSteps, times[0]), rateOf(b.Executions*chainSteps, times[1])
+	r.BareAsynq, r.Engine = rateOf(b.Executions*chainSteps, rounds[0]), rateOf(b.Executions*chainSteps, rounds[1])
 	r.Ratio = decimals(r.Engine.StepsPerS/r.BareAsynq.StepsPerS, 3)
 	return nil
 }
 
-func rateOf(steps int, times []time.Duration) Rate {
-	rate := Rate{Steps: steps}
-	for _, t := range times {
-		rate.Rounds = append(rate.Rounds, math.Round(float64(steps)/t.Seconds()))
+func rateOf(steps int, rounds []round) Rate {
+	rate := Rate{Steps: steps, Cost: costOf(steps, rounds)}
+	for _, r := range rounds {
+		rate.Rounds = append(rate.Rounds, math.Round(float64(steps)/r.took.Seconds()))
 	}
 	rate.StepsPerS = median(rate.Rounds)
 	return rate
@@ -41,7 +41,9 @@ func rateOf(steps int, times []time.Duration) Rate {
 func throughputLines(r Report) []Line {
 	most := max(r.BareAsynq.StepsPerS, r.Engine.StepsPerS)
 	line := func(of string, rate Rate) Line {
-		return Line{Of: of, Result: count(int(rate.StepsPerS)) + " steps/s", Bar: rate.StepsPerS / most}
+		c := rate.Cost
+		result := fmt.Sprintf("%s steps/s; CPU of a step %.0f µs, and %.0f µs in Redis", count(int(rate.StepsPerS)), c.GoUS, c.RedisUS)
+		return Line{Of: of, Result: result, Bar: rate.StepsPerS / most}
 	}
 	return []Line{
 		line("bare asynq: HSET, enqueue the next", r.BareAsynq), line("engine", r.Engine),

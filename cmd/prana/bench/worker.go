@@ -78,11 +78,9 @@ func (b *bench) watchIdle(ctx context.Context) (Worker, error) {
 	after, err := b.dbs[0].calls(ctx)
 	took := time.Since(began).Seconds()
 	w := Worker{Seconds: decimals(took, 2), ByCommand: map[string]float64{}}
-	for name, n := range after {
-		if n -= before[name]; n > 0 && name != "info" { // which nobody but us asks
-			w.ByCommand[name] = decimals(float64(n)/took, 2)
-			w.Commands += float64(n) / took
-		}
+	for name, n := range called(before, after) {
+		w.ByCommand[name] = decimals(float64(n)/took, 2)
+		w.Commands += float64(n) / took
 	}
 	w.Commands = decimals(w.Commands, 1)
 	return w, err
@@ -102,6 +100,17 @@ func (t *target) calls(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	return calls, nil
+}
+
+// called gives how often each command was called in between, but for those that only we call.
+func called(before, after map[string]int) map[string]int {
+	calls := map[string]int{}
+	for name, n := range after {
+		if n -= before[name]; n > 0 && name != "info" {
+			calls[name] = n
+		}
+	}
+	return calls
 }
 
 // keepBusy has the worker run chains, which are started while it does so.

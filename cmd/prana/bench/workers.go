@@ -43,37 +43,38 @@ func callSource(partner string) string {
 }
 
 func measureWorkers(ctx context.Context, b *bench, r *Report) error {
-	times, err := b.rounds(ctx, "workers", b.workersOf(1), b.workersOf(2))
+	rounds, err := b.rounds(ctx, "workers", b.workersOf(1), b.workersOf(2))
 	if err != nil {
 		return err
 	}
-	one, two := float64(workerSteps)/median(times[0]).Seconds(), float64(2*workerSteps)/median(times[1]).Seconds()
+	one, two := float64(workerSteps)/median(timesOf(rounds[0])).Seconds(), float64(2*workerSteps)/median(timesOf(rounds[1])).Seconds()
 	r.Workers = Workers{One: decimals(one, 1), Two: decimals(two, 1), Ratio: decimals(two/one, 3)}
 	return nil
 }
 
 // workersOf makes a side of n processes. The time is that of workerSteps for each, once all are at work.
 func (b *bench) workersOf(n int) side {
-	return func(ctx context.Context) (took time.Duration, err error) {
+	return func(ctx context.Context) (r round, err error) {
 		p := newPartner(n)
 		defer p.server.Close()
 		e, err := b.newEngine(b.dbs[0].store(b.App.Config.Partitions), nil)
 		if err != nil {
-			return 0, err
+			return r, err
 		}
 		executions := n * (workerSteps + 2*workerMore) / (chainSteps - 1)
 		if err := b.startAll(ctx, e, load{source: callSource(p.server.URL), input: []byte(left), executions: executions}); err != nil {
-			return 0, err
+			return r, err
 		}
 		for range n {
 			c, err := b.child(ctx, "PRANA_WORKER_CONCURRENCY=1", "PRANA_WORKER_SERVERS=1")
 			if err != nil {
-				return 0, err
+				return r, err
 			}
 			defer c.Stop(patience)
 			go p.mourn(c)
 		}
-		return p.wait(ctx)
+		r.took, err = p.wait(ctx)
+		return r, err
 	}
 }
 
