@@ -191,45 +191,63 @@ func TestShutdownHandsBack(t *testing.T) {
 	env.WantStatus(id, flow.Completed)
 }
 
-// cut is a store that one process cannot renew its claims in.
-type cut struct{ engine.Store }
+// cut is a store in which one process can renew its claims once.
+type cut struct {
+	engine.Store
+	hangs   bool // a renewal is not refused, but never answered
+	renewed *time.Time
+}
 
-func (cut) Renew(context.Context, string, []flow.Dispatch, time.Duration) ([]flow.Dispatch, error) {
+func (c cut) Renew(ctx context.Context, claimant string, steps []flow.Dispatch, d time.Duration) ([]flow.Dispatch, error) {
+	if c.renewed.IsZero() {
+		*c.renewed = time.Now()
+		return c.Store.Renew(ctx, claimant, steps, d)
+	}
+	if c.hangs {
+		<-ctx.Done()
+	}
 	return nil, flow.ErrUnavailable
 }
 
-// TestCutOffWorkerStops: a worker that cannot renew its claim breaks off the step
-// by its own clock, before another begins it.
+// TestCutOffWorkerStops: a worker that cannot renew its claim breaks off the step by its own clock, before its claim ends and
+// another begins the step.
 func TestCutOffWorkerStops(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		entered := make(chan struct{}, 1)
-		env := enginetest.Open(t, enginetest.Options{Types: append(types(), patient(entered)), Now: time.Now})
-		env.Deploy(patience)
-		id := env.Start("patience", nil)
-		env.Step()
-		d, _ := env.Store().Pop(0)
-		e, err := engine.New(engine.Config{Store: cut{env.Store()}, Registry: node.NewRegistry(append(types(), patient(entered))...)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { e.Run(ctx); close(ended) }()
-		began := time.Now()
-		stopped := make(chan error, 1)
-		go func() { stopped <- e.RunStep(t.Context(), d) }()
-		<-entered
-		if err := <-stopped; err == nil {
-			t.Error("the task was settled, though nothing came of it")
-		}
-		if took := time.Since(began); took > 16*time.Second {
-			t.Errorf("it took %s", took)
-		}
-		cancel()
-		<-ended
-		if r := env.NodeRun(id, "p", 0); r.Attempt != 0 || r.Status != flow.StepPending {
-			t.Errorf("the step is %s in attempt %d", r.Status, r.Attempt)
-		}
-	})
+	for name, hangs := range map[string]bool{"refused": false, "not answered": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { cutOff(t, hangs) })
+		})
+	}
+}
+
+func cutOff(t *testing.T, hangs bool) {
+	entered := make(chan struct{}, 1)
+	env := enginetest.Open(t, enginetest.Options{Types: append(types(), patient(entered)), Now: time.Now})
+	env.Deploy(patience)
+	id := env.Start("patience", nil)
+	env.Step()
+	d, _ := env.Store().Pop(0)
+	var renewed time.Time
+	e, err := engine.New(engine.Config{Store: cut{env.Store(), hangs, &renewed}, Registry: node.NewRegistry(append(types(), patient(entered))...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { e.Run(ctx); close(ended) }()
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.RunStep(t.Context(), d) }()
+	<-entered
+	if err := <-stopped; err == nil {
+		t.Error("the task was settled, though nothing came of it")
+	}
+	if took := time.Since(renewed); took >= 12*time.Second {
+		t.Errorf("the step went on for %s after it was renewed, and its claim ended after 12 s", took)
+	}
+	cancel()
+	<-ended
+	if r := env.NodeRun(id, "p", 0); r.Attempt != 0 || r.Status != flow.StepPending {
+		t.Errorf("the step is %s in attempt %d", r.Status, r.Attempt)
+	}
 }

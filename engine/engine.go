@@ -187,6 +187,12 @@ func (e *Engine) planFor(ctx context.Context, id, version string) (*compiled, er
 	return p, nil
 }
 
+// Rewound drops what was remembered of a store that lost its last writes: definitions and the key of resume URLs may be among them.
+func (e *Engine) Rewound() {
+	e.plans.Clear()
+	e.key.Store(nil)
+}
+
 // whole loads all of an execution.
 func (e *Engine) whole(ctx context.Context, id string) (*flow.Execution, *compiled, error) {
 	if _, ok := flow.PartitionOf(id); !ok {

@@ -117,6 +117,9 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 		e.decideApart(ctx, id, batch)
 		return
 	}
+	if errors.Is(err, context.DeadlineExceeded) { // no caller's: it was our patience that ended
+		err = flow.Problemf(flow.ErrUnavailable.Code, "the store did not answer within %s: %v", patience, err)
+	}
 	for i, s := range batch {
 		if err == nil && errs != nil {
 			s.done <- errs[i]

@@ -2,8 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"prana/engine"
@@ -81,4 +84,45 @@ func TestPublisherCountsWhoWasFaster(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hangs is a store that does not answer the next commit for as long as its caller is patient.
+type hangs struct {
+	engine.Store
+	next atomic.Bool
+}
+
+func (h *hangs) Commit(ctx context.Context, changes ...*flow.Change) error {
+	if h.next.CompareAndSwap(true, false) {
+		<-ctx.Done()
+		return fmt.Errorf("storing a change: %w", ctx.Err()) // as a client does whose context ends before the reply comes
+	}
+	return h.Store.Commit(ctx, changes...)
+}
+
+// TestAnEventOutlivesTheLastMomentOfPatience: a publisher whose patience ends while a commit hangs knows nothing of the wait
+// that it was to end. The wait must not be passed over, or nobody ever comes back to it.
+func TestAnEventOutlivesTheLastMomentOfPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &hangs{}
+		env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store {
+			store.Store = real
+			return store
+		}})
+		env.Deploy(waiter)
+		id := env.Start("waiter", nil)
+		env.Run()
+		store.next.Store(true)
+		ev := flow.Event{ID: "e1", Type: "go"}
+		if r, err := env.Engine().Publish(t.Context(), ev); !errors.Is(err, flow.ErrUnavailable) {
+			t.Errorf("the publisher hears %+v, %v; want that the store was away", r, err)
+		}
+		env.Advance(time.Minute) // whoever looks for events that were left publishes it on
+		if _, err := env.Engine().PublishOverdue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		env.Run()
+		env.WantStatus(id, flow.Completed)
+	})
 }

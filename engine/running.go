@@ -35,8 +35,16 @@ type running struct {
 type run struct {
 	dispatch flow.Dispatch
 	began    time.Time
-	renewed  time.Time
 	cancel   context.CancelCauseFunc
+	lose     *time.Timer // breaks it off, unless its claim is renewed
+}
+
+// renewed tells that the claim was renewed by a request of that time. Nobody but a renewal that came in time puts it off: a
+// store that does not answer must not hold up the end.
+func (r *run) renewed(at time.Time) {
+	if r.lose.Stop() {
+		r.lose.Reset(loseAfter - time.Since(at))
+	}
 }
 
 // start notes a run and gives it a context of its own, which ends with the
@@ -44,8 +52,8 @@ type run struct {
 func (r *running) start(ctx context.Context, d flow.Dispatch, limit time.Duration) (context.Context, *run, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ctx, stop := context.WithTimeoutCause(ctx, limit, errAttemptTime)
-	now := time.Now()
-	x := &run{dispatch: d, began: now, renewed: now, cancel: cancel}
+	x := &run{dispatch: d, began: time.Now(), cancel: cancel}
+	x.lose = time.AfterFunc(loseAfter, func() { cancel(errCutOff) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.runs == nil {
@@ -53,6 +61,7 @@ func (r *running) start(ctx context.Context, d flow.Dispatch, limit time.Duratio
 	}
 	r.runs[x] = struct{}{}
 	return ctx, x, func() {
+		x.lose.Stop()
 		stop()
 		cancel(nil)
 		r.mu.Lock()
@@ -107,24 +116,27 @@ func (e *Engine) claimGroup(ctx context.Context, group []*run) {
 	for i, r := range group {
 		steps[i] = r.dispatch
 	}
-	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	timed, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
 	now := time.Now()
-	lost, err := e.store.Renew(ctx, e.id, steps, claimFor)
+	lost, err := e.store.Renew(timed, e.id, steps, claimFor)
+	if err != nil && ctx.Err() != nil {
+		return // this process ends
+	}
+	if err != nil {
+		e.log.WarnContext(ctx, "the claims of running steps could not be renewed", "steps", len(steps), "error", err)
+		return
+	}
 	gone := map[string]bool{}
 	for _, d := range lost {
 		gone[d.Execution+d.Step.String()+d.Token] = true
 	}
 	for _, r := range group {
 		d := r.dispatch
-		switch {
-		case gone[d.Execution+d.Step.String()+d.Token]:
+		if gone[d.Execution+d.Step.String()+d.Token] {
 			r.cancel(errLost)
-		case err == nil:
-			r.renewed = now
-		case now.Sub(r.renewed) > loseAfter:
-			e.log.WarnContext(ctx, "a running step could not be renewed and is broken off", "execution", d.Execution, "step", d.Step.String(), "error", err)
-			r.cancel(errCutOff)
+			continue
 		}
+		r.renewed(now)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
 )
 
 // Server is what one Redis server tells about itself. Nothing in it is judged.
@@ -51,6 +53,33 @@ func (s *Store) Servers(ctx context.Context) ([]Server, error) {
 		return err
 	})
 	return all, err
+}
+
+// NoEviction is the only setting of maxmemory-policy with which Redis keeps what it was given.
+const NoEviction = "noeviction"
+
+// Ready tells whether Redis answers and can be trusted: one that may delete executions when memory is short cannot. One that
+// does not tell can.
+func (s *Store) Ready(ctx context.Context) error {
+	cluster, ok := s.redis.(*redis.ClusterClient)
+	if !ok {
+		return ready(ctx, s.redis)
+	}
+	return cluster.ForEachMaster(ctx, func(ctx context.Context, c *redis.Client) error { return ready(ctx, c) })
+}
+
+func ready(ctx context.Context, c redis.Cmdable) error {
+	if err := c.Ping(ctx).Err(); err != nil {
+		return trouble("pinging Redis", err)
+	}
+	raw, err := c.Info(ctx, "memory").Result()
+	if err != nil {
+		return nil //nolint:nilerr // it answers, but does not tell
+	}
+	if policy := info(raw)["maxmemory_policy"]; policy != "" && policy != NoEviction {
+		return flow.Problemf(flow.ErrUnavailable.Code, "maxmemory-policy of Redis is %s: when memory is short, it deletes executions; set it to %s", policy, NoEviction)
+	}
+	return nil
 }
 
 func examine(ctx context.Context, c redis.Cmdable, addr string) (Server, error) {

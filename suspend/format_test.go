@@ -75,6 +75,8 @@ func (z *zoo) everything() {
 	z.must(err)
 	_, err = s.Key(ctx)
 	z.must(err)
+	watched(z.T, z.redis)
+	beats(z.T, z.redis, 1)
 	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
 	z.must(err)
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{"n":1}`)}

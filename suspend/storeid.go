@@ -33,16 +33,25 @@ func (s *Store) Identify(ctx context.Context) (string, error) {
 	}
 }
 
-// Watch returns an error that matches ErrOtherStore as soon as the store has not
-// that name any more, and nil when ctx is done. A Redis that does not answer is
-// still the same store: that is other people's worry.
-func (s *Store) Watch(ctx context.Context, id string, every time.Duration) error {
+// Watch lets the store beat, and has Redis write its file anew when that is due, until ctx is done, when it returns nil. It returns an error that matches ErrOtherStore as soon as
+// the store has not that name any more, and one that matches ErrRewound when it went back further than a crash of Redis or a
+// failover explains; of what went back less, rewound is told. A Redis that does not answer is still the same store: that is
+// other people's worry.
+func (s *Store) Watch(ctx context.Context, id string, every time.Duration, rewound func(Rewind)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	pulses := make([]pulse, s.partitions)
 	for {
 		if err := s.same(ctx, id); err != nil {
 			return err
 		}
+		for _, r := range s.beat(ctx, pulses) {
+			if r.far() {
+				return fmt.Errorf("%w: %s", ErrRewound, r)
+			}
+			rewound(r)
+		}
+		s.rewrite(ctx)
 		select {
 		case <-ctx.Done():
 			return nil

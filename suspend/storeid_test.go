@@ -55,7 +55,7 @@ func TestWatch(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				go func() { ended <- s.Watch(t.Context(), id, time.Millisecond) }()
+				go func() { ended <- s.Watch(t.Context(), id, time.Millisecond, untold(t)) }()
 				if err := change(t.Context(), c); err != nil {
 					t.Fatal(err)
 				}
@@ -65,6 +65,11 @@ func TestWatch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// untold is for stores that never go back.
+func untold(t *testing.T) func(suspend.Rewind) {
+	return func(r suspend.Rewind) { t.Errorf("told of a rewind: %s", r) }
 }
 
 // TestWatchPatience: a Redis that is away, or a caller that is done, is no other store.
@@ -80,7 +85,7 @@ func TestWatchPatience(t *testing.T) {
 	asked := make(chan struct{}, 100)
 	c.AddHook(refusing(asked))
 	ended := make(chan error, 1)
-	go func() { ended <- s.Watch(ctx, id, time.Millisecond) }()
+	go func() { ended <- s.Watch(ctx, id, time.Millisecond, untold(t)) }()
 	for range 3 {
 		<-asked
 	}

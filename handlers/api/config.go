@@ -118,7 +118,8 @@ type Viewer interface {
 type Store interface {
 	Lister
 	Catalog
-	Ping(ctx context.Context) error
+	// Ready tells whether executions can be kept now.
+	Ready(ctx context.Context) error
 }
 
 // Lister lists what executions are doing, and what starts them.

@@ -183,7 +183,7 @@ func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, erro
 	return []flow.WorkflowInfo{{ID: id, Version: version}}, f.ask(id)
 }
 
-func (f *fake) Ping(context.Context) error { return f.ask(nil) }
+func (f *fake) Ready(context.Context) error { return f.ask(nil) }
 
 // fakeHooks has a delivery wherever one is looked for.
 type fakeHooks struct{ *fake }

@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"errors"
 	"net/http"
 
 	"prana/engine/flow"
@@ -24,8 +25,11 @@ func (a *api) healthz(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Store.Ping(r.Context()); err != nil {
-		return flow.ErrUnavailable
+	if err := a.Store.Ready(r.Context()); err != nil {
+		if p, ok := errors.AsType[*flow.Problem](err); ok {
+			return p
+		}
+		return flow.ErrUnavailable // where Redis is, is nobody's business here
 	}
 	return respond(w, http.StatusOK, wire.Health{Status: "ready"})
 }

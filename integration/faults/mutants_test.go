@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,12 +60,14 @@ func (p *part) catches(t *testing.T, m mutants.Mutant, overlay string) bool {
 	return false
 }
 
-// firstComplaint is the first line of a failed test's output that says what is wrong.
+// firstComplaint is the first line of a failed test's output that says what is wrong, and no figure that was reached.
 func firstComplaint(out string) string {
 	for line := range strings.Lines(out) {
-		if strings.Contains(line, "_test.go:") && !strings.Contains(line, " seed ") {
+		if strings.Contains(line, "_test.go:") && !figureLine.MatchString(line) {
 			return strings.TrimSpace(line)
 		}
 	}
 	return "it failed"
 }
+
+var figureLine = regexp.MustCompile(`: seed \d+ replays|: [^:]+: -?[0-9.]+( [a-z%]+)?( \(goal .*)?$|ago$`)

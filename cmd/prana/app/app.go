@@ -69,6 +69,7 @@ type App struct {
 	backend    *backend
 	client     redis.UniversalClient
 	store      *suspend.Store
+	storeID    string
 	waker      *tasks.Waker
 	tel        *telemetry.Telemetry
 	engine     *engine.Engine
@@ -120,11 +121,12 @@ func (a *App) openRedis(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
 		return fmt.Errorf("%s: %w", b.line, err)
 	}
-	store, err := a.store.Identify(ctx)
-	if err != nil {
+	if err := a.trust(ctx); err != nil {
 		return err
 	}
-	a.sweeping.Go(func() { a.watchStore(a.run, store) })
+	if a.storeID, err = a.store.Identify(ctx); err != nil {
+		return err
+	}
 	if b.child != nil {
 		a.sweeping.Go(func() { a.keepChild(a.run, b.child) })
 	}
@@ -151,8 +153,11 @@ func (a *App) makeEngine(ctx context.Context) error {
 		return err
 	}
 	a.egress = nodes.NewClient(nodes.Egress{AllowPrivate: a.o.Config.Egress.AllowsPrivate(a.o.Dev), AllowCIDRs: a.o.Config.Egress.Allow})
-	a.engine, err = engine.New(a.engineConfig(notify, durable))
-	return err
+	if a.engine, err = engine.New(a.engineConfig(notify, durable)); err != nil {
+		return err
+	}
+	a.sweeping.Go(func() { a.watchStore(a.run, a.storeID) })
+	return nil
 }
 
 func (a *App) registry() *node.Registry {

@@ -72,7 +72,7 @@ func (d *doctor) version(s suspend.Server) {
 func (d *doctor) eviction(s suspend.Server) {
 	policy := s.Settings["maxmemory-policy"]
 	switch {
-	case policy == "noeviction", s.Version == "":
+	case policy == suspend.NoEviction, s.Version == "":
 		d.tell("eviction", Passed, "nothing is evicted", "")
 	case policy == "":
 		d.tell("eviction", Warning, "whether keys are evicted cannot be seen", "make sure that maxmemory-policy is noeviction")
@@ -92,10 +92,20 @@ func (d *doctor) persistence(s suspend.Server) {
 		d.tell("persistence", Passed, "every write goes to the append-only file"+synced(s.Settings["appendfsync"]), "")
 	case aof == "":
 		d.tell("persistence", Warning, "whether data survives a restart cannot be seen", hint)
-	case s.Settings["save"] == "":
-		d.tell("persistence", Warning, "the append-only file is off, and no snapshots are known: a restart of Redis may lose everything", hint)
 	default:
-		d.tell("persistence", Warning, "the append-only file is off: a crash of Redis loses what came after the last snapshot ("+s.Settings["save"]+")", hint)
+		d.snapshots(s, hint)
+	}
+}
+
+// snapshots are what a Redis without an append-only file comes back with.
+func (d *doctor) snapshots(s suspend.Server, hint string) {
+	switch save, told := s.Settings["save"]; {
+	case !told:
+		d.tell("persistence", Warning, "the append-only file is off, and no snapshots are known: a restart of Redis may lose everything", hint)
+	case save == "":
+		d.tell("persistence", Failed, "the append-only file is off, and so are snapshots: a restart of Redis loses everything", hint)
+	default:
+		d.tell("persistence", Warning, "the append-only file is off: a crash of Redis loses what came after the last snapshot ("+save+")", hint)
 	}
 }
 

@@ -68,7 +68,10 @@ func TestDoctorFindings(t *testing.T) {
 		do                     func(ctx context.Context, c *redis.Client) error
 	}{
 		{"eviction", Failed, "allkeys-lru", configSet("maxmemory-policy", "allkeys-lru")},
-		{"persistence", Warning, "append-only file is off", configSet("appendonly", "no")},
+		{"persistence", Failed, "loses everything", configSet("appendonly", "no")},
+		{"persistence", Warning, "after the last snapshot (3600 1)", func(ctx context.Context, c *redis.Client) error {
+			return errors.Join(c.ConfigSet(ctx, "save", "3600 1").Err(), c.ConfigSet(ctx, "appendonly", "no").Err())
+		}},
 		{"memory", Warning, "are used", configSet("maxmemory", "1200kb")},
 		{"settings", Warning, "does not tell its settings", func(ctx context.Context, c *redis.Client) error {
 			return c.Do(ctx, "ACL", "SETUSER", "default", "-config").Err()

@@ -79,7 +79,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 	c := a.o.Config
 	reg := a.registry()
 	a.console = console.New(console.Config{
-		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ping, Writable: c.Queues.Writable,
+		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ready, Writable: c.Queues.Writable,
 		Redis: func() redis.UniversalClient {
 			client, err := Connect(a.backend.url)
 			if err != nil {

@@ -121,7 +121,7 @@ func (e *engine) Workflow(_ context.Context, id, version string) (*flow.Workflow
 func (e *engine) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, error) {
 	return []flow.WorkflowInfo{{ID: id}}, e.ask("versions of " + id)
 }
-func (e *engine) Ping(context.Context) error { return e.err }
+func (e *engine) Ready(context.Context) error { return e.err }
 
 func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 	if strings.Contains(string(src), "broken") {

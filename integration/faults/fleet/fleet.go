@@ -92,14 +92,7 @@ func (f *Fleet) start(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	for range o.Servers {
-		err = errors.Join(err, f.AddServer())
-	}
-	for range o.Workers {
-		_, werr := f.AddWorker()
-		err = errors.Join(err, werr)
-	}
-	return err
+	return f.Add(o.Workers, o.Servers)
 }
 
 func (f *Fleet) setFsync(ctx context.Context) error {
@@ -115,6 +108,36 @@ func (f *Fleet) RestartRedis(ctx context.Context) error {
 		return err
 	}
 	return f.setFsync(ctx) // which it forgot
+}
+
+// Crash kills every process and Redis, as a power cut does.
+func (f *Fleet) Crash() {
+	var wg sync.WaitGroup
+	for _, p := range append(f.Workers(), f.Servers()...) {
+		wg.Go(p.Kill)
+	}
+	wg.Go(f.Redis.Kill)
+	wg.Wait()
+}
+
+// Recover starts Redis again, and so many workers and servers.
+func (f *Fleet) Recover(ctx context.Context, workers, servers int) error {
+	if err := f.RestartRedis(ctx); err != nil {
+		return err
+	}
+	return f.Add(workers, servers)
+}
+
+// Add starts more workers and servers.
+func (f *Fleet) Add(workers, servers int) (err error) {
+	for range servers {
+		err = errors.Join(err, f.AddServer())
+	}
+	for range workers {
+		_, werr := f.AddWorker()
+		err = errors.Join(err, werr)
+	}
+	return err
 }
 
 // AddWorker starts one more worker; change alters the setup of it alone.

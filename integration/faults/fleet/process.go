@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -18,8 +19,8 @@ import (
 // Variable makes the test binary a process of a fleet; its value is the JSON of a Setup.
 const Variable = "PRANA_FAULTS_PROCESS"
 
-// exitGaveUp is how a process ends that stopped by itself, and said why.
-const exitGaveUp = 3
+// ExitGaveUp is how a process ends that stopped by itself, and said why.
+const ExitGaveUp = 3
 
 // Setup is what a process is made of.
 type Setup struct {
@@ -28,7 +29,10 @@ type Setup struct {
 	Partitions int    // 0 = 1
 	Slots      int    // steps at a time in a worker; 0 = as by default
 	Server     bool   // it serves HTTP instead of running steps
+	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
 	Grace      time.Duration
+	Program    string        // what plays the process, such as one of BuildSkewed; empty = the running test
+	Ahead      time.Duration // by how much its clock is wrong, if the program can do that
 }
 
 // Options are those of a process of the product.
@@ -59,7 +63,7 @@ func Main(raw string) int {
 		return 2
 	}
 	o := s.Options()
-	o.Worker, o.API = !s.Server, s.Server
+	o.Worker, o.API = !s.Server, s.Server || s.Metrics
 	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	a, err := app.Start(context.Background(), o)
 	if err != nil {
@@ -70,7 +74,7 @@ func Main(raw string) int {
 	code := 0
 	if err := proc.AwaitStop(a.Err()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		code = exitGaveUp
+		code = ExitGaveUp
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.Grace+5*time.Second)
 	defer cancel()
@@ -85,6 +89,9 @@ func spawn(s Setup) (*proc.Process, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
+	}
+	if s.Program != "" {
+		return proc.Start(exec.Command(s.Program), Variable+"="+string(raw), skewOf(s.Ahead))
 	}
 	return proc.StartSelf(Variable, string(raw))
 }

@@ -44,6 +44,7 @@ func (d Done) Keys() map[string]int {
 // Partner is a running service.
 //
 //	POST /effect/NAME?fail=N  body TO: answers {"out": Digest(NAME, TO)}, or 503 to attempts before N
+//	POST /hold/NAME?holds=N   answers {"out": NAME#I} to the I-th call with its key; the first N of them once they are let go
 //	GET  /job?at=TO&after=N   says "running" to the first N questions about TO, then {"status":"completed","result":Digest("job", TO)}
 type Partner struct {
 	*httptest.Server
@@ -53,12 +54,13 @@ type Partner struct {
 	mu      sync.Mutex
 	effects map[Effect]Done
 	jobs    map[string]int
+	holds   holds
 	news    *sync.Cond
 }
 
 // New starts a partner.
 func New() *Partner {
-	p := &Partner{effects: map[Effect]Done{}, jobs: map[string]int{}}
+	p := &Partner{effects: map[Effect]Done{}, jobs: map[string]int{}, holds: newHolds()}
 	p.news = sync.NewCond(&p.mu)
 	p.Server = httptest.NewServer(p)
 	return p
@@ -75,6 +77,10 @@ func (p *Partner) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	if name, ok := strings.CutPrefix(r.URL.Path, "/effect/"); ok {
 		p.effect(w, r, name)
+		return
+	}
+	if name, ok := strings.CutPrefix(r.URL.Path, "/hold/"); ok {
+		p.hold(w, r, name)
 		return
 	}
 	if r.URL.Path == "/job" {
@@ -139,6 +145,19 @@ func (p *Partner) Effects() map[Effect]Done {
 
 // Await waits until n effects whose name begins so were done; false when they were not within the time.
 func (p *Partner) Await(prefix string, n int, within time.Duration) bool {
+	return p.await(within, func() bool {
+		done := 0
+		for e := range p.effects {
+			if strings.HasPrefix(e.Name, prefix) {
+				done++
+			}
+		}
+		return done >= n
+	})
+}
+
+// await waits until something is so, which is asked with the lock held, whenever something happened.
+func (p *Partner) await(within time.Duration, so func() bool) bool {
 	late := false
 	timer := time.AfterFunc(within, func() {
 		p.mu.Lock()
@@ -150,13 +169,7 @@ func (p *Partner) Await(prefix string, n int, within time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for !late {
-		done := 0
-		for e := range p.effects {
-			if strings.HasPrefix(e.Name, prefix) {
-				done++
-			}
-		}
-		if done >= n {
+		if so() {
 			return true
 		}
 		p.news.Wait()

@@ -102,7 +102,7 @@ func (g *generator) statement(p *Program, depth int) statement {
 	if depth > 0 {
 		ops = append(ops, child, child, spawn, fork, fork, choice, choice, loop, each, each)
 	}
-	s := statement{op: ops[g.dice.IntN(len(ops))], key: g.key(), n: 1 + g.dice.IntN(3), ms: 5 + g.dice.IntN(300), async: g.dice.IntN(2) == 0}
+	s := statement{op: ops[g.dice.IntN(len(ops))], key: g.key(), n: 1 + g.dice.IntN(3), ms: 10 + g.dice.IntN(300), async: g.dice.IntN(2) == 0}
 	blocks := map[op]int{fork: 2 + g.dice.IntN(2), choice: 2, loop: 1, each: 1}[s.op]
 	for range blocks {
 		s.blocks = append(s.blocks, g.block(p, depth-1, 0, 3))

@@ -1,0 +1,52 @@
+package faults
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/integration/faults/fleet"
+)
+
+// forgetTasks deletes every key of asynq's that belongs to a queue of a partition, at once, and tells how many tasks were among them.
+var forgetTasks = redis.NewScript(`
+local tasks = 0
+for _, key in ipairs(redis.call('KEYS', 'asynq:{prana-*')) do
+  tasks = tasks + (string.find(key, '}:t:') and 1 or 0)
+  redis.call('UNLINK', key)
+end
+return tasks`)
+
+// TestAsynqForgetsEverything deletes all keys of asynq's three times in the middle of a run: tasks are hints, and made anew.
+func TestAsynqForgetsEverything(t *testing.T) {
+	t.Parallel()
+	const times, atLeast = 3, 10
+	p := begin(t)
+	f := p.fleet(fleet.Options{Workers: 2, Servers: 1, Partitions: 2, Slots: 8})
+	f.Partner.Slow = 100 * time.Millisecond
+	l := p.load(f, loadOptions{Executions: p.size(100, 5000), Programs: p.size(20, 100), Over: time.Duration(p.size(8, 90)) * time.Second})
+	forgotten, rounds := 0, 0
+	for range times {
+		rest(p.Context(), time.Duration(p.size(2, 25))*time.Second)
+		for give := time.Now().Add(20 * time.Second); time.Now().Before(give); rest(p.Context(), time.Millisecond) {
+			if tasks, err := f.Raw.Keys(p.Context(), "asynq:{prana-*}:t:*").Result(); err != nil {
+				t.Fatal(err)
+			} else if len(tasks) >= atLeast {
+				break
+			}
+		}
+		n, err := forgetTasks.Run(p.Context(), f.Raw, nil).Int()
+		if err != nil {
+			t.Fatal(err)
+		}
+		forgotten += n
+		rounds += min(1, n/atLeast)
+	}
+	took := l.await(2 * time.Minute)
+	p.want("times that everything of asynq's was deleted, at least ten tasks each time", float64(rounds), "", "=", times)
+	p.tell("tasks deleted", float64(forgotten), "")
+	p.want("all had ended after the last time, or the last start, within", took.Seconds(), "s", "≤", 60)
+	l.check()
+	p.wantSound(f)
+}

@@ -1,0 +1,164 @@
+package faults
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"prana/integration/faults/fleet"
+)
+
+// TestRedisKilled kills Redis again and again under load, and starts it again on its data. It writes before it answers: so
+// nothing that was acknowledged may be missing, and nobody repeats anything.
+func TestRedisKilled(t *testing.T) {
+	t.Parallel()
+	p := begin(t)
+	k := p.killRedis("always")
+	p.tell("acknowledged starts, events and resumes, looked for after each restart", float64(k.acknowledged), "")
+	p.want("acknowledged and lost", float64(len(k.gone)), "", "=", 0)
+	k.finish()
+}
+
+// TestRedisKilledWithItsLastSecond also tears off the end of its file, at any byte of the last two seconds, as a machine does
+// that crashes while Redis writes through once a second. What is lost is lost whole: what is left comes to its end, and a sender
+// who repeats with its ids gets everything done.
+func TestRedisKilledWithItsLastSecond(t *testing.T) {
+	t.Parallel()
+	p := begin(t)
+	k := p.killRedis("everysec")
+	p.tell("acknowledged starts and events, looked for after each restart", float64(k.acknowledged), "")
+	p.want("bytes torn off", float64(k.torn), "", "≥", float64(k.kills))
+	p.want("restarts with something torn off", float64(k.tears), "", "=", float64(k.kills))
+	p.tell("acknowledged and lost", float64(len(k.gone)), "")
+	p.tell("the oldest of these was acknowledged before the kill by", k.window.Seconds(), "s")
+	p.want("acknowledged two seconds before what was torn off, and lost", float64(k.older), "", "=", 0)
+	k.repeat()
+	k.finish()
+}
+
+// redisKills is what came of killing Redis.
+type redisKills struct {
+	*load
+	resumes *resumes
+
+	kills, acknowledged, tears, older int
+	torn                              int64
+	living                            int // kills while something was under way
+	findings                          int
+	gone                              []ack
+	window                            time.Duration
+}
+
+func (p *part) killRedis(fsync string) *redisKills {
+	p.Helper()
+	kills := p.size(3, 50)
+	f := p.fleet(fleet.Options{Workers: 2, Servers: 2, Partitions: 2, Fsync: fsync})
+	f.Partner.Slow = 100 * time.Millisecond
+	g := &ledger{}
+	l := p.load(f, loadOptions{
+		Executions: p.size(60, 2500), Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
+	})
+	k := &redisKills{load: l, resumes: p.resumes(f, fsync != "always"), kills: kills}
+	file := watchAOF(f.Redis.Dir())
+	defer file.close()
+	dice := p.dice(1)
+	for i := range kills {
+		rest(p.Context(), 3*time.Second+time.Duration(dice.Int64N(int64(3*time.Second)))) // the file is written anew after each start
+		if living, err := l.living(); err == nil {
+			k.living += min(1, len(living))
+		}
+		f.Redis.Kill()
+		killed := time.Now()
+		since := killed
+		if fsync != "always" {
+			torn, from, err := file.tear(dice)
+			if err != nil {
+				p.Fatal(err)
+			}
+			k.torn, k.tears, since = k.torn+torn, k.tears+int(min(1, torn)), from
+		}
+		rest(p.Context(), time.Duration(dice.Int64N(int64(time.Second))))
+		if err := f.RestartRedis(p.Context()); err != nil {
+			p.Fatal(err)
+		}
+		k.look(g, killed, since)
+		if i%5 == 0 || kills < 5 {
+			k.audit()
+		}
+	}
+	k.resumes.stop()
+	return k
+}
+
+// look compares what was acknowledged with what is there.
+func (k *redisKills) look(g *ledger, killed, since time.Time) {
+	k.Helper()
+	gone, all, err := g.missing(k.Context(), k.fleet.Raw, killed)
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.acknowledged = all + len(k.gone)
+	k.gone = append(k.gone, gone...)
+	for _, a := range gone {
+		k.window = max(k.window, killed.Sub(a.at))
+		if a.at.Before(since.Add(-2 * time.Second)) {
+			k.older++
+		}
+	}
+}
+
+// audit looks at what a restart left, while work goes on from it.
+func (k *redisKills) audit() {
+	k.Helper()
+	found, err := k.fleet.Audit(k.Context())
+	if err != nil {
+		k.Fatal(err)
+	}
+	for _, x := range found {
+		k.Logf("doctor finds after a restart: %+v", x)
+	}
+	k.findings += len(found)
+}
+
+// repeat sends everything again, with its ids, as one does who learns that Redis lost its last second.
+func (k *redisKills) repeat() {
+	k.Helper()
+	k.begun.Wait()
+	for r := range slices.Values(k.runs) {
+		k.complainOf(k.again(r))
+	}
+	k.complainOf(k.resumes.again())
+}
+
+func (k *redisKills) complainOf(err error) {
+	k.Helper()
+	if err != nil {
+		k.Errorf("repeating: %v", err)
+	}
+}
+
+// again starts an execution, and publishes its events.
+func (l *load) again(r *loadRun) error {
+	if err := l.start(r); err != nil {
+		return err
+	}
+	for _, e := range r.want.Events {
+		if err := l.publish(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish waits for the end of everything, and checks it.
+func (k *redisKills) finish() {
+	k.Helper()
+	k.tell("all had ended, after the last restart and the last start, within", k.await(time.Minute).Seconds(), "s")
+	k.want("kills of Redis", float64(k.kills), "", "≥", float64(k.size(3, 50)))
+	k.want("of these while executions were under way", float64(k.living), "", "=", float64(k.kills))
+	k.want("findings of doctor right after restarts", float64(k.findings), "", "=", 0)
+	k.want("processes that ended", float64(4-len(k.fleet.Workers())-len(k.fleet.Servers())), "", "=", 0)
+	k.resumes.check()
+	k.check()
+	k.wantSound(k.fleet)
+}

@@ -1,0 +1,79 @@
+package suspend_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/config/localredis"
+)
+
+// TestATornTransactionDoesNotComeBackInHalves: what Redis leaves of a torn transaction in its file must be gone before the next
+// start reads it.
+func TestATornTransactionDoesNotComeBackInHalves(t *testing.T) {
+	t.Parallel()
+	s, err := localredis.Start(t.Context(), localredis.Options{Persist: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(&redis.Options{Network: s.Network(), Addr: s.Addr()})
+	t.Cleanup(func() {
+		for _, err := range []error{c.Close(), s.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	write := func(text string) {
+		t.Helper()
+		script := ""
+		for _, key := range strings.Fields(text) {
+			script += "redis.call('SET','" + key + "','1') "
+		}
+		if err := c.Eval(t.Context(), script, nil).Err(); err != nil && !strings.Contains(err.Error(), "nil") {
+			t.Fatal(err)
+		}
+	}
+	restart := func() {
+		t.Helper()
+		if err := s.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("before")
+	write("a b c")
+	s.Kill()
+	files, err := filepath.Glob(filepath.Join(s.Dir(), "appendonlydir", "*.incr.aof"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the files %v, %v", files, err)
+	}
+	file, err := os.Stat(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inTheMiddleOfItsLastWrite = 30
+	if err := os.Truncate(files[0], file.Size()-inTheMiddleOfItsLastWrite); err != nil {
+		t.Fatal(err)
+	}
+	restart()
+	watched(t, c)
+	for strings.Contains(c.Info(t.Context(), "persistence").Val(), "aof_last_rewrite_time_sec:-1") {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the file is not written anew")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	write("x y")
+	s.Kill()
+	restart()
+	for key, there := range map[string]int64{"before": 1, "a": 0, "b": 0, "c": 0, "x": 1, "y": 1} {
+		if n, err := c.Exists(t.Context(), key).Result(); err != nil || n != there {
+			t.Errorf("%s is there %d times, want %d (%v)", key, n, there, err)
+		}
+	}
+}
