@@ -132,9 +132,11 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 	}
 	b.Say("%s", r.Environment)
 	for _, m := range r.measured {
+		began := time.Now()
 		if err := b.run(ctx, m, &r); err != nil {
 			return r, fmt.Errorf("measuring %s: %w", m.name, err)
 		}
+		b.Say("%s took %s", m.name, time.Since(began).Round(100*time.Millisecond))
 	}
 	return r, nil
 }
