@@ -44,21 +44,24 @@ func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string
 		f.reason = problem.Message
 	}
 	err = e.apply(ctx, r.Execution, p, nil, f)
-	if r.ID != "" && errors.Is(err, flow.ErrConflict) && e.endedBy(ctx, r, code) {
-		return nil
+	if r.ID == "" || !errors.Is(err, flow.ErrConflict) {
+		return err
+	}
+	if mine, lerr := e.endedBy(ctx, r, code); mine || lerr != nil {
+		return lerr // that nobody could look is no answer
 	}
 	return err
 }
 
 // endedBy tells whether this very request ended the execution before, be it that it is still undone.
-func (e *Engine) endedBy(ctx context.Context, r flow.CancelRequest, code string) bool {
+func (e *Engine) endedBy(ctx context.Context, r flow.CancelRequest, code string) (bool, error) {
 	x, _, err := e.whole(ctx, r.Execution)
 	if err != nil {
-		return false
+		return false, err
 	}
 	p := x.Error
 	if x.Ending != nil {
 		p = x.Ending.Error
 	}
-	return p != nil && p.Code == code && p.Details["request_id"] == r.ID
+	return p != nil && p.Code == code && p.Details["request_id"] == r.ID, nil
 }

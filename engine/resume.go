@@ -71,9 +71,10 @@ func (e *Engine) endWait(ctx context.Context, p *compiled, id flow.SuspensionID,
 // once answers a request, or as that was answered which had its id before.
 func (e *Engine) once(ctx context.Context, r flow.ResumeRequest, res flow.ResumeResult, err error) (flow.ResumeResult, error) {
 	taken := errors.Is(err, flow.ErrTaken)
-	if taken || errors.Is(err, flow.ErrConflict) {
-		if again, ok := e.repeatedResume(ctx, r); ok {
-			return again, nil
+	if r.ID != "" && (taken || errors.Is(err, flow.ErrConflict)) {
+		again, ok, lerr := e.repeatedResume(ctx, r)
+		if ok || lerr != nil {
+			return again, lerr // that nobody could look is no answer
 		}
 	}
 	if taken {
@@ -131,12 +132,13 @@ func fits(p *compiled, x *flow.Execution, id flow.StepID, r flow.ResumeRequest) 
 }
 
 // repeatedResume answers a resume whose id came before.
-func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, bool) {
+func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeResult, bool, error) {
 	x, p, err := e.whole(ctx, r.Execution)
 	if err != nil {
-		return flow.ResumeResult{}, false
+		return flow.ResumeResult{}, false, err
 	}
-	return before(p, x, r.ID)
+	again, ok := before(p, x, r.ID)
+	return again, ok, nil
 }
 
 // before finds what came with an id: the last that ended a wait, or a letter that nothing waited for yet.

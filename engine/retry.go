@@ -112,6 +112,8 @@ func (t *transition) retryable(alone bool) error {
 		return p
 	case t.undone():
 		return t.cannotRetry("what it had done was undone when it failed; rerun it")
+	case t.unnoted():
+		return t.cannotRetry("the version in which it failed did not note what a retry runs again; rerun it")
 	case t.limits.Transitions > 0 && x.Transitions >= t.limits.Transitions:
 		return t.cannotRetry("it took %d steps, and %d are allowed; raise limits.transitions, or rerun it", x.Transitions, t.limits.Transitions)
 	case t.roundLost():
@@ -133,6 +135,17 @@ func (t *transition) undone() bool {
 	}
 	for _, s := range t.x.Steps {
 		if s.Status == flow.StepCompleted && !s.Kept && t.plan.Nodes[s.ID.Node].Undo != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// unnoted tells whether the execution failed before it was noted of steps what a retry makes of them: today each that fails for
+// good, and is no part of something, has its note.
+func (t *transition) unnoted() bool {
+	for _, s := range t.x.Steps {
+		if s.Status == flow.StepFailed && s.Part == nil && s.Was == "" {
 			return true
 		}
 	}

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +174,32 @@ func TestRetryAtALimit(t *testing.T) {
 		}
 	}
 	env.WantStatus(id, flow.Completed)
+}
+
+// noteless is a store of an earlier version, which did not note of steps what a retry makes of them.
+type noteless struct{ engine.Store }
+
+func (f noteless) Load(ctx context.Context, id string, w flow.Want) (*flow.Execution, error) {
+	x, err := f.Store.Load(ctx, id, w)
+	if err == nil {
+		for _, s := range x.Steps {
+			s.Was = ""
+		}
+	}
+	return x, err
+}
+
+// TestRetryOfAnEarlierVersion: a retry of what failed before retries were known is refused; it does not end well at once, as if
+// nothing had failed.
+func TestRetryOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store { return noteless{real} }})
+	env.Deploy("id: w\nnodes:\n  - {key: start, type: test.start}\n  - {key: bad, type: test.fail}\nconnections: [start -> bad]\n")
+	id := env.Start("w", 1)
+	env.Run()
+	env.WantStatus(id, flow.Failed)
+	if _, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id}); !errors.Is(err, flow.ErrConflict) || !strings.Contains(err.Error(), "rerun it") {
+		t.Errorf("the retry gives %v", err)
+	}
+	env.WantStatus(id, flow.Failed)
 }

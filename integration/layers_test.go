@@ -30,6 +30,7 @@ type layer struct {
 var layers = []layer{
 	{dir: "engine", may: []string{"engine"}, why: "the engine decides and touches nothing: Redis, asynq and HTTP are handed to it behind small interfaces"},
 	{dir: "engine/flow", why: "the nouns are a leaf that everybody can afford to import"},
+	{dir: "engine/fuzztest", why: "it measures anything, so it may depend on nothing"},
 	{dir: "engine/telemetry", may: []string{"engine/flow"}, why: "names of spans and metrics know only the nouns"},
 	{dir: "engine/cron", why: "when a pattern is due depends on nothing but the pattern, the zone and the time that is asked with"},
 	{dir: "engine/eval", may: []string{"engine/flow"}, why: "expressions know only the nouns, so that they can be tested and bounded alone"},
@@ -139,7 +140,7 @@ func byLayer(f file, pkg string) string {
 	}
 	may := append([]string{f.dir + "$"}, l.may...) // an external test imports its own package
 	if f.isTest() || f.isTestKit() {
-		may = append(may, l.test...)
+		may = append(append(may, l.test...), "engine/fuzztest$") // which knows none of us
 	}
 	if slices.ContainsFunc(may, func(dir string) bool { return ours+"$" == dir || under(ours, dir) }) {
 		return ""
@@ -273,6 +274,8 @@ func TestLayersFindsViolations(t *testing.T) {
 		{"handlers/worker", "x.go", "prana/config", "only cmd imports config"},
 		{"integration", "x_test.go", "prana/config", "only cmd imports config"},
 		{"config", "x.go", "prana/engine/flow", "knows nobody"},
+		{"config", "x.go", "prana/engine/fuzztest", "knows nobody"},
+		{"engine/fuzztest", "x.go", "prana/engine/flow", "measures anything"},
 		{"somewhere", "x.go", "prana/engine", "no row in the table"},
 		{"engine/plan", "x.go", "github.com/expr-lang/expr/ast", "limits that eval sets"},
 		{"engine/plan", "x_test.go", "github.com/expr-lang/expr", "limits that eval sets"},
@@ -294,6 +297,7 @@ func TestLayersFindsViolations(t *testing.T) {
 		{"suspend", "x_test.go", "prana/config/localredis", ""},
 		{"suspend", "x_test.go", "github.com/alicebob/miniredis/v2", ""},
 		{"suspend", "x_test.go", "prana/suspend", ""},
+		{"config", "x_test.go", "prana/engine/fuzztest", ""},
 		{"handlers/worker", "x.go", "github.com/hibiken/asynq", ""},
 		{"handlers/console", "x.go", "github.com/hibiken/asynqmon", ""},
 		{"handlers/nodes", "x.go", "net/http", ""},

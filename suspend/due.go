@@ -50,7 +50,11 @@ func parseEntry(line string) (flow.DueEntry, error) {
 		return flow.DueEntry{Execution: execution, Kind: flow.DueOutbox}, nil
 	}
 	step, err := flow.ParseStepID(rest)
-	return flow.DueEntry{Execution: execution, Kind: flow.DueStep, Step: step}, err
+	e := flow.DueEntry{Execution: execution, Kind: flow.DueStep, Step: step}
+	if err == nil && entryOf(e) != line { // which could never be settled or forgotten
+		err = fmt.Errorf("%q is not how an entry of the due index is written", flow.Cut(line, 80))
+	}
+	return e, err
 }
 
 func entryOf(e flow.DueEntry) string {

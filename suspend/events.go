@@ -100,7 +100,10 @@ func (s *Store) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flo
 	if err != nil {
 		return flow.Offered{}, trouble("offering event "+e.ID, err)
 	}
-	if answer[0] == "over" {
+	switch {
+	case answer[0] == "gone" && o.Publisher:
+		return flow.Offered{}, forgotten(e)
+	case answer[0] == "gone", answer[0] == "over":
 		return flow.Offered{Over: true}, nil
 	}
 	n, err := strconv.Atoi(answer[1])
@@ -145,6 +148,8 @@ func (s *Store) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, res
 		return nil, nil, trouble("finishing event "+e.ID, err)
 	}
 	switch answer[0] {
+	case "gone":
+		return nil, nil, forgotten(e)
 	case "open":
 		return suspensions(answer[1:]), nil, nil
 	case "took":
@@ -153,6 +158,11 @@ func (s *Store) FinishEvent(ctx context.Context, e flow.Event, o flow.Offer, res
 	}
 	*result = flow.PublishResult{}
 	return nil, nil, json.Unmarshal([]byte(answer[1]), result)
+}
+
+// forgotten says that Redis lost an event with its last writes, while it was published: whoever sends it sends it again.
+func forgotten(e flow.Event) error {
+	return flow.Problemf(flow.ErrUnavailable.Code, "Redis lost event %s while it was published; publish it again, with the same id", flow.Cut(e.ID, 100))
 }
 
 // took lists the waits that took an event which is being published.

@@ -139,3 +139,27 @@ func TestOverdueEvents(t *testing.T) {
 		}
 	})
 }
+
+// TestKeptEventsThatLostTheirExpiry: events whose keys came back without their expiry, as from a backup, are found; a look at them
+// comes to an end.
+func TestKeptEventsThatLostTheirExpiry(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		z := &zoo{T: t, redis: c, store: storeOn(c)}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := z.store.RecordEvent(ctx, flow.Event{ID: "e", Type: "sent", Data: json.RawMessage(`{"n":7}`)})
+		z.must(err)
+		keys, err := c.Keys(ctx, "*").Result()
+		z.must(err)
+		for _, key := range keys {
+			z.must(c.Persist(ctx, key).Err())
+		}
+		for range 2 {
+			kept, _, err := z.store.KeptEvents(ctx, flow.Subscription{Type: "sent", Filter: map[string]any{"n": 7}}, "", 100)
+			if err != nil || len(kept) != 1 || kept[0].ID != "e" {
+				t.Fatalf("found are %v, %v", kept, err)
+			}
+		}
+	})
+}

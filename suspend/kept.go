@@ -38,7 +38,7 @@ func (s *Store) KeptEvents(ctx context.Context, sub flow.Subscription, cursor st
 		}
 		found := keptRows(answer[2:])
 		if answer[0] == "new" {
-			if err := s.indexKept(ctx, sub, found); err != nil {
+			if err := s.indexKept(ctx, sub, answer[1], found); err != nil {
 				return nil, "", err
 			}
 			continue
@@ -61,8 +61,8 @@ func keptRows(texts []string) []keptRow {
 	return all
 }
 
-// indexKept enters events into the lists of the filters of that shape that they satisfy.
-func (s *Store) indexKept(ctx context.Context, sub flow.Subscription, found []keptRow) error {
+// indexKept enters events into the lists of the filters of that shape that they satisfy; they are all those after the mark.
+func (s *Store) indexKept(ctx context.Context, sub flow.Subscription, mark string, found []keptRow) error {
 	events, err := s.readKept(ctx, sub.Type, keptKey(sub.Type), found)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *Store) indexKept(ctx context.Context, sub flow.Subscription, found []ke
 		at[p.id] = p.at
 	}
 	keys := []string{keptKey(sub.Type), keptMarksKey(sub.Type)}
-	args := []any{sub.FilterShape(), found[len(found)-1].at, maxMarks}
+	args := []any{sub.FilterShape(), found[len(found)-1].at, mark, maxMarks}
 	for _, k := range events {
 		data, err := flow.Decode(k.Data)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"prana/engine/flow"
 )
@@ -118,8 +117,9 @@ func (r reading) execution(id string) (*flow.Execution, error) {
 	if x.Front, err = decodeFront(r.fields[fieldFront]); err != nil {
 		return nil, err
 	}
+	vs := values{r.fields, map[string]json.RawMessage{}}
 	for name, v := range r.fields {
-		if err := r.field(x, name, v); err != nil {
+		if err := vs.field(x, name, v); err != nil {
 			return nil, err
 		}
 	}
@@ -133,34 +133,33 @@ func (r reading) execution(id string) (*flow.Execution, error) {
 }
 
 // field puts one field of the hash into its place.
-func (r reading) field(x *flow.Execution, name, v string) error {
+func (vs values) field(x *flow.Execution, name, v string) (err error) {
 	switch name {
-	case fieldRev, fieldHead, fieldFront:
+	case fieldRev, fieldHead, fieldFront, "":
 		return nil
 	case fieldInput:
 		x.Input = json.RawMessage(v)
 		x.Values[flow.InputRef] = x.Input
 		return nil
 	case fieldResult:
-		x.Result = r.follow(v)
-		return nil
+		x.Result, err = vs.follow(v)
+		return err
 	case fieldReply:
 		x.Reply = json.RawMessage(v)
 		return nil
 	case fieldProblem:
 		return json.Unmarshal([]byte(v), &x.Error)
 	case fieldEnded:
-		var err error
 		x.EndedAt, _, err = unstamp(v)
 		return err
 	}
-	return r.numbered(x, name, v)
+	return vs.numbered(x, name, v)
 }
 
 // fans reads the fans that were loaded, and puts each part into its own.
 func (r reading) fans(x *flow.Execution) error {
 	for name, v := range r.fields {
-		if id, err := flow.ParseStepID(name[1:]); err == nil && name == fanField(id) {
+		if id, err := flow.ParseStepID(behind(name)); err == nil && name == fanField(id) {
 			if x.Fans == nil {
 				x.Fans = map[flow.StepID]*flow.Fan{}
 			}
@@ -170,7 +169,7 @@ func (r reading) fans(x *flow.Execution) error {
 		}
 	}
 	for name, v := range r.fields {
-		id, err := flow.ParseStepID(name[1:])
+		id, err := flow.ParseStepID(behind(name))
 		if err != nil || name != partField(id) {
 			continue
 		}
@@ -185,13 +184,16 @@ func (r reading) fans(x *flow.Execution) error {
 	return nil
 }
 
+// behind is the name of a field without the letter that it begins with.
+func behind(name string) string { return name[min(1, len(name)):] }
+
 // numbered places the fields of nodes and steps.
-func (r reading) numbered(x *flow.Execution, name, v string) error {
+func (vs values) numbered(x *flow.Execution, name, v string) (err error) {
 	kind, rest := name[:1], name[1:]
 	switch kind {
 	case "o", "d", "g", "l", "r", "k", "b", "m":
-		x.Values[flow.Ref(name)] = r.follow(v)
-		return nil
+		x.Values[flow.Ref(name)], err = vs.follow(v)
+		return err
 	case "n":
 		n, err := strconv.Atoi(rest)
 		if err != nil {
@@ -212,32 +214,4 @@ func (r reading) numbered(x *flow.Execution, name, v string) error {
 		return err
 	}
 	return nil // fields of later formats and of guards
-}
-
-// follow gives a value, through whatever it is the same as.
-func (r reading) follow(v string) json.RawMessage {
-	for range 1 + len(r.fields) {
-		ref, same := strings.CutPrefix(v, "@")
-		if !same {
-			return json.RawMessage(v)
-		}
-		if results, ok := strings.CutPrefix(ref, "*"); ok {
-			return r.gather(results)
-		}
-		v = r.fields[ref]
-	}
-	return nil
-}
-
-// gather makes one list of the results of parts, from "step,count".
-func (r reading) gather(results string) json.RawMessage {
-	step, count, _ := strings.Cut(results, ",")
-	id, err1 := flow.ParseStepID(step)
-	n, err2 := strconv.Atoi(count)
-	if err1 != nil || err2 != nil {
-		return nil
-	}
-	return flow.List(n, func(i int) json.RawMessage {
-		return r.follow(r.fields[string(flow.ResultRef(id, i))])
-	})
 }

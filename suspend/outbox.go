@@ -18,16 +18,24 @@ func (s *Store) Outbox(ctx context.Context, execution string) ([]flow.Outgoing, 
 	if err != nil {
 		return nil, trouble("reading the outbox of execution "+execution, err)
 	}
+	if len(fields) == 0 { // the line goes only if nothing was added meanwhile
+		return nil, s.Delivered(ctx, execution, "")
+	}
+	all, err := outgoing(fields)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outbox of execution %s: %w", execution, err)
+	}
+	return all, nil
+}
+
+func outgoing(fields map[string]string) ([]flow.Outgoing, error) {
 	var all []flow.Outgoing
 	for _, id := range slices.Sorted(maps.Keys(fields)) {
 		var st storedOutgoing
 		if err := json.Unmarshal([]byte(fields[id]), &st); err != nil {
-			return nil, fmt.Errorf("reading the outbox of execution %s: %w", execution, err)
+			return nil, err
 		}
 		all = append(all, flow.Outgoing{ID: id, Kind: st.Kind, To: st.To, Data: st.Data})
-	}
-	if len(all) == 0 { // the line goes only if nothing was added meanwhile
-		return nil, s.Delivered(ctx, execution, "")
 	}
 	return all, nil
 }

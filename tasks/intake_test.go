@@ -123,28 +123,3 @@ func TestEnqueueStart(t *testing.T) {
 		}
 	})
 }
-
-func FuzzDecodeIntake(f *testing.F) {
-	for _, m := range valid {
-		raw, err := EncodeIntake(m)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(m.TaskType(), raw)
-	}
-	f.Fuzz(func(t *testing.T, taskType string, raw []byte) {
-		m, err := DecodeIntake(taskType, raw)
-		if err != nil {
-			return
-		}
-		out, err := EncodeIntake(m)
-		if err != nil && !errors.Is(err, flow.ErrTooLarge) {
-			t.Fatalf("%s was read but cannot be written: %v", raw, err)
-		}
-		if err == nil {
-			if _, err := DecodeIntake(taskType, out); err != nil {
-				t.Fatalf("%s was written as %s, which cannot be read: %v", raw, out, err)
-			}
-		}
-	})
-}

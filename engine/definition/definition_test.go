@@ -224,28 +224,6 @@ func TestNoAliasBomb(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	f.Add(canonical)
-	for _, src := range forms {
-		f.Add(src)
-	}
-	f.Add("id: a\nvariables: { a: \"\\n x\", b: '0o7', c: |\n  x\n   y\n, d: >-\n  z }")
-	f.Fuzz(func(t *testing.T, src string) {
-		w, p, found := definition.Check("f", []byte(src), types(), plan.Options{})
-		if w == nil && !plan.HasErrors(found) {
-			t.Fatal("neither a workflow nor an error")
-		}
-		for _, d := range found {
-			if d.Line < 1 || d.Column < 1 || d.String() == "" {
-				t.Fatalf("no place: %+v", d)
-			}
-		}
-		if p != nil {
-			roundTrip(t, w)
-		}
-	})
-}
-
 // roundTrip formats a workflow and reads it back.
 func roundTrip(t *testing.T, w *flow.Workflow) {
 	want, err := w.Version()

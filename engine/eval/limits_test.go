@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"prana/engine/fuzztest"
 )
 
 // TestRefusedBombs are refused when compiled, and quickly.
@@ -188,20 +190,22 @@ func FuzzCompile(f *testing.F) {
 			func() (*Program, []Issue) { return CompileValue(src, testScope) },
 			func() (*Program, []Issue) { return CompileCondition(src, testScope) },
 		} {
-			p, issues := compile()
-			if (p == nil) == (len(issues) == 0) {
-				t.Fatalf("program %v with issues %v", p, issues)
-			}
-			for _, i := range issues {
-				_ = i.String()
-			}
-			if p == nil {
-				continue
-			}
-			_, err := p.Eval(testEnv())
-			if _, ok := errors.AsType[*Error](err); err != nil && !ok {
-				t.Fatalf("error is %T", err)
-			}
+			fuzztest.Cheap(t, func() {
+				p, issues := compile()
+				if (p == nil) == (len(issues) == 0) {
+					t.Fatalf("program %v with issues %v", p, issues)
+				}
+				for _, i := range issues {
+					_ = i.String()
+				}
+				if p == nil {
+					return
+				}
+				_, err := p.Eval(testEnv())
+				if _, ok := errors.AsType[*Error](err); err != nil && !ok {
+					t.Fatalf("error is %T", err)
+				}
+			})
 		}
 	})
 }

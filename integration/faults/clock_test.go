@@ -11,6 +11,7 @@ import (
 	"prana/cmd/prana/app"
 	"prana/integration/faults/fleet"
 	"prana/integration/faults/partner"
+	"prana/integration/proc"
 )
 
 // TestWrongClocks runs workers and servers whose clocks are a minute ahead, a minute behind, and both at once, and kills workers.
@@ -39,27 +40,26 @@ func (p *part) wrongClocks(program string, ahead [2]time.Duration) {
 	if err := f.AddServer(); err != nil {
 		p.Fatal(err)
 	}
-	alive := [4]interface{ Kill() }{}
+	alive := [4]*proc.Process{}
 	renew := func(i int) {
-		w, err := f.AddWorker(func(s *fleet.Setup) { s.Ahead = ahead[i%2] })
-		if err != nil {
-			p.Fatal(err)
-		}
-		alive[i] = w
+		alive[i] = p.addMeasured(f, func(s *fleet.Setup) { s.Ahead = ahead[i%2] })
 	}
 	for i := range alive {
 		renew(i)
 	}
+	p.want("workers whose clock is wrong by a minute", float64(p.wrongByAMinute(alive[:])), "", "=", float64(len(alive)))
 	t := p.timedRuns("timed", f.Engine, f.App.Store(), f.Partner)
 	l := p.load(f, loadOptions{Executions: 300, Over: 30 * time.Second})
 	t.begin(500, 40*time.Second)
 	dice := p.dice(3)
-	for range 12 {
+	kills := 12
+	for range kills {
 		rest(p.Context(), time.Duration(1+dice.IntN(4))*time.Second)
 		i := dice.IntN(len(alive))
 		alive[i].Kill()
 		renew(i)
 	}
+	p.tell("workers killed meanwhile", float64(kills), "")
 	t.await(3 * time.Minute)
 	late := t.lateness()
 	p.tell("late by, median", quantile(late, 0.5).Seconds(), "s")
@@ -68,6 +68,21 @@ func (p *part) wrongClocks(program string, ahead [2]time.Duration) {
 	l.await(2 * time.Minute)
 	l.check()
 	p.wantSound(f)
+}
+
+// wrongByAMinute counts the processes that take it to be a minute earlier or later than it is.
+func (p *part) wrongByAMinute(all []*proc.Process) (wrong int) {
+	p.Helper()
+	for _, w := range all {
+		now, err := fleet.Clock(p.Context(), w)
+		if err != nil {
+			p.Fatal(err)
+		}
+		if off := time.Until(now).Abs(); off > 50*time.Second && off < 70*time.Second {
+			wrong++
+		}
+	}
+	return wrong
 }
 
 // shifted is a Redis in memory whose clock can be set.

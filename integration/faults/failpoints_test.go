@@ -9,8 +9,8 @@ import (
 )
 
 // others are scripts of the store that belong to what no scenario does, and tests of their own disturb: lists of a webhook's
-// deliveries, consumers of streams, and the bell that wakes workers.
-var others = []string{"note", "remove", "nudge"}
+// deliveries, consumers of streams, the bell that wakes workers, and the beats by which a rewind is noticed.
+var others = []string{"note", "remove", "nudge", "beat"}
 
 // TestFailpoints has a command of a scenario fail, each in each scenario in every way, and pairs of commands. Whatever fails, the
 // scenario comes to what is written beside it, nothing is left over, and no task that comes late does anything.

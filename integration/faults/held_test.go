@@ -122,6 +122,12 @@ func (h *held) caring(caught map[string]partner.Held) map[string]partner.Held {
 	return caring
 }
 
+// bound tells whether a process will bring a result whatever becomes of the step: it is caught in one that is stubborn.
+func (h *held) bound(w *proc.Process) bool {
+	caught := h.caughtIn(w)
+	return len(caught) > len(h.caring(caught))
+}
+
 // brokenOff gives how long after a time the first calls were broken off that were before another time.
 func (h *held) brokenOff(from, to time.Time) (all []time.Duration) {
 	for _, c := range h.calls() {

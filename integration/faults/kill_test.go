@@ -64,7 +64,7 @@ func (p *part) killMany(f *fleet.Fleet, l *load, kills int) map[int]time.Time {
 func pick(dice *rand.Rand, f *fleet.Fleet) (victim *proc.Process, replace func() error) {
 	if dice.IntN(5) == 0 {
 		all := f.Servers()
-		return all[dice.IntN(len(all))], f.AddServer
+		return all[dice.IntN(len(all))], func() error { return f.AddServer() }
 	}
 	all := f.Workers()
 	return all[dice.IntN(len(all))], func() error {

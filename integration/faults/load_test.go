@@ -22,10 +22,11 @@ import (
 // loadOptions say how much is to be done.
 type loadOptions struct {
 	Executions int
-	Programs   int           // different ones; 0 = one for eight executions
-	Over       time.Duration // the executions are started evenly over this time; 0 = as fast as they are taken
-	Ledger     *ledger       // notes what was acknowledged; nil = nobody does
-	Rewinds    bool          // the store may forget what was done: then an effect may be done under another key
+	Programs   int                // different ones; 0 = one for eight executions
+	Over       time.Duration      // the executions are started evenly over this time; 0 = as fast as they are taken
+	Hold       func(run int) bool // a run is not started while this is so; nil = it never is
+	Ledger     *ledger            // notes what was acknowledged; nil = nobody does
+	Rewinds    bool               // the store may forget what was done: then an effect may be done under another key
 }
 
 // load is executions of random programs, each with its events, on a fleet; and what each of them must come to.
@@ -82,6 +83,8 @@ func (l *load) begin() {
 		due := began.Add(l.options.Over * time.Duration(i) / time.Duration(len(l.runs)))
 		if !rest(l.Context(), time.Until(due)) {
 			break
+		}
+		for l.options.Hold != nil && l.options.Hold(i) && rest(l.Context(), 20*time.Millisecond) {
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -182,17 +185,31 @@ func (l *load) await(within time.Duration) time.Duration {
 	l.awaitStarted()
 	began := time.Now()
 	for {
-		living, err := l.living()
+		under, err := l.underWay()
 		switch {
-		case err == nil && len(living) == 0:
+		case err == nil && under == 0:
 			return time.Since(began)
 		case time.Since(began) > within:
+			living, lerr := l.living()
 			l.dump(living)
-			l.Fatalf("%d executions have not ended within %s (%v)", len(living), within, err)
+			l.Fatalf("%d things have not ended within %s, %d executions or more among them (%v)", under, within, len(living), errors.Join(err, lerr))
 		case !rest(l.Context(), 100*time.Millisecond):
 			l.FailNow()
 		}
 	}
+}
+
+// underWay counts what is not over: all of it stands in the due index of its partition. The lists by status cannot tell, since an
+// execution may go from one that is read later to one that was read before.
+func (l *load) underWay() (n int64, err error) {
+	for part := range max(1, l.fleet.Setup.Partitions) {
+		due, err := l.fleet.Raw.ZCard(l.Context(), fmt.Sprintf("{prana-%d}:due", part)).Result()
+		if err != nil {
+			return 0, err
+		}
+		n += due
+	}
+	return n, nil
 }
 
 // living lists some of the executions that have not ended.

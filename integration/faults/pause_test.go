@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func TestPausedWorkers(t *testing.T) {
 	p := begin(t)
 	const together = 3
 	rounds := p.size(1, 7)
-	f := p.fleet(fleet.Options{Servers: 1, Partitions: 2, Slots: 32})
+	f := p.fleet(fleet.Options{Servers: 1, Partitions: 2, Slots: 64})
 	for range together + 2 {
 		p.addMeasured(f)
 	}
@@ -68,9 +69,9 @@ func (p *part) pauseSome(f *fleet.Fleet, group string, n int) (r paused) {
 	p.Helper()
 	h := p.hold(f, group, 8*len(f.Workers()))
 	dice := p.dice(uint64(len(group)) << 8)
-	zombies := f.Workers()
+	zombies := slices.DeleteFunc(f.Workers(), func(w *proc.Process) bool { return !h.bound(w) })
 	dice.Shuffle(len(zombies), func(a, b int) { zombies[a], zombies[b] = zombies[b], zombies[a] })
-	zombies = zombies[:n]
+	zombies = zombies[:min(n, len(zombies))]
 	before := map[*proc.Process]int{}
 	for _, z := range zombies {
 		before[z] = p.refused(z)

@@ -1,10 +1,15 @@
 package faults
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"prana/engine/flow"
 	"prana/integration/faults/fleet"
 )
 
@@ -47,6 +52,7 @@ type redisKills struct {
 	findings                          int
 	gone                              []ack
 	window                            time.Duration
+	unwritten                         time.Duration // the longest wait for a file to be written anew, from two to five seconds after the start on
 }
 
 func (p *part) killRedis(fsync string) *redisKills {
@@ -55,15 +61,24 @@ func (p *part) killRedis(fsync string) *redisKills {
 	f := p.fleet(fleet.Options{Workers: 2, Servers: 2, Partitions: 2, Fsync: fsync})
 	f.Partner.Slow = 100 * time.Millisecond
 	g := &ledger{}
+	executions := p.size(60, 2500)
+	var restarts atomic.Int64
 	l := p.load(f, loadOptions{
-		Executions: p.size(60, 2500), Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
+		Executions: executions, Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
+		Hold: func(run int) bool { return int64(run*(kills+1)/executions) > restarts.Load() }, // so that something is under way at each kill
+	})
+	p.Cleanup(func() {
+		if p.Failed() {
+			l.explain()
+		}
 	})
 	k := &redisKills{load: l, resumes: p.resumes(f, fsync != "always"), kills: kills}
 	file := watchAOF(f.Redis.Dir())
 	defer file.close()
 	dice := p.dice(1)
 	for i := range kills {
-		rest(p.Context(), 3*time.Second+time.Duration(dice.Int64N(int64(3*time.Second)))) // the file is written anew after each start
+		rest(p.Context(), 2*time.Second+time.Duration(dice.Int64N(int64(3*time.Second))))
+		k.awaitRewrite()
 		if living, err := l.living(); err == nil {
 			k.living += min(1, len(living))
 		}
@@ -81,6 +96,7 @@ func (p *part) killRedis(fsync string) *redisKills {
 		if err := f.RestartRedis(p.Context()); err != nil {
 			p.Fatal(err)
 		}
+		restarts.Add(1)
 		k.look(g, killed, since)
 		if i%5 == 0 || kills < 5 {
 			k.audit()
@@ -88,6 +104,19 @@ func (p *part) killRedis(fsync string) *redisKills {
 	}
 	k.resumes.stop()
 	return k
+}
+
+// awaitRewrite waits until Redis has written its file anew, as processes ask it to after each of its starts. A crash before that, with
+// a torn file, and then another, is more than is promised: see "Rewind" in FORMAT.md.
+func (k *redisKills) awaitRewrite() {
+	k.Helper()
+	began := time.Now()
+	for told := ""; told == "" || strings.Contains(told, "aof_last_rewrite_time_sec:-1"); told = k.fleet.Raw.Info(k.Context(), "persistence").Val() {
+		if !rest(k.Context(), 20*time.Millisecond) || time.Since(began) > time.Minute {
+			k.Fatal("nobody has Redis write its file anew")
+		}
+	}
+	k.unwritten = max(k.unwritten, time.Since(began))
 }
 
 // look compares what was acknowledged with what is there.
@@ -155,10 +184,28 @@ func (k *redisKills) finish() {
 	k.Helper()
 	k.tell("all had ended, after the last restart and the last start, within", k.await(time.Minute).Seconds(), "s")
 	k.want("kills of Redis", float64(k.kills), "", "≥", float64(k.size(3, 50)))
+	k.tell("a kill waited for the file to be written anew, at most", k.unwritten.Seconds(), "s")
 	k.want("of these while executions were under way", float64(k.living), "", "=", float64(k.kills))
 	k.want("findings of doctor right after restarts", float64(k.findings), "", "=", 0)
 	k.want("processes that ended", float64(4-len(k.fleet.Workers())-len(k.fleet.Servers())), "", "=", 0)
 	k.resumes.check()
 	k.check()
 	k.wantSound(k.fleet)
+}
+
+// explain tells of the events that executions still wait for what is known of them.
+func (l *load) explain() {
+	l.Helper()
+	ctx := context.WithoutCancel(l.Context())
+	page, err := l.fleet.App.Store().Suspensions(ctx, flow.SuspensionFilter{})
+	l.Logf("%d suspensions (%v)", len(page.Items), err)
+	for _, r := range l.runs {
+		for _, e := range r.want.Events {
+			for _, s := range page.Items {
+				if strings.Contains(string(s.Data), fmt.Sprintf("%q", e.At)) {
+					l.Logf("%s of %s waits since %s for event %s %s: %v", s.ExecutionID, r.start, s.SuspendedAt, e.Type, e.At, l.fleet.Raw.HGetAll(ctx, eventKey(e.Type, e.At)).Val())
+				}
+			}
+		}
+	}
 }

@@ -30,10 +30,12 @@ func (g *ledger) started(execution string) {
 	g.note(fmt.Sprintf("{prana-%d}:x:%s", partition, execution))
 }
 
-func (g *ledger) published(eventType, id string) {
+func (g *ledger) published(eventType, id string) { g.note(eventKey(eventType, id)) }
+
+func eventKey(eventType, id string) string {
 	slot := fnv.New32a()
 	_, _ = slot.Write([]byte(eventType)) // never fails
-	g.note(fmt.Sprintf("{prana-r%d}:e:%s:%s", slot.Sum32()%64, keyDigest(eventType), keyDigest(id)))
+	return fmt.Sprintf("{prana-r%d}:e:%s:%s", slot.Sum32()%64, keyDigest(eventType), keyDigest(id))
 }
 
 func keyDigest(s string) string {

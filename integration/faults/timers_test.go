@@ -48,15 +48,17 @@ func TestTimersAcrossACrashOfEverything(t *testing.T) {
 	if err := f.Deploy(p.Context(), timerFlows...); err != nil {
 		t.Fatal(err)
 	}
-	lead, window, away := time.Duration(p.size(8, 110))*time.Second, time.Duration(p.size(20, 130))*time.Second, time.Duration(p.size(4, 6))*time.Second
+	n, window, away := p.size(2000, 100_000), time.Duration(p.size(20, 130))*time.Second, time.Duration(p.size(4, 6))*time.Second
 	began := time.Now()
-	due := func(dice *rand.Rand) time.Time { return began.Add(lead + time.Duration(dice.Int64N(int64(window)))) }
-	all := p.timers(f, p.size(2000, 100_000), due)
+	all := p.timers(f, n, func(i int, dice *rand.Rand) time.Time { // after all of them will have been set, at the speed so far
+		set := time.Since(began) * time.Duration(n) / time.Duration(i+1) * 11 / 10
+		return began.Add(set + 5*time.Second + time.Duration(dice.Int64N(int64(window))))
+	})
 	p.tell("timers were set within", time.Since(began).Seconds(), "s")
-	rest(p.Context(), time.Until(began.Add(lead+window/4)))
+	rest(p.Context(), window/4)
 	crashed, recovered := p.crash(f, time.Now().Add(away))
-	rest(p.Context(), time.Until(began.Add(lead+window)))
-	p.awaitTimers(f, len(all), 60*time.Second)
+	last := slices.MaxFunc(all, func(a, b *timer) int { return a.due().Compare(b.due()) })
+	p.awaitTimers(f, len(all), time.Until(last.due())+60*time.Second)
 	p.checkTimers(f, all, crashed, recovered)
 	p.want("timers that came due while nothing was there", float64(between(all, crashed, recovered)), "", "≥", float64(len(all)/50))
 	p.burst(f, len(all))
@@ -82,7 +84,7 @@ func (p *part) burst(f *fleet.Fleet, before int) {
 	p.Helper()
 	n := p.size(500, 10_000)
 	due := time.Now().Add(time.Duration(p.size(3, 25)) * time.Second)
-	all := p.timers(f, n, func(*rand.Rand) time.Time { return due })
+	all := p.timers(f, n, func(int, *rand.Rand) time.Time { return due })
 	crashed, recovered := p.crash(f, due.Add(time.Second))
 	p.awaitTimers(f, before+n, 5*time.Minute)
 	p.tell(fmt.Sprintf("a burst of %d overdue timers was resolved, after everything was there again, within", between(all, crashed, recovered)), time.Since(recovered).Seconds(), "s")
@@ -108,7 +110,7 @@ func between(all []*timer, from, to time.Time) (n int) {
 }
 
 // timers makes so many, each due when it is told.
-func (p *part) timers(f *fleet.Fleet, n int, due func(*rand.Rand) time.Time) []*timer {
+func (p *part) timers(f *fleet.Fleet, n int, due func(i int, dice *rand.Rand) time.Time) []*timer {
 	p.Helper()
 	c, err := newCrowd(f)
 	if err != nil {
@@ -118,7 +120,7 @@ func (p *part) timers(f *fleet.Fleet, n int, due func(*rand.Rand) time.Time) []*
 	err = together(n, func(i int) error {
 		dice := p.dice(uint64(1_000_000 + i))
 		x := &timer{workflow: []string{"timers_nap", "timers_late", "timers_told"}[min(2, dice.IntN(20)/9)], name: fmt.Sprintf("%s-%d-%d", p.Name(), n, i), set: time.Now()}
-		x.sleep = max(time.Second, time.Until(due(dice)).Truncate(time.Millisecond))
+		x.sleep = max(time.Second, time.Until(due(i, dice)).Truncate(time.Millisecond))
 		input, err := json.Marshal(map[string]any{"ms": x.sleep.Milliseconds(), "id": x.name})
 		if err == nil {
 			x.execution, err = c.start(p.Context(), x.workflow, input)

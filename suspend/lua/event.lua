@@ -4,7 +4,8 @@
 -- KEYS[4] waits to whom it is offered -> their groups, KEYS[5] waits that took it
 -- ARGV[1] id, ARGV[2] its name among those being published, ARGV[3] "1" if it is kept whoever took it,
 -- ARGV[4] how many may take it (0 = all), then n and n waits that took it, n and n waits that never will; then theirs
--- Returns nothing
+-- Returns {"gone"}, with nothing written, when the event is not remembered: its time is over, or Redis lost its last writes while
+-- it was published; else nothing
 
 local i = 0
 
@@ -13,6 +14,9 @@ local function arg()
   return ARGV[i]
 end
 
+if redis.call('HEXISTS', KEYS[1], 'event') == 0 then
+  return {'gone'}
+end
 local id, name, keep, limit = arg(), arg(), arg() == '1', tonumber(arg())
 local open = redis.call('ZSCORE', KEYS[3], name)
 

@@ -45,8 +45,10 @@ local function value(field)
   end
   put(field, v)
   local step, count = string.match(v or '', '^@%*([^,]+),(%d+)$')
-  for n = 0, tonumber(count or 0) - 1 do
-    value('r' .. step .. ':' .. n)
+  if step then -- each part has a record, so that no list is longer than the hash
+    for n = 0, math.min(tonumber(count), redis.call('HLEN', KEYS[1])) - 1 do
+      value('r' .. step .. ':' .. n)
+    end
   end
 end
 

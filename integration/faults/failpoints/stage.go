@@ -130,16 +130,18 @@ func (s *Stage) do(f func(ctx context.Context, p *process) error) error {
 // ask is what a careful caller does: who hears of trouble that passes, or nothing, asks again a little later, with the same id.
 func (s *Stage) ask(what string, f func(ctx context.Context, p *process) error) {
 	for range 10 {
-		var answered bool
-		err := s.do(func(ctx context.Context, p *process) error {
+		heard := errDead
+		_ = s.do(func(ctx context.Context, p *process) error {
 			err := f(ctx, p)
-			answered = err == nil && !p.wire.dead()
+			if ctx.Err() == nil && !p.wire.dead() {
+				heard = err
+			}
 			return err
 		})
-		if answered {
+		if heard == nil {
 			return
 		}
-		if p, ok := errors.AsType[*flow.Problem](err); ok && !errors.Is(err, flow.ErrUnavailable) {
+		if p, ok := errors.AsType[*flow.Problem](heard); ok && !errors.Is(heard, flow.ErrUnavailable) {
 			s.fail("%s was refused: %v", what, p)
 		}
 		s.pass()

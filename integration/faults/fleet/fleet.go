@@ -158,10 +158,13 @@ func (f *Fleet) AddWorker(change ...func(*Setup)) (*proc.Process, error) {
 
 func dead(p *proc.Process) bool { return !p.Alive() }
 
-// AddServer starts one more server.
-func (f *Fleet) AddServer() error {
+// AddServer starts one more server; change alters the setup of it alone.
+func (f *Fleet) AddServer(change ...func(*Setup)) error {
 	s := f.Setup
 	s.Server = true
+	for _, c := range change {
+		c(&s)
+	}
 	p, err := spawn(s)
 	if err != nil {
 		return err

@@ -30,8 +30,9 @@ type Setup struct {
 	Slots      int    // steps at a time in a worker; 0 = as by default
 	Server     bool   // it serves HTTP instead of running steps
 	Metrics    bool   // a worker serves HTTP as well, so that its metrics can be read
+	Plain      bool   // it knows the built-in nodes alone
 	Grace      time.Duration
-	Program    string        // what plays the process, such as one of BuildSkewed; empty = the running test
+	Program    string        `json:"-"` // what plays the process, made of the package process; empty = the running test
 	Ahead      time.Duration // by how much its clock is wrong, if the program can do that
 }
 
@@ -52,6 +53,9 @@ func (s Setup) Options() app.Options {
 // Registry is the built-in nodes and those of the partner.
 func (s Setup) Registry() *node.Registry {
 	r := node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: nodes.NewClient(nodes.Egress{AllowPrivate: true})})...)
+	if s.Plain {
+		return r
+	}
 	return r.With(partner.Nodes(s.Partner)...)
 }
 
