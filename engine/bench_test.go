@@ -6,6 +6,33 @@ import (
 	"prana/engine/enginetest"
 )
 
+// BenchmarkStep measures what the engine itself adds to a step of a chain: the store is in memory.
+func BenchmarkStep(b *testing.B) {
+	env := enginetest.New(b, types()...)
+	env.Deploy(`
+id: chain
+nodes:
+  - {key: start, type: test.start}
+  - {key: a, type: test.echo, params: {value: {done: true}}}
+  - {key: b, type: test.echo, params: {value: {done: true}}}
+  - {key: c, type: test.echo, params: {value: {done: true}}}
+connections: [start -> a, a -> b, b -> c]
+`)
+	b.ReportAllocs()
+	for b.Loop() {
+		d, ok := env.Store().Pop(0)
+		if !ok {
+			b.StopTimer()
+			env.Start("chain", nil)
+			d, _ = env.Store().Pop(0)
+			b.StartTimer()
+		}
+		if err := env.Engine().RunStep(b.Context(), d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkPublish measures what the engine itself adds to an event that ends one wait: the store is in memory.
 func BenchmarkPublish(b *testing.B) {
 	env := enginetest.New(b, types()...)

@@ -3,11 +3,13 @@ package bench
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"prana/cmd/prana/app"
@@ -15,6 +17,7 @@ import (
 	"prana/config/localredis"
 	"prana/engine/flow"
 	"prana/suspend"
+	"prana/tasks"
 )
 
 // somebodys starts a Redis that is not the bench's own, and gives options that name it.
@@ -31,7 +34,14 @@ func somebodys(t *testing.T) (Options, *redis.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{App: app.Options{Config: cfg}, Waiting: []int{4, 6}, Suspended: 5, Samples: 2, Say: t.Logf}, c
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{
+		App: app.Options{Config: cfg}, Executable: self, Environ: []string{}, Only: []string{"resume", "suspended", "event_match"},
+		Rounds: 1, Executions: 4, Waiting: []int{4, 6}, Suspended: 5, Samples: 2, Branches: 3, Timers: 3, Idle: 100 * time.Millisecond, Say: t.Logf,
+	}, c
 }
 
 func keys(t *testing.T, c *redis.Client) []string {
@@ -54,6 +64,7 @@ func wantEmpty(t *testing.T, c *redis.Client) {
 func TestLeavesSomebodysRedisEmpty(t *testing.T) {
 	t.Parallel()
 	o, c := somebodys(t)
+	o.Only = []string{"throughput", "idle_chain", "resume", "event_post", "worker", "fan", "timers", "suspended", "event_match"}
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +143,7 @@ func TestWaitersAreWhole(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"", waitNode} {
 		b := newBench(t)
-		c, err := b.newCrowd(t.Context(), b.dbs[0])
+		c, err := b.newCrowd(t.Context(), b.dbs[0], waitSource)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +167,7 @@ func TestWaitersAreWhole(t *testing.T) {
 func TestEventsAreVerified(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c, err := b.newCrowd(t.Context(), b.dbs[0])
+	c, err := b.newCrowd(t.Context(), b.dbs[0], waitSource)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +184,7 @@ func TestEventsAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := p.stop(t.Context()); err != nil {
+		if err := stop(t.Context(), p.App); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -181,6 +192,131 @@ func TestEventsAreVerified(t *testing.T) {
 		if _, err := publishOne(t.Context(), p, w); err == nil || !strings.Contains(err.Error(), "matched") {
 			t.Errorf("the event of order %d passed: %v", w.order, err)
 		}
+	}
+}
+
+// TestEachStepIsATask: nothing is inlined. What is counted here is what asynq does with every task, once.
+func TestEachStepIsATask(t *testing.T) {
+	t.Parallel()
+	for name, l := range map[string]func(b *bench) load{
+		"chains": func(b *bench) load { return b.chains(30) },
+		"loops":  func(*bench) load { return loops(4, 5) },
+	} {
+		b := newBench(t)
+		load := l(b)
+		if _, err := b.drain(t.Context(), load); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		calls, err := b.dbs[0].calls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"chains": 30 * 10, "loops": 5 * (1 + 4*9)}[name]
+		if calls["lrem"] != want || load.steps != want {
+			t.Errorf("%s: %d steps were %d tasks, want %d", name, load.steps, calls["lrem"], want)
+		}
+		load.steps++
+		if _, err := b.drain(t.Context(), load); err == nil || !strings.Contains(err.Error(), "tasks of asynq's") {
+			t.Errorf("%s: another number of tasks passed: %v", name, err)
+		}
+	}
+}
+
+// TestBareIsLikeOurs: a payload of bare asynq is as long as ours, and a result is what ours leaves.
+func TestBareIsLikeOurs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	e, err := b.newEngine(b.dbs[0].store(1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.startAll(t.Context(), e, b.chains(1)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.newBare(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.redis.Close() }()
+	if err := s.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ours, bares := pending(t, b, tasks.QueueOf(0)), pending(t, b, bareQueue)
+	if len(ours.Payload) != len(bares.Payload) {
+		t.Errorf("ours %s, and that of bare asynq %s", ours.Payload, bares.Payload)
+	}
+	if _, err := tasks.ReadStep(asynq.NewTask(ours.Type, bares.Payload)); err != nil {
+		t.Errorf("that of bare asynq is no step: %v", err)
+	}
+}
+
+// pending gives the one task of a queue.
+func pending(t *testing.T, b *bench, queue string) *asynq.TaskInfo {
+	t.Helper()
+	if err := tasks.Ensure(t.Context(), b.dbs[0].client, queue); err != nil {
+		t.Fatal(err)
+	}
+	all, err := asynq.NewInspectorFromRedisClient(b.dbs[0].client).ListPendingTasks(queue)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d tasks in %s, %v", len(all), queue, err)
+	}
+	return all[0]
+}
+
+// TestFailuresEndARound: an execution that fails is not waited for.
+func TestFailuresEndARound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	l := loops(1, 3)
+	l.input = []byte(`{"rounds":"many"}`)
+	if _, err := b.drain(t.Context(), l); err == nil || !strings.Contains(err.Error(), "failed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.Rounds = 3
+	var order []string
+	turn := func(name string) func(context.Context) error {
+		return func(context.Context) error { order = append(order, name); return nil }
+	}
+	if err := b.turns(t.Context(), "test", turn("a"), turn("b")); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"a", "b", "b", "a", "a", "b"}; !slices.Equal(order, want) {
+		t.Errorf("got %v, want %v", order, want)
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for want, of := range map[float64][]float64{3: {3}, 5: {9, 1, 5}, 2: {4, 1, 3, 2}} {
+		if got := median(of); got != want {
+			t.Errorf("of %v: %v, want %v", of, got, want)
+		}
+	}
+}
+
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	all, err := Options{Only: []string{"suspended", "throughput"}}.chosen()
+	if err != nil || len(all) != 2 || all[0].name != "throughput" || all[1].name != "suspended" {
+		t.Errorf("got %d, %v", len(all), err)
+	}
+	if _, err := (Options{Only: []string{"suspended", "speed"}}).chosen(); !errors.Is(err, flow.ErrInvalid) || !strings.Contains(err.Error(), "speed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("this system does not tell")
+	}
+	if now, most := memoryOf(os.Getpid(), "VmRSS"), memoryOf(os.Getpid(), "VmHWM"); now < 1 || most < now || most > 100_000 {
+		t.Errorf("%v MiB now, at most %v MiB", now, most)
 	}
 }
 

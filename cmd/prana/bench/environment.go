@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"prana/config"
 )
 
 // Environment is what was measured on. Figures of two environments do not compare.
@@ -18,9 +20,14 @@ type Environment struct {
 	RedisVersion string `json:"redis_version"`
 	Durability   string `json:"durability"` // when Redis writes to disk
 	Partitions   int    `json:"partitions"`
+	// Of each process, of ours and of bare asynq's.
+	Concurrency int `json:"concurrency"` // steps at a time
+	Servers     int `json:"servers"`     // asynq Servers, which share them
+	// Of bare asynq's alone; ours are woken.
+	BareCheckMS int64 `json:"bare_check_interval_ms"`
 }
 
-func (t *target) environment(ctx context.Context, partitions int) (Environment, error) {
+func (t *target) environment(ctx context.Context, c config.Config) (Environment, error) {
 	server, err := t.info(ctx, "server")
 	if err != nil {
 		return Environment{}, err
@@ -28,7 +35,8 @@ func (t *target) environment(ctx context.Context, partitions int) (Environment, 
 	disk, err := t.durability(ctx)
 	return Environment{
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.GOMAXPROCS(0),
-		Redis: t.name, RedisVersion: cmp.Or(server["valkey_version"], server["redis_version"]), Durability: disk, Partitions: partitions,
+		Redis: t.name, RedisVersion: cmp.Or(server["valkey_version"], server["redis_version"]), Durability: disk, Partitions: c.Partitions,
+		Concurrency: c.Worker.Concurrency, Servers: c.Worker.Servers, BareCheckMS: bareCheck.Milliseconds(),
 	}, err
 }
 
@@ -45,7 +53,9 @@ func (t *target) durability(ctx context.Context) (string, error) {
 	return strings.TrimSpace(file + " " + set["appendfsync"]), nil
 }
 
-// String is the line for people.
+// String is two lines for people.
 func (e Environment) String() string {
-	return fmt.Sprintf("%s/%s, %d CPUs, %s; %s (version %s, %s); %d partitions", e.OS, e.Arch, e.CPUs, e.Go, e.Redis, e.RedisVersion, e.Durability, e.Partitions)
+	return fmt.Sprintf("%s/%s, %d CPUs, %s; %s (version %s, %s); partitions: %d\n"+
+		"each process, ours and bare asynq's: %d steps at a time by %d asynq Servers; those of bare asynq look for tasks every %d ms",
+		e.OS, e.Arch, e.CPUs, e.Go, e.Redis, e.RedisVersion, e.Durability, e.Partitions, e.Concurrency, e.Servers, e.BareCheckMS)
 }

@@ -2,12 +2,10 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 
 	"prana/engine/flow"
@@ -21,14 +19,14 @@ type EventMatch struct {
 	P99     float64 `json:"p99_us"`
 }
 
-var eventMatch = measurement{name: "event_match", measure: measureEventMatch, lines: eventMatchLines}
+var eventMatch = measurement{name: "event_match", measure: measureEventMatch, lines: eventMatchLines, about: "publishing an event that ends the wait of one execution among many, each of which waits for its own"}
 
 // measureEventMatch takes a database for each size, so that the sizes can take turns.
 func measureEventMatch(ctx context.Context, b *bench, r *Report) (err error) {
 	var all []*series
 	defer func() {
 		for _, s := range all {
-			err = errors.Join(err, s.stop(ctx))
+			err = errors.Join(err, stop(ctx, s.App))
 		}
 	}()
 	crowds, err := b.crowds(ctx)
@@ -57,7 +55,7 @@ func measureEventMatch(ctx context.Context, b *bench, r *Report) (err error) {
 func (b *bench) crowds(ctx context.Context) ([][]waiter, error) {
 	var all [][]waiter
 	for i, size := range b.Waiting {
-		c, err := b.newCrowd(ctx, b.dbs[i])
+		c, err := b.newCrowd(ctx, b.dbs[i], waitSource)
 		if err != nil {
 			return nil, err
 		}
@@ -74,11 +72,15 @@ func (b *bench) crowds(ctx context.Context) ([][]waiter, error) {
 	return all, nil
 }
 
+// eventOf is the event that an execution waits for.
+func eventOf(w waiter) flow.Event {
+	return flow.Event{Type: eventType, Data: inputOf(w.order)}
+}
+
 // publishOne publishes the event of one execution, and sees to it that this one took it, and no other.
 func publishOne(ctx context.Context, p *process, w waiter) (time.Duration, error) {
-	event := flow.Event{Type: eventType, Data: json.RawMessage(`{"order":` + strconv.Itoa(w.order) + `}`)}
 	began := time.Now()
-	res, err := p.Engine().Publish(ctx, event)
+	res, err := p.Engine().Publish(ctx, eventOf(w))
 	took := time.Since(began)
 	if err != nil {
 		return 0, err

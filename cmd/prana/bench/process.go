@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -14,13 +15,14 @@ import (
 const (
 	warmUp   = 50               // samples that do not count
 	turn     = 10               // samples of one series before it is the next one's turn
-	patience = 30 * time.Second // for one step
+	patience = 30 * time.Second // until the next step
 )
 
-// process is a whole one, as `prana worker` runs it: engine, asynq, sweeper and middleware.
+// process is a whole one, as `prana worker` and `prana server` run it: engine, asynq, sweeper, middleware and API.
 type process struct {
 	*app.App
-	went chan string // executions that went on after their wait
+	started atomic.Pointer[time.Time] // when the node after a wait last did
+	went    chan string               // executions that went on after their wait
 }
 
 // timing takes the time of what is measured on one waiter, and returns when that one has run its next step, too: then
@@ -75,19 +77,47 @@ func (b *bench) sample(ctx context.Context, all ...*series) error {
 	return nil
 }
 
-func (b *bench) start(ctx context.Context, db *target, most int) (*process, error) {
-	p := &process{went: make(chan string, most)}
+// launch starts a process as `prana worker` does, or as edited, which tells a middleware of everything besides.
+func (b *bench) launch(ctx context.Context, db *target, tell flow.Middleware, edits ...func(*app.Options)) (*app.App, error) {
 	o := b.App
 	o.Worker, o.Config.Redis.URL, o.Config.Worker.Queues = true, db.url, nil
 	o.Config.Middleware = append(slices.Clone(o.Config.Middleware), "bench")
-	o.Middleware = map[string]app.Middleware{"bench": {Call: p.tell}}
+	o.Middleware = map[string]app.Middleware{"bench": {Call: tell}}
+	for _, edit := range edits {
+		edit(&o)
+	}
+	return app.Start(ctx, o)
+}
+
+// serving has the process serve the API, too.
+func serving(o *app.Options) { o.API, o.Listen = true, "127.0.0.1:0" }
+
+// atOnce bounds the steps of a process.
+func atOnce(n int) func(*app.Options) {
+	return func(o *app.Options) { o.Config.Worker.Concurrency = n }
+}
+
+// stop ends a process, also when the bench is broken off.
+func stop(ctx context.Context, a *app.App) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return a.Shutdown(ctx)
+}
+
+func (b *bench) start(ctx context.Context, db *target, most int) (*process, error) {
+	p := &process{went: make(chan string, most)}
 	var err error
-	p.App, err = app.Start(ctx, o)
+	p.App, err = b.launch(ctx, db, p.tell, serving)
 	return p, err
 }
 
 func (p *process) tell(ctx context.Context, n flow.Notice, next flow.Next) {
-	if n.Name == flow.NodeCompleted && n.Node == nextNode {
+	switch {
+	case n.Node != nextNode:
+	case n.Name == flow.NodeStarting:
+		now := time.Now()
+		p.started.Store(&now)
+	case n.Name == flow.NodeCompleted:
 		p.went <- n.Execution
 	}
 	next(ctx, n)
@@ -109,10 +139,4 @@ func (p *process) await(ctx context.Context, execution string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func (p *process) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
-	return p.Shutdown(ctx)
 }

@@ -132,13 +132,18 @@ func (t *target) clean(ctx context.Context, workflow string) error {
 }
 
 func (t *target) remove(ctx context.Context, pattern string) error {
+	return t.each(ctx, pattern, func(keys []string) error { return t.client.Unlink(ctx, keys...).Err() })
+}
+
+// each hands over all keys of a pattern, many at a time. One may come twice.
+func (t *target) each(ctx context.Context, pattern string, do func(keys []string) error) error {
 	for cursor := uint64(0); ; {
 		keys, next, err := t.client.Scan(ctx, cursor, pattern, 1000).Result()
 		if err != nil {
 			return err
 		}
 		if len(keys) > 0 {
-			if err := t.client.Unlink(ctx, keys...).Err(); err != nil {
+			if err := do(keys); err != nil {
 				return err
 			}
 		}
@@ -175,6 +180,20 @@ func (t *target) memory(ctx context.Context) (int64, error) {
 	}
 	return n, nil
 }
+
+// settle waits until Redis is quiet. Ours begins its log anew besides, so that it does not do so in the middle of what is
+// measured next.
+func (t *target) settle(ctx context.Context) error {
+	if t.child != nil {
+		if err := t.client.BgRewriteAOF(ctx).Err(); err != nil {
+			return fmt.Errorf("having %s begin its log anew: %w", t.name, err)
+		}
+	}
+	return t.calm(ctx)
+}
+
+// isNil tells that there is no such key.
+func isNil(err error) bool { return errors.Is(err, redis.Nil) }
 
 // calm waits until Redis has no child that writes files: after many writes it rewrites its log beside its work.
 func (t *target) calm(ctx context.Context) error {

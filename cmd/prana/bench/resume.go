@@ -16,11 +16,11 @@ type Resume struct {
 	P99     float64 `json:"p99_ms"`
 }
 
-var resume = measurement{name: "resume", measure: measureResume, lines: resumeLines}
+var resume = measurement{name: "resume", measure: measureResume, lines: resumeLines, about: "from resuming an execution until its next step has run, by a worker in the same process"}
 
 func measureResume(ctx context.Context, b *bench, r *Report) (err error) {
 	b.Say("resume: %s executions, one after the other", count(b.Samples))
-	c, err := b.newCrowd(ctx, b.dbs[0])
+	c, err := b.newCrowd(ctx, b.dbs[0], waitSource)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func measureResume(ctx context.Context, b *bench, r *Report) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.stop(ctx)) }()
+	defer func() { err = errors.Join(err, stop(ctx, s.App)) }()
 	if err := b.sample(ctx, s); err != nil {
 		return err
 	}

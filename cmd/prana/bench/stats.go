@@ -21,8 +21,12 @@ func rank(sorted []time.Duration, q float64) time.Duration {
 }
 
 // in gives a time as a number of units, to three decimals.
-func in(unit, d time.Duration) float64 {
-	return math.Round(float64(d)/float64(unit)*1000) / 1000
+func in(unit, d time.Duration) float64 { return decimals(float64(d)/float64(unit), 3) }
+
+// decimals rounds to so many of them.
+func decimals(x float64, n int) float64 {
+	scale := math.Pow10(n)
+	return math.Round(x*scale) / scale
 }
 
 // count writes a number in groups of three digits: 100,000.

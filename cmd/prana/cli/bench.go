@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +17,8 @@ import (
 
 // benchFlags are what bench alone takes.
 type benchFlags struct {
-	waiting            []int
-	suspended, samples int
-	profile            string
+	bench.Options
+	profile string
 }
 
 func (sh *shell) benchCommand() *cobra.Command {
@@ -25,29 +26,48 @@ func (sh *shell) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the engine on this machine and a real Redis",
-		Long: "Measure the engine on this machine and a real Redis, one thing after the other:\n\n" +
-			"  resume       from resuming an execution until its next step has run, by a worker in the same process\n" +
-			"  suspended    memory that an execution takes in Redis while it waits\n" +
-			"  event_match  publishing an event that ends the wait of one execution among many, each of which waits for its own\n\n" +
-			"Executions are brought to their waits by the engine itself, on the store of the product; only their tasks are handed\n" +
-			"over in this process, not by asynq, which saves minutes. While times are taken, all runs as in `prana worker`. Each size\n" +
-			"of event_match has a database of its own, and they take turns: what else the machine does meets all alike.\n\n" +
-			"It starts a redis-server of its own (append-only file, written through every second), unless --redis names one. Of\n" +
-			"that, it takes as many databases as --waiting has numbers, from the one that the URL names upwards. They must be\n" +
-			"empty, and are again afterwards; a kill that cannot be caught leaves keys there. Only the flag counts, so that\n" +
-			"nobody's Redis is measured by accident.",
-		Args: takes(0, 0),
+		Long:  benchLong(),
+		Args:  takes(0, 0),
 	}
 	g := &given{cmd, map[string]string{}}
 	g.flag("redis", "redis.url", "URL of the Redis to measure on: redis://, rediss:// or unix://, with empty databases (default: a redis-server of its own)")
 	g.flag("log-level", "log.level", "debug, info, warn or error (default warn)")
+	g.flag("concurrency", "worker.concurrency", "how many steps run at once in each process, bare asynq's too (default 16)")
+	g.flag("servers", "worker.servers", "how many asynq Servers each process has, bare asynq's too (default 2)")
 	flags := cmd.Flags()
-	flags.IntSliceVar(&f.waiting, "waiting", []int{1_000, 10_000, 100_000}, "numbers of executions among which an event finds its own")
-	flags.IntVar(&f.suspended, "suspended", 10_000, "number of executions whose memory is taken")
-	flags.IntVar(&f.samples, "samples", 300, "number of times that are taken for each p50 and p99")
+	flags.StringSliceVar(&f.Only, "only", nil, "measure only these, such as throughput,idle_chain")
+	flags.IntVar(&f.Rounds, "rounds", 3, "how often each side has its turn where sides are compared; medians count")
+	flags.IntVar(&f.Executions, "executions", 500, "chains of ten steps in a round of throughput, and for the memory of a worker")
+	flags.IntVar(&f.Samples, "samples", 200, "number of times that are taken for each p50 and p99")
+	flags.IntSliceVar(&f.Waiting, "waiting", []int{1_000, 10_000}, "numbers of executions among which an event finds its own")
+	flags.IntVar(&f.Suspended, "suspended", 2_000, "number of executions whose memory is taken")
+	flags.IntVar(&f.Branches, "branches", 1_000, "how wide one execution fans out")
+	flags.IntVar(&f.Timers, "timers", 10_000, "number of timers that are due at once")
+	flags.DurationVar(&f.Idle, "idle", 5*time.Second, "for how long an idle worker is watched")
 	flags.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of this process to a file; its label measuring says which part (go tool pprof -tagfocus)")
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error { return sh.bench(ctx, g, f) })
 	return cmd
+}
+
+func benchLong() string {
+	var list strings.Builder
+	for _, m := range bench.About() {
+		fmt.Fprintf(&list, "  %-12s %s\n", m[0], m[1])
+	}
+	return "Measure the engine on this machine and a real Redis, one thing after the other:\n\n" + list.String() + "\n" +
+		"What is compared takes turns, several rounds of them, and medians count: whatever else the machine does meets all alike.\n" +
+		"Both sides of throughput start all their chains before their workers begin, and the time is that from the first step to\n" +
+		"the end of the last chain; starting is not measured. Bare asynq is a handler that stores the same result with HSET and\n" +
+		"enqueues the next step, with a payload as long, as many Servers and steps at a time, and its best plain settings. Every\n" +
+		"step of ours is a task of asynq's, which is counted.\n\n" +
+		"For resume, event_post, suspended, event_match and timers, executions are brought to their waits by the engine itself, on\n" +
+		"the store of the product; only their tasks are handed over in this process, not by asynq, which saves minutes. While times\n" +
+		"are taken, all runs as in `prana worker`. Each size of event_match has a database of its own, and they take turns; try\n" +
+		"--only event_match --waiting 1000,100000,1000000 when there is time.\n\n" +
+		"It starts a redis-server of its own (append-only file, written through every second), unless --redis names one. Of\n" +
+		"that, it takes as many databases as --waiting has numbers, from the one that the URL names upwards. They must be\n" +
+		"empty, and are again afterwards; a kill that cannot be caught leaves keys there. Only the flag counts, so that\n" +
+		"nobody's Redis is measured by accident."
 }
 
 func (sh *shell) bench(ctx context.Context, g *given, f benchFlags) error {
@@ -67,10 +87,13 @@ func (sh *shell) bench(ctx context.Context, g *given, f benchFlags) error {
 }
 
 func (sh *shell) benchOptions(g *given, f benchFlags) (bench.Options, error) {
-	for _, n := range append([]int{f.suspended, f.samples}, f.waiting...) {
+	for _, n := range append([]int{f.Rounds, f.Executions, f.Samples, f.Suspended, f.Branches, f.Timers}, f.Waiting...) {
 		if n < 1 {
-			return bench.Options{}, usagef("%d is not a number of executions or samples; the least is 1", n)
+			return bench.Options{}, usagef("%d is not a number of executions, rounds or samples; the least is 1", n)
 		}
+	}
+	if f.Idle <= 0 {
+		return bench.Options{}, usagef("an idle worker cannot be watched for %s", f.Idle)
 	}
 	values := g.values()
 	if !g.isGiven("redis") {
@@ -83,7 +106,15 @@ func (sh *shell) benchOptions(g *given, f benchFlags) (bench.Options, error) {
 	if err != nil {
 		return bench.Options{}, err
 	}
-	return bench.Options{App: sh.options(cfg), Waiting: f.waiting, Suspended: f.suspended, Samples: f.samples, Say: sh.note}, nil
+	o := f.Options
+	if o.Executable, err = os.Executable(); err != nil {
+		return bench.Options{}, fmt.Errorf("finding the own binary: %w", err)
+	}
+	o.Environ, o.App, o.Say = sh.environ, sh.options(cfg), sh.note
+	if sh.config != "" {
+		o.Environ = append(slices.Clip(o.Environ), "PRANA_CONFIG="+sh.config)
+	}
+	return o, nil
 }
 
 // startProfile begins a CPU profile, and gives what ends it; an empty path means none.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"prana/cmd/prana/app"
+	"prana/cmd/prana/child"
 	"prana/engine/flow"
 )
 
@@ -39,7 +40,7 @@ type Demo struct {
 	dir     string // temporary; empty = none
 	app     *app.App
 	partner *partner
-	worker  *worker
+	worker  *child.Process
 	request string // what the approval is about; no earlier demo on the same Redis had it
 	tracked []*tracked
 }
@@ -84,12 +85,12 @@ func (d *Demo) startPartner(context.Context) error {
 }
 
 func (d *Demo) startWorker(context.Context) error {
-	w, err := startWorker(d.o.Executable, d.workerEnviron())
+	w, err := child.Worker(d.o.Executable, d.workerEnviron())
 	if err != nil {
 		return fmt.Errorf("starting a worker: %w", err)
 	}
 	d.worker = w
-	d.say("", "started worker process %d", w.pid)
+	d.say("", "started worker process %d", w.Pid())
 	return nil
 }
 
@@ -135,8 +136,8 @@ func (d *Demo) crash(ctx context.Context) error {
 		}
 	}
 	old := d.worker
-	old.kill()
-	d.say("", "killed worker process %d with SIGKILL while %d executions wait", old.pid, waiting)
+	old.Kill()
+	d.say("", "killed worker process %d with SIGKILL while %d executions wait", old.Pid(), waiting)
 	return d.startWorker(ctx)
 }
 
@@ -161,8 +162,8 @@ func (d *Demo) Stay(ctx context.Context) error {
 		return nil
 	case err := <-d.app.Err():
 		return err
-	case <-d.worker.done:
-		return d.worker.failure()
+	case <-d.worker.Done():
+		return d.worker.Failure()
 	}
 }
 
@@ -173,7 +174,7 @@ func (d *Demo) URL() string { return d.app.URL() }
 func (d *Demo) Close() error {
 	var errs []error
 	if d.worker != nil {
-		d.worker.stop(stopGrace)
+		d.worker.Stop(stopGrace)
 	}
 	if d.partner != nil {
 		errs = append(errs, d.partner.close())

@@ -126,19 +126,3 @@ func ask(t *testing.T, method, url, key string) (int, map[string]any) {
 	}
 	return res.StatusCode, body
 }
-
-func TestTailKeepsTheEnd(t *testing.T) {
-	t.Parallel()
-	var log tail
-	for range 100 {
-		if _, err := log.Write([]byte(strings.Repeat("a", 99) + "\n")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := log.Write([]byte("last")); err != nil {
-		t.Fatal(err)
-	}
-	if got := log.String(); len(got) != tailSize || !strings.HasSuffix(got, "last") {
-		t.Errorf("kept %d bytes, ending in %q", len(got), got[len(got)-4:])
-	}
-}

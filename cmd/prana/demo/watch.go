@@ -52,8 +52,8 @@ func (d *Demo) watch(ctx context.Context, until func() bool) error {
 			return context.Cause(ctx)
 		case err := <-d.app.Err():
 			return fmt.Errorf("the server died: %w", err)
-		case <-d.worker.done:
-			return d.worker.failure()
+		case <-d.worker.Done():
+			return d.worker.Failure()
 		case <-tick.C:
 		}
 	}

@@ -1,8 +1,8 @@
 //go:build unix && !linux
 
-package demo
+package child
 
 import "syscall"
 
-// dependent keeps Ctrl-C away from the worker, so that it is stopped in order.
+// dependent keeps Ctrl-C away from the child, so that it is stopped in order.
 func dependent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

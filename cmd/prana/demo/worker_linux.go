@@ -1,8 +1,0 @@
-package demo
-
-import "syscall"
-
-// dependent keeps Ctrl-C away from the worker, so that it is stopped in order, and has the kernel kill it with its parent.
-func dependent() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
