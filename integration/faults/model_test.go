@@ -17,7 +17,7 @@ import (
 func TestModel(t *testing.T) {
 	p := begin(t)
 	server := p.redis()
-	p.rapid(p.size(40, 500), 100)
+	p.rapid(p.size(70, 500), 100)
 	var counts modeltest.Counts
 	rapid.Check(t, func(r *rapid.T) {
 		m, err := modeltest.New(t.Context(), server, 0, &counts)
@@ -38,7 +38,7 @@ func TestModel(t *testing.T) {
 func TestFlowModel(t *testing.T) {
 	p := begin(t)
 	server := p.redis()
-	p.rapid(p.size(40, 400), 80)
+	p.rapid(p.size(60, 400), 80)
 	var counts flowtest.Counts
 	rapid.Check(t, func(r *rapid.T) {
 		m, err := flowtest.New(t.Context(), server, 0, &counts)
