@@ -35,14 +35,17 @@ func (e *Engine) Rerun(ctx context.Context, r flow.RerunRequest) (flow.RerunResu
 	if _, err := a.begin(e, res.ExecutionID, nil); err != nil { // before the id is taken
 		return flow.RerunResult{}, err
 	}
-	if r.ID != "" {
-		holder, err := e.store.ReserveStart(ctx, res.Workflow, r.ID, res.ExecutionID, rerunDigest(r))
-		if err != nil {
-			return flow.RerunResult{}, fmt.Errorf("rerunning execution %s as %q: %w", r.Execution, flow.Cut(r.ID, 100), err)
-		}
-		res.Replayed, res.ExecutionID = holder != res.ExecutionID, holder
+	id, err := e.bindStart(ctx, res.Workflow, r.ID, rerunDigest(r), &res.StartResult)
+	if err != nil {
+		return flow.RerunResult{}, fmt.Errorf("rerunning execution %s as %q: %w", r.Execution, flow.Cut(r.ID, 100), err)
 	}
-	return e.createAgain(ctx, a, res)
+	if res, err = e.createAgain(ctx, a, res); err == nil {
+		err = id.still(ctx, e, &res.StartResult)
+	}
+	if err != nil {
+		return flow.RerunResult{}, err
+	}
+	return res, nil
 }
 
 // createAgain stores the new execution, unless a former request of the same id did.

@@ -29,15 +29,17 @@ func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 		return flow.StartResult{}, fmt.Errorf("starting workflow %s: %w", r.Workflow, err)
 	}
 	res := flow.StartResult{ExecutionID: flow.NewExecutionID(rand.IntN(e.cfg.Spread)), Workflow: p.Workflow.ID, Version: p.Version}
-	if r.ID != "" {
-		holder, err := e.store.ReserveStart(ctx, r.Workflow, r.ID, res.ExecutionID, startDigest(r))
-		if err != nil {
-			return flow.StartResult{}, fmt.Errorf("starting workflow %s as %q: %w", r.Workflow, flow.Cut(r.ID, 100), err)
-		}
-		res.Replayed = holder != res.ExecutionID
-		res.ExecutionID = holder
+	id, err := e.bindStart(ctx, r.Workflow, r.ID, startDigest(r), &res)
+	if err != nil {
+		return flow.StartResult{}, fmt.Errorf("starting workflow %s as %q: %w", r.Workflow, flow.Cut(r.ID, 100), err)
 	}
-	return e.create(ctx, p, r, place, res)
+	if res, err = e.create(ctx, p, r, place, res); err == nil {
+		err = id.still(ctx, e, &res)
+	}
+	if err != nil {
+		return flow.StartResult{}, err
+	}
+	return res, nil
 }
 
 // create stores the execution, with the concurrency key that it has. When another start holds the id, it makes up for

@@ -48,7 +48,7 @@ func TestTimersAcrossACrashOfEverything(t *testing.T) {
 	if err := f.Deploy(p.Context(), timerFlows...); err != nil {
 		t.Fatal(err)
 	}
-	n, window, away := p.size(2000, 100_000), time.Duration(p.size(20, 130))*time.Second, time.Duration(p.size(4, 6))*time.Second
+	n, window, away := p.size(2000, 100_000), time.Duration(p.size(20, 180))*time.Second, time.Duration(p.size(4, 6))*time.Second
 	began := time.Now()
 	all := p.timers(f, n, func(i int, dice *rand.Rand) time.Time { // after all of them will have been set, at the speed so far
 		set := time.Since(began) * time.Duration(n) / time.Duration(i+1) * 11 / 10
