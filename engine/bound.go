@@ -8,7 +8,7 @@ import (
 )
 
 // noRestart is less than a store takes to come back without its last writes.
-const noRestart = 10 * time.Millisecond
+const noRestart = 50 * time.Millisecond
 
 // bound is a start id that was bound to an execution, which is created by another write. In between the store may have lost the
 // first: then the id would start another execution when it comes again.
@@ -23,7 +23,9 @@ func (e *Engine) bindStart(ctx context.Context, workflow, startID, digest string
 		return nil, nil
 	}
 	own := res.ExecutionID
-	b := &bound{bind: func(ctx context.Context) (string, error) { return e.store.ReserveStart(ctx, workflow, startID, own, digest) }}
+	b := &bound{bind: func(ctx context.Context) (string, error) {
+		return e.store.ReserveStart(ctx, workflow, startID, own, digest)
+	}}
 	holder, err := b.bind(ctx)
 	if err != nil {
 		return nil, err
