@@ -62,13 +62,13 @@ func (p *part) killRedis(fsync string) *redisKills {
 	f.Partner.Slow = 100 * time.Millisecond
 	g := &ledger{}
 	executions := p.size(60, 2500)
-	var restarts, restarted atomic.Int64 // how many there were, and when the last one was
-	restarted.Store(time.Now().UnixNano())
+	var restarts, round atomic.Int64 // how many there were, and since when the next kill is waited for
+	round.Store(time.Now().UnixNano())
 	l := p.load(f, loadOptions{
 		Executions: executions, Programs: p.size(20, 100), Over: time.Duration(kills) * 5 * time.Second, Ledger: g, Rewinds: fsync != "always",
 		Hold: func(run int) bool { // so that something is under way at each kill
-			since := time.Since(time.Unix(0, restarted.Load()))
-			return float64(run)*float64(kills+1)/float64(executions) > float64(restarts.Load())+min(1, since.Seconds()/5)
+			since := time.Since(time.Unix(0, round.Load()))
+			return float64(run)*float64(kills+1)/float64(executions) > float64(restarts.Load())+min(1, since.Seconds()/7)
 		},
 	})
 	p.Cleanup(func() {
@@ -81,6 +81,7 @@ func (p *part) killRedis(fsync string) *redisKills {
 	defer file.close()
 	dice := p.dice(1)
 	for i := range kills {
+		round.Store(time.Now().UnixNano())
 		rest(p.Context(), 2*time.Second+time.Duration(dice.Int64N(int64(3*time.Second))))
 		k.awaitRewrite()
 		if living, err := l.living(); err == nil {
@@ -101,7 +102,6 @@ func (p *part) killRedis(fsync string) *redisKills {
 			p.Fatal(err)
 		}
 		restarts.Add(1)
-		restarted.Store(time.Now().UnixNano())
 		k.look(g, killed, since)
 		if i%5 == 0 || kills < 5 {
 			k.audit()
