@@ -7,18 +7,18 @@ var All = []Mutant{
 		Edits: []Edit{{"suspend/lua/commit.lua", "elseif seen[1] ~= prev or (seen[2] and revived ~= '1') then", "elseif seen[2] and revived ~= '1' then"}},
 	},
 	{
-		Name: "no memory of what was stored", Guard: "a commit whose reply was lost is recognised when it is repeated", Caught: "^TestFailpoints",
+		Name: "no memory of what was stored", Guard: "a commit whose reply was lost is recognised when it is repeated", Caught: "^TestFailpoints$",
 		Edits: []Edit{
 			{"suspend/lua/commit.lua", "if seen[1] == op then\n    return 'repeated'\n  elseif", "if"},
 			{"engine/fold.go", "if errs[i] != nil && s.fact.done(x, s.tried) {", "if false {"},
 		},
 	},
 	{
-		Name: "no outbox", Guard: "what others must be told is stored with the commit that says so", Caught: "^TestFailpoints",
+		Name: "no outbox", Guard: "what others must be told is stored with the commit that says so", Caught: "^TestFailpoints$",
 		Edits: []Edit{{"suspend/commit.go", "if len(ch.Outbox) == 0 {\n\t\treturn nil", "if true {\n\t\treturn nil"}},
 	},
 	{
-		Name: "delivered before it is told", Guard: "an entry leaves the outbox only after it was delivered", Caught: "^TestFailpoints",
+		Name: "delivered before it is told", Guard: "an entry leaves the outbox only after it was delivered", Caught: "^TestFailpoints$",
 		Edits: []Edit{{
 			"engine/outbox.go", "func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoing) error {\n\tvar err error\n",
 			"func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoing) error {\n\terr := e.store.Delivered(ctx, execution, o.ID)\n\tif err != nil {\n\t\treturn err\n\t}\n",
@@ -33,35 +33,35 @@ var All = []Mutant{
 		Edits: []Edit{{"tasks/encode.go", "return d.Execution + \":\" + d.Step.String() + \":\" + d.Token", "return d.Execution + \":\" + d.Step.String()"}},
 	},
 	{
-		Name: "no look at the clock", Guard: "an alarm that rings early ends no wait", Caught: "^TestTimers",
+		Name: "no look at the clock", Guard: "an alarm that rings early ends no wait", Caught: "^TestTimersAcrossACrashOfEverything$",
 		Edits: []Edit{{"engine/run.go", "|| s.Wait.Due.IsZero() || s.Wait.Due.After(x.Now):", "|| s.Wait.Due.IsZero():"}},
 	},
 	{
-		Name: "no look for kept events", Guard: "a wait is due until it was looked whether its event came before it", Caught: "^TestFailpoints",
+		Name: "no look for kept events", Guard: "a wait is due until it was looked whether its event came before it", Caught: "^TestFailpoints$",
 		Edits: []Edit{{"suspend/commit.go", "if w != nil && w.Looks() && !(w.In > 0 && w.In < flow.LookDue) {", "if w != nil && w.Looks() && !w.HasDue() && false {"}},
 	},
 	{
-		Name: "no start ids", Guard: "a start that is repeated starts once", Caught: "^TestFailpoints",
+		Name: "no start ids", Guard: "a start that is repeated starts once", Caught: "^TestFailpoints$",
 		Edits: []Edit{{"suspend/rendezvous.go", "\tif won {\n\t\treturn execution, nil\n\t}\n", "\tif won || true {\n\t\treturn execution, nil\n\t}\n"}},
 	},
 	{
-		Name: "no places for an event", Guard: "an event for some goes to no more than these", Caught: "^TestRaces",
+		Name: "no places for an event", Guard: "an event for some goes to no more than these", Caught: "^TestRaces$",
 		Edits: []Edit{{"suspend/lua/event_offer.lua", "local function room(group)\n", "local function room(group)\n  if true then return true end\n"}},
 	},
 	{
-		Name: "no fence", Guard: "what a worker brings is refused once its step was given to another", Caught: "^TestPaused",
+		Name: "no fence", Guard: "what a worker brings is refused once its step was given to another", Caught: "^TestPausedWorkers$",
 		Edits: []Edit{{"engine/advance.go", "if s == nil || !s.Status.Live() || s.Token != f.token || t.x.Status.Terminal() || t.x.Status == flow.Quarantined {", "if s == nil || !s.Status.Live() || t.x.Status.Terminal() || t.x.Status == flow.Quarantined {"}},
 	},
 	{
-		Name: "a wait ends twice", Guard: "the first resolution of a wait wins", Caught: "^TestRaces",
+		Name: "a wait ends twice", Guard: "the first resolution of a wait wins", Caught: "^TestRaces$",
 		Edits: []Edit{{"engine/advance.go", "if s == nil || !s.WaitsAs(f.wait.Turn) || t.x.Status.Terminal() {", "if s == nil || s.Wait == nil && s.Resumed == nil || t.x.Status.Terminal() {"}},
 	},
 	{
-		Name: "memory is never full", Guard: "a Redis that refuses writes is away for a while, and no reason to fail", Caught: "^TestMemory",
+		Name: "memory is never full", Guard: "a Redis that refuses writes is away for a while, and no reason to fail", Caught: "^TestRedisMemoryFull$",
 		Edits: []Edit{{"suspend/store.go", "\"OOM \", ", ""}},
 	},
 	{
-		Name: "any store is ours", Guard: "a process whose store is gone stops", Caught: "^TestStore",
+		Name: "any store is ours", Guard: "a process whose store is gone stops", Caught: "^TestRedisEmptied$",
 		Edits: []Edit{{"suspend/storeid.go", "case errors.Is(err, redis.Nil):", "case false:"}},
 	},
 }
