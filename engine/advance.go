@@ -22,7 +22,17 @@ var errNeedAll = errNeed{flow.Want{All: true}}
 // compiled is a plan with what the engine adds to it.
 type compiled struct {
 	*plan.Plan
-	ref string // "workflow@version"
+	ref   string      // "workflow@version"
+	toRun []flow.Want // by node: what its steps need before they run
+}
+
+// newCompiled works out what every step would work out again.
+func newCompiled(p *plan.Plan, ref string) *compiled {
+	c := &compiled{Plan: p, ref: ref}
+	for n := range p.Nodes {
+		c.toRun = append(c.toRun, c.wantsToRun(n))
+	}
+	return c
 }
 
 // limits bound one execution.

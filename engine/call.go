@@ -53,11 +53,11 @@ func (j *job) scope() *scope {
 	return sc
 }
 
-// env is what the expressions of a step see.
+// env is what the expressions of a step see, and what arrived at it. Where no expression reads anything there is nothing to be seen.
 func (e *Engine) env(j *job, sc *scope) (eval.Env, map[string]any, error) {
 	inputs, err := sc.inputs(j.step)
-	if err != nil {
-		return nil, nil, err
+	if err != nil || !j.node.Needs.Any {
+		return nil, inputs, err
 	}
 	env := sc.stepEnv(j.step, inputs, j.attempt)
 	e.outside(env, j.node)
@@ -78,7 +78,8 @@ func lazyText(params map[string]any, n *plan.Node, raw map[string]any) {
 
 // with adds roots to an environment.
 func with(env eval.Env, extra map[string]any) eval.Env {
-	all := maps.Clone(env)
+	all := make(eval.Env, len(env)+len(extra))
+	maps.Copy(all, env)
 	maps.Copy(all, extra)
 	return all
 }

@@ -37,6 +37,8 @@ type Config struct {
 	// Woken is called when a task was enqueued in a partition by this process, in its own queue ("") or the one of that
 	// name; nil = nothing to wake.
 	Woken func(partition int, queue string)
+	// Hands are the workers of this process, as far as commits go past their queues; nil = they do not.
+	Hands Hands
 	// Alert tells somebody that retries are used up, unless the workflow says otherwise; nil = nobody.
 	Alert *flow.Alert
 	// Post sends an alert to a URL; nil = alerts by URL fail and are tried again.
@@ -45,6 +47,17 @@ type Config struct {
 	Limits    Limits
 	Counters  *telemetry.Counters
 	Logger    *slog.Logger
+}
+
+// Hands are the workers that run steps by this engine: a commit acknowledges the task that it ends, and may take the next one
+// along for the worker that is free of it.
+type Hands interface {
+	// Free tells whether the worker whose context this is takes a task along.
+	Free(ctx context.Context) bool
+	// Take gives it a task that the store holds for one that is being worked on.
+	Take(ctx context.Context, t flow.Task)
+	// Acknowledged tells that the task of that key needs no other acknowledgement.
+	Acknowledged(key string)
 }
 
 // Limits bound executions. Zero fields mean the defaults named here.
@@ -67,6 +80,7 @@ type Engine struct {
 	plans      sync.Map // "workflow@version" -> *compiled
 	key        atomic.Pointer[signer]
 	folder     folder
+	carried    carried
 	running    running
 	suspect    chan struct{} // holds the one suspect that may run
 	delivering chan struct{} // holds the outboxes that are being emptied
@@ -161,7 +175,7 @@ func (e *Engine) compile(w *flow.Workflow) (*compiled, error) {
 			return nil, problem
 		}
 	}
-	return &compiled{Plan: p, ref: w.ID + "@" + p.Version}, nil
+	return newCompiled(p, w.ID+"@"+p.Version), nil
 }
 
 // planFor gives the plan of a workflow; version "" means the newest.
@@ -182,7 +196,8 @@ func (e *Engine) planFor(ctx context.Context, id, version string) (*compiled, er
 	if err != nil {
 		return nil, err
 	}
-	p.Version, p.ref = v, id+"@"+v
+	p.Version = v
+	p = newCompiled(p.Plan, id+"@"+v)
 	e.plans.Store(p.ref, p)
 	return p, nil
 }

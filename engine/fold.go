@@ -33,6 +33,7 @@ type submission struct {
 	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
 	tried    []string        // operations whose fate was not learned
 	counts   bool            // the fact changes something, and was not stored by an earlier try
+	task     *job            // whose task is over once the fact is stored; nil = it is no step's
 	tell     []func(context.Context)
 }
 
@@ -73,7 +74,16 @@ func (f *folder) take(id string) []*submission {
 // in which the fact was found, to save a look. The answer is the fact's own error
 // or that of the store; by then everything that follows is stored, or nothing.
 func (e *Engine) apply(ctx context.Context, id string, p *compiled, loaded *flow.Execution, fact Fact, children ...*flow.Change) error {
-	s := &submission{fact: fact, children: children, plan: p, loaded: loaded, done: make(chan error, 1), ctx: ctx}
+	return e.submit(id, &submission{fact: fact, children: children, plan: p, loaded: loaded, done: make(chan error, 1), ctx: ctx})
+}
+
+// applyStep is apply for what the step of a task came to.
+func (e *Engine) applyStep(ctx context.Context, j *job, fact Fact, children []*flow.Change) error {
+	return e.submit(j.x.ID, &submission{fact: fact, children: children, plan: j.plan, loaded: j.x, task: j, done: make(chan error, 1), ctx: ctx})
+}
+
+func (e *Engine) submit(id string, s *submission) error {
+	ctx := s.ctx
 	if e.folder.join(id, s) {
 		e.decide(ctx, id, []*submission{s})
 		for batch := e.folder.take(id); batch != nil; batch = e.folder.take(id) {
@@ -149,8 +159,8 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 			errs, err = nil, fmt.Errorf("deciding what follows for execution %s panicked: %v", id, r)
 		}
 	}()
-	p := batch[0].plan
-	if x == nil {
+	p, fresh := batch[0].plan, x != nil
+	if !fresh {
 		want := more
 		for _, s := range batch {
 			want = want.And(s.fact.wants(p))
@@ -177,11 +187,14 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 	if !moved(ch) {
 		return errs, nil
 	}
+	e.pastQueue(ctx, batch, ch)
 	tell, err := e.commitAll(ctx, move{p, x, ch}, born(batch))
-	if err == nil {
-		batch[0].tell = append(batch[0].tell, tell)
+	if err != nil {
+		return errs, err
 	}
-	return errs, err
+	batch[0].tell = append(batch[0].tell, tell)
+	e.handOver(ctx, move{p, x, ch}, batch[0].task, fresh)
+	return errs, nil
 }
 
 // born gives the children of the facts that count.
@@ -237,7 +250,10 @@ func (e *Engine) commit(ctx context.Context, changes ...*flow.Change) error {
 	var named []flow.Dispatch
 	for _, ch := range changes {
 		own, others := byQueue(ch.Dispatch)
-		if named = append(named, others...); own {
+		if h := ch.Handover; h != nil && h.Taken {
+			own--
+		}
+		if named = append(named, others...); own > 0 {
 			e.cfg.Woken(part, "")
 		}
 		if dueSoon(ch) {

@@ -280,6 +280,9 @@ func (t *transition) setContext(n int, set map[string]any) error {
 	if len(set) == 0 {
 		return nil
 	}
+	if t.x.Carried && t.x.Nodes[n].Runs > 1 {
+		return errNeed{flow.Want{Values: []flow.Ref{flow.ContextRef(n)}}}
+	}
 	raw, err := newScope(t.plan, t.x, t.ch.Values).merged(n, set)
 	if err != nil {
 		return err

@@ -7,12 +7,13 @@ import (
 )
 
 // byQueue parts tasks that the commit enqueued itself from those that it could not.
-func byQueue(all []flow.Dispatch) (own bool, named []flow.Dispatch) {
+func byQueue(all []flow.Dispatch) (own int, named []flow.Dispatch) {
 	for _, d := range all {
-		if d.Queue == "" {
-			own = true
-		} else {
+		switch {
+		case d.Queue != "":
 			named = append(named, d)
+		case d.In <= 0:
+			own++
 		}
 	}
 	return own, named

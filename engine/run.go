@@ -53,11 +53,19 @@ type job struct {
 	attempt int
 	key     signer  // of the store; nil unless the step names resume URLs
 	places  []place // that this run asked for, and that may stand in no record yet
+	turns   int     // steps of the execution that this process ran in a row before it
 }
 
 // find loads the step of a dispatch; nil when nobody asks for it any more, or
 // another process runs it: if that one dies, the sweeper finds out.
 func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
+	if c, ok := e.carried.take(d.Token); ok && c.x.ID == d.Execution {
+		j, err := e.jobOf(ctx, d, c.p, c.x, "")
+		if j != nil {
+			j.turns = c.turns
+		}
+		return j, err
+	}
 	p, x, err := e.loadStep(ctx, d)
 	if isNotFound(err) {
 		return nil, nil // purged, or rewound with the store
@@ -97,7 +105,8 @@ func (e *Engine) loadStep(ctx context.Context, d flow.Dispatch) (*compiled, *flo
 	if d.Step.Node >= len(p.Nodes) {
 		return nil, nil, flow.NotFound("step", d.Step.String())
 	}
-	want := wantsToRun(p, d.Step)
+	want := p.toRun[d.Step.Node]
+	want.Steps = []flow.StepID{d.Step}
 	x, err := e.store.Load(ctx, d.Execution, want)
 	if err != nil {
 		return nil, nil, err
@@ -137,10 +146,20 @@ func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, 
 	return w, len(w.Values) > 0
 }
 
-func wantsToRun(p *compiled, id flow.StepID) flow.Want {
-	n := p.Nodes[id.Node].Needs
-	w := flow.Want{Steps: []flow.StepID{id}, Inputs: true, Outputs: n.Outputs, Records: n.Records, Input: n.Trigger, State: n.State}
-	return w.And(p.after(id.Node)).And(flow.Want{Nodes: n.ResumeURLs})
+// wantsToRun says what a step of the node needs before it runs, but for the step itself. How far the nodes came is known of all of
+// them, unless there are too many: then the next step can be carried on without a look.
+func (c *compiled) wantsToRun(n int) flow.Want {
+	needs := c.Nodes[n].Needs
+	w := flow.Want{Inputs: true, Outputs: needs.Outputs, Records: needs.Records, Input: needs.Trigger, State: needs.State}
+	w = w.And(c.after(n)).And(flow.Want{Nodes: needs.ResumeURLs})
+	if len(c.Nodes) <= maxCarried {
+		w.Nodes = w.Nodes[:0]
+		for i := range c.Nodes {
+			w.Nodes = append(w.Nodes, i)
+		}
+	}
+	w.Nodes, w.Values, w.Outputs, w.Records = slices.Clip(w.Nodes), slices.Clip(w.Values), slices.Clip(w.Outputs), slices.Clip(w.Records)
+	return w
 }
 
 // runnable tells whether a task with this token may run the step now, and what woke
@@ -171,7 +190,7 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 		e.abandon(ctx, j)
 		return e.giveBack(ctx, j, err)
 	}
-	err = e.apply(ctx, j.x.ID, j.plan, j.x, f, children...)
+	err = e.applyStep(ctx, j, f, children)
 	if f.err != nil {
 		endSpan(f.err)
 	} else {

@@ -223,7 +223,17 @@ func unstamp(s string) (time.Time, string, error) {
 const countWidth = 6
 
 // encodeFront gives "seq|transitions|json".
-func encodeFront(f flow.Front) ([]byte, error) {
+func encodeFront(f *flow.Front) ([]byte, error) {
+	b := append(flow.AppendWide(make([]byte, 0, 64), f.Seq, countWidth), '|')
+	b = append(flow.AppendWide(b, int64(f.Transitions), countWidth), '|')
+	if all, ok := appendPlainFront(b, f); ok {
+		return all, nil
+	}
+	body, err := flow.Encode(storedFrontOf(f))
+	return append(b, body...), err
+}
+
+func storedFrontOf(f *flow.Front) storedFront {
 	st := storedFront{Status: f.Status, storedRegion: encodeRegion(f.Region), InParts: encodeLive(f.InParts), Ends: f.Ends, Generation: f.Generation, Retries: f.Retries, Stood: flow.Millis(f.Stood), Undo: stepName(f.Undo), Closes: f.Closes}
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
@@ -234,13 +244,7 @@ func encodeFront(f flow.Front) ([]byte, error) {
 	for _, id := range f.Ready {
 		st.Ready = append(st.Ready, id.String())
 	}
-	body, err := flow.Encode(st)
-	if err != nil {
-		return nil, err
-	}
-	b := append(flow.AppendWide(nil, f.Seq, countWidth), '|')
-	b = append(flow.AppendWide(b, int64(f.Transitions), countWidth), '|')
-	return append(b, body...), nil
+	return st
 }
 
 func decodeFront(s string) (flow.Front, error) {
@@ -300,6 +304,29 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 // encodeStep gives "token|refs;part|json": scripts read the token, the refs and the part that it belongs to
 // (with its semicolon left out where there is none) without parsing JSON. The commit puts its time and another bar in front.
 func encodeStep(s *flow.Step, op string) ([]byte, error) {
+	b := append(make([]byte, 0, 160), s.Token...)
+	b = append(b, '|')
+	for i, a := range s.Inputs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, a.Ref...)
+	}
+	if s.Part != nil {
+		b = append(append(b, ';'), s.Part.String()...)
+	}
+	b = append(b, '|')
+	if all, ok := appendPlainStep(b, s, op); ok {
+		return all, nil
+	}
+	body, err := flow.Encode(storedStepOf(s, op))
+	if err != nil {
+		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
+	}
+	return append(b, body...), nil
+}
+
+func storedStepOf(s *flow.Step, op string) storedStep {
 	st := storedStep{
 		Status: s.Status, Op: op, Attempt: s.Attempt, Turn: s.Turn, Deaths: s.Deaths, Inputs: encodeArrivals(s.Inputs), Port: s.Port,
 		Error: s.Error, Children: s.Children, Trace: s.Trace, Place: s.Place, Emitted: s.Emitted,
@@ -320,24 +347,7 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 		st.Owner, st.Index = s.Of.Owner.String(), s.Of.Index
 	}
 	st.Below, st.Was, st.Kept = stepName(s.Below), s.Was, s.Kept
-	body, err := flow.Encode(st)
-	if err != nil {
-		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
-	}
-	var b []byte
-	b = append(b, s.Token...)
-	b = append(b, '|')
-	for i, a := range s.Inputs {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, a.Ref...)
-	}
-	if s.Part != nil {
-		b = append(append(b, ';'), s.Part.String()...)
-	}
-	b = append(b, '|')
-	return append(b, body...), nil
+	return st
 }
 
 func encodeWait(w *flow.Wait) *storedWait {

@@ -19,7 +19,7 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("encode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := encodeFront(front); err != nil {
+			if _, err := encodeFront(&front); err != nil {
 				b.Fatal(err)
 			}
 			if _, err := encodeStep(ended, "6VwretUkFHr"); err != nil {
@@ -27,7 +27,7 @@ func BenchmarkCodec(b *testing.B) {
 			}
 		}
 	})
-	storedFront, err := encodeFront(front)
+	storedFront, err := encodeFront(&front)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,26 +15,53 @@ import (
 type script struct {
 	encoder Encoder
 	keys    []string
-	numbers map[string]int
+	numbers map[string]int // of the keys, once there are many
 	guards  int
 	checks  []any
 	ops     []any
 	tasks   map[string]int // sleepers to wake, by hash tag of the queue
+
+	handover *flow.Handover
+	ends     []ending
+}
+
+// ending is a task that the script acknowledges.
+type ending struct {
+	end *flow.End
+	key string
 }
 
 func newScript(e Encoder) *script {
-	return &script{encoder: e, numbers: map[string]int{}, tasks: map[string]int{}}
+	return &script{encoder: e, keys: make([]string, 0, fewKeys), ops: make([]any, 0, 96)}
 }
+
+// fewKeys is how many keys are looked through faster than they are found in a map.
+const fewKeys = 24
 
 // key gives the number under which the script knows a key.
 func (b *script) key(k string) int {
-	n, ok := b.numbers[k]
-	if !ok {
-		b.keys = append(b.keys, k)
-		n = len(b.keys)
+	if n := b.number(k); n > 0 {
+		return n
+	}
+	b.keys = append(b.keys, k)
+	n := len(b.keys)
+	if b.numbers != nil {
 		b.numbers[k] = n
+	} else if n == fewKeys {
+		b.numbers = make(map[string]int, 4*fewKeys)
+		for i, known := range b.keys {
+			b.numbers[known] = i + 1
+		}
 	}
 	return n
+}
+
+// number is that of a key that is known, or 0.
+func (b *script) number(k string) int {
+	if b.numbers != nil {
+		return b.numbers[k]
+	}
+	return slices.Index(b.keys, k) + 1
 }
 
 func (b *script) op(letter, key string, args ...any) {
@@ -54,26 +81,47 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 		}
 	}
 	b.wake()
-	return s.run(ctx, b, "committing execution "+changes[0].Execution)
+	answer, err := s.run(ctx, b)
+	if err != nil {
+		return fmt.Errorf("committing execution %s: %w", changes[0].Execution, err)
+	}
+	return b.report(answer)
 }
 
 // run calls the script and gives its refusals their names.
-func (s *Store) run(ctx context.Context, b *script, doing string) error {
-	answer, err := commitScript.Run(ctx, s.redis, b.keys, b.args()...).Slice()
+func (s *Store) run(ctx context.Context, b *script) (answer []any, err error) {
+	answer, err = commitScript.Run(ctx, s.redis, b.keys, b.args()...).Slice()
 	if err != nil {
-		return trouble(doing, err)
+		return nil, trouble("calling the script", err)
 	}
-	switch fmt.Sprint(answer[0]) {
+	switch answer[0] {
 	case "ok", "repeated":
-		return nil
+		return answer, nil
 	case "stale":
-		return fmt.Errorf("%s: %w", doing, flow.ErrStale)
+		return nil, flow.ErrStale
 	case "exists":
-		return fmt.Errorf("%s: %w", doing, flow.ErrExists)
+		return nil, flow.ErrExists
 	case "taken":
-		return fmt.Errorf("%s: %w", doing, flow.ErrTaken)
+		return nil, flow.ErrTaken
 	}
-	return fmt.Errorf("%s: the script answered %v", doing, answer)
+	return nil, fmt.Errorf("the script answered %v", answer)
+}
+
+// report tells the changes what became of their tasks. A repetition cannot know whether it took the task that it was to take: then nobody has
+// it, and the sweeper finds out.
+func (b *script) report(answer []any) error {
+	repeated := answer[0] == "repeated"
+	for _, e := range b.ends {
+		if repeated || slices.Contains(answer[3:], any(e.key)) {
+			e.end.Acknowledged = e.key
+		}
+	}
+	if repeated || b.handover == nil || answer[2] == int64(0) {
+		return nil
+	}
+	now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
+	b.handover.Taken, b.handover.At = true, fromMillis(now)
+	return err
 }
 
 // change adds one change. Guards come before all operations of all changes.
@@ -96,13 +144,8 @@ func (b *script) change(ch *flow.Change) error {
 		}
 	}
 	b.opened(ch, tag)
-	for _, d := range ch.Dispatch {
-		if d.Queue != "" {
-			continue // it lies in another slot: the writer enqueues it next, and its line stands until then
-		}
-		if err := b.dispatch(d); err != nil {
-			return err
-		}
+	if err := b.tasksOf(ch); err != nil {
+		return err
 	}
 	if len(ch.Outbox) > 0 {
 		b.op("+", dueKey(tag), flow.OutboxDue.Milliseconds(), ch.Execution+":"+outboxEntry)
@@ -125,12 +168,17 @@ func check(ch *flow.Change) error {
 }
 
 func (b *script) guard(ch *flow.Change) {
-	revived := "0"
-	if ch.Revived {
-		revived = "1"
-	}
 	b.guards++
-	b.checks = append(b.checks, b.key(executionKey(ch.Execution)), ch.Prev, ch.Op, revived, len(ch.Takes))
+	b.checks = append(b.checks, b.key(executionKey(ch.Execution)), ch.Prev, ch.Op, flag(ch.Revived))
+	if ch.Prev == "" {
+		b.checks = append(b.checks, 0)
+	} else {
+		b.checks = append(b.checks, len(ch.Steps))
+		for _, st := range ch.Steps {
+			b.checks = append(b.checks, claimField(st.ID))
+		}
+	}
+	b.checks = append(b.checks, len(ch.Takes))
 	for _, t := range ch.Takes {
 		b.checks = append(b.checks, takenField(t), t.Began)
 	}
@@ -138,7 +186,7 @@ func (b *script) guard(ch *flow.Change) {
 
 // snapshot writes the execution's own hash; it is the first write of a change.
 func (b *script) snapshot(ch *flow.Change) error {
-	front, err := encodeFront(ch.Front)
+	front, err := encodeFront(&ch.Front)
 	if err != nil {
 		return err
 	}
@@ -231,13 +279,7 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 	key := executionKey(ch.Execution)
 	args := append([]any{len(plain) / 2, len(stamped) / 2}, plain...)
 	b.op("h", key, append(args, stamped...)...)
-	gone := fansGone(ch)
-	if ch.Prev != "" {
-		for _, st := range ch.Steps {
-			gone = append(gone, claimField(st.ID))
-		}
-	}
-	gone = append(gone, outlived(ch)...)
+	gone := append(fansGone(ch), outlived(ch)...)
 	if len(gone) > 0 {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)
 	}
@@ -389,11 +431,11 @@ func (b *script) closed(ch *flow.Change, c flow.Closed, tag string) error {
 	if c.Alarm == nil {
 		return nil
 	}
-	t, err := b.encoder.Encode(*c.Alarm)
+	t, err := b.encoder.Locate(*c.Alarm)
 	if err != nil {
 		return err
 	}
-	b.ops = append(b.ops, "x", b.key(t.Key), b.key(t.Scheduled), t.ID)
+	b.op("x", t.Key, b.key(t.Scheduled), t.ID)
 	return nil
 }
 
@@ -416,23 +458,63 @@ func (b *script) opened(ch *flow.Change, tag string) {
 	}
 }
 
-// dispatch writes a task, or an alarm.
-func (b *script) dispatch(d flow.Dispatch) error {
+// tasksOf acknowledges the tasks that are over, and writes new ones.
+func (b *script) tasksOf(ch *flow.Change) error {
+	for i := range ch.Ends {
+		if err := b.end(&ch.Ends[i]); err != nil {
+			return err
+		}
+	}
+	for i, d := range ch.Dispatch {
+		if d.Queue != "" {
+			continue // it lies in another slot: the writer enqueues it next, and its line stands until then
+		}
+		t, err := b.encoder.Encode(d)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.In > 0:
+			b.op("a", t.Key, b.key(t.Scheduled), t.ID, t.Message, flow.Millis(d.In))
+		case ch.Handover != nil && i == len(ch.Dispatch)-1:
+			b.handover, ch.Handover.Task = ch.Handover, t
+			b.op("t", t.Key, b.key(t.Active), b.key(t.Lease), b.key(t.Paused), b.key(t.Pending), t.ID, t.Message, int(t.LeaseFor.Seconds()))
+		default:
+			b.op("n", t.Key, b.key(t.Pending), t.ID, t.Message, flag(d.First))
+			b.wakes(t.Queue)
+		}
+	}
+	return nil
+}
+
+// end acknowledges a task.
+func (b *script) end(e *flow.End) error {
+	t, err := b.encoder.Locate(e.Dispatch)
+	if err != nil {
+		return err
+	}
+	b.ends = append(b.ends, ending{e, t.Key})
+	b.op("r", t.Key, b.key(t.Active), b.key(t.Lease), b.key(t.Today), b.key(t.Total), t.ID, int(t.TodayFor.Seconds()))
+	return nil
+}
+
+// enqueue writes a task for now, unless it exists.
+func (b *script) enqueue(d flow.Dispatch) error {
 	t, err := b.encoder.Encode(d)
 	if err != nil {
 		return err
 	}
-	if d.In > 0 {
-		b.ops = append(b.ops, "a", b.key(t.Key), b.key(t.Scheduled), t.ID, t.Message, flow.Millis(d.In))
-		return nil
-	}
-	first := "0"
-	if d.First {
-		first = "1"
-	}
-	b.ops = append(b.ops, "e", b.key(t.Key), b.key(t.Pending), b.key(t.Scheduled), t.ID, t.Message, first)
-	b.tasks["{"+t.Queue+"}:"]++
+	b.op("e", t.Key, b.key(t.Pending), b.key(t.Scheduled), t.ID, t.Message, flag(d.First))
+	b.wakes(t.Queue)
 	return nil
+}
+
+// wakes notes that there is a task more in a queue.
+func (b *script) wakes(queue string) {
+	if b.tasks == nil {
+		b.tasks = map[string]int{}
+	}
+	b.tasks["{"+queue+"}:"]++
 }
 
 // wake lets sleepers of the queues know that there are tasks.
@@ -474,14 +556,13 @@ func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
 	for _, slot := range slices.Sorted(maps.Keys(bySlot)) {
 		b := newScript(s.encoder)
 		for _, d := range bySlot[slot] {
-			d.In = 0
-			if err := b.dispatch(d); err != nil {
+			if err := b.enqueue(d); err != nil {
 				return fmt.Errorf("enqueueing a step of execution %s: %w", d.Execution, err)
 			}
 		}
 		b.wake()
-		if err := s.run(ctx, b, "enqueueing "+strconv.Itoa(len(ds))+" tasks"); err != nil {
-			return err
+		if _, err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("enqueueing %d tasks: %w", len(ds), err)
 		}
 	}
 	return nil

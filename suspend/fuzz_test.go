@@ -112,7 +112,7 @@ func wantSameAgain(t *testing.T, x *flow.Execution) {
 	again(t, x.Head, func() ([]byte, error) { return encodeHead(&x.Head) }, func(s string) (flow.Head, error) {
 		return decodeHead(stamped(x.CreatedAt.UnixMilli(), s))
 	})
-	again(t, x.Front, func() ([]byte, error) { return encodeFront(x.Front) }, decodeFront)
+	again(t, x.Front, func() ([]byte, error) { return encodeFront(&x.Front) }, decodeFront)
 	for id, s := range x.Steps {
 		if s.Wait != nil && !s.Wait.Due.IsZero() {
 			s.Wait.In = 0 // is written once, and stands for the due time then

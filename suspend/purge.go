@@ -85,13 +85,16 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	}
 	b := newScript(s.encoder)
 	b.guards = 1
-	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0}
+	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0, 0}
 	b.remove(x)
-	err = s.run(ctx, b, "purging execution "+id)
+	_, err = s.run(ctx, b)
 	if errors.Is(err, flow.ErrStale) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("purging execution %s: %w", id, err)
+	}
+	return true, nil
 }
 
 // remove takes an execution out of every list, and its keys away.

@@ -24,6 +24,8 @@ import (
 // writes unread. The same dispatch always gives the same.
 type Encoder interface {
 	Encode(d flow.Dispatch) (flow.Task, error)
+	// Locate is Encode without the Message.
+	Locate(d flow.Dispatch) (flow.Task, error)
 }
 
 // Store keeps executions in Redis. It implements engine.Store and

@@ -7,15 +7,19 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
 )
 
-// Client is the Redis client of one asynq Server. It changes three things:
+// Client is the Redis client of one asynq Server. It changes four things:
 //
 //   - An empty dequeue is held until something is enqueued, for at most the hold;
 //     it is never sent twice by itself, since its lost reply may carry a task.
 //   - Tasks that asynq's forwarder moves wake whoever sleeps.
 //   - A context that asynq cancelled before it repeats a failed acknowledgement
 //     is replaced, without which the repetition never succeeds.
+//   - What a commit did already of asynq's work is not done again: acknowledging the task that it ended, and taking the next
+//     one (see Holding).
 //
 // A Client serves one Server: asynq dequeues in one goroutine of it.
 type Client struct {
@@ -26,6 +30,9 @@ type Client struct {
 	bells  []*bell
 	across bool   // other processes can wake us
 	slots  *Slots // nil = not bounded but by the Server
+
+	handing sync.Mutex
+	handed  chan flow.Task // that commits of this Server's handlers brought
 
 	signal chan struct{}   // ask again
 	round  []ask           // the queues that were empty since the last task or hold
@@ -39,6 +46,9 @@ type ask struct {
 	queue string
 	send  func() *redis.Cmd
 }
+
+// maxHanded is more than a Server has handlers; each brings at most one task.
+const maxHanded = 1024
 
 // ackTime is what a repeated acknowledgement gets after asynq cancelled its context.
 const ackTime = 2 * time.Second
@@ -63,7 +73,7 @@ func (c *Client) Within(s *Slots) *Client {
 }
 
 func (w *Waker) client(hold time.Duration, across bool, queues []string) *Client {
-	c := &Client{UniversalClient: w.redis, waker: w, hold: hold, queues: queues, across: across, signal: make(chan struct{}, 1)}
+	c := &Client{UniversalClient: w.redis, waker: w, hold: hold, queues: queues, across: across, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
 	c.ctx, c.stop = context.WithCancel(w.ctx)
 	for _, q := range queues {
 		b := w.bell(q)
@@ -82,6 +92,7 @@ func (c *Client) Close() error {
 		for _, b := range c.bells {
 			b.leave(c)
 		}
+		c.handBack()
 	})
 	return nil
 }
@@ -104,6 +115,9 @@ func (c *Client) run(ctx context.Context, eval evaluate, verb, text string, keys
 	case dequeue:
 		return c.dequeue(ctx, ask{queue, func() *redis.Cmd { return c.sendOnce(ctx, verb, text, keys, args) }})
 	case settle:
+		if c.waker.settled.remove(taskKey(queue, keys)) {
+			return done(ctx)
+		}
 		ctx, cancel := revive(ctx)
 		defer cancel()
 		return eval(ctx, text, keys, args...)
@@ -145,10 +159,16 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 		c.round = nil
 		return nothing(ctx)
 	}
+	select {
+	case t := <-c.handed:
+		c.round = nil
+		return bringing(ctx, t)
+	default:
+	}
 	if len(c.round) == 0 {
 		c.drain() // from here on, a signal means something newer than what is asked now
 	}
-	cmd := c.ask(a, c.hold)
+	cmd := c.ask(ctx, a, c.hold)
 	if cmd == nil { // not a queue that is empty: it is asked again as soon as there is a slot
 		c.round = nil
 		return nothing(ctx)
@@ -169,11 +189,12 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 
 // ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
 // an empty queue: asynq counts the lease from before.
-func (c *Client) ask(a ask, atMost time.Duration) *redis.Cmd {
-	if c.slots == nil {
-		return a.send()
-	}
-	if !c.slots.take(c.ctx, atMost) {
+func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cmd {
+	slot, own := c.slots.take(c.ctx, atMost, c.handed)
+	switch {
+	case own != nil:
+		return bringing(ctx, *own)
+	case !slot:
 		return nil
 	}
 	cmd := a.send()
@@ -192,8 +213,10 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 	defer t.Stop()
 	for {
 		select {
+		case t := <-c.handed:
+			return bringing(ctx, t)
 		case <-c.signal:
-			cmd, busy := c.askAll(round)
+			cmd, busy := c.askAll(ctx, round)
 			switch {
 			case busy:
 				return empty // and waits for a slot without holding, so that nobody counts on us
@@ -212,9 +235,9 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 }
 
 // askAll gives the first task that there is. busy: there may be one, but no slot for it.
-func (c *Client) askAll(round []ask) (cmd *redis.Cmd, busy bool) {
+func (c *Client) askAll(ctx context.Context, round []ask) (cmd *redis.Cmd, busy bool) {
 	for _, a := range round {
-		cmd := c.ask(a, 0)
+		cmd := c.ask(ctx, a, 0)
 		if cmd == nil {
 			return nil, true
 		}
@@ -274,6 +297,20 @@ type once struct{ *redis.Cmd }
 
 // NoRetry tells go-redis.
 func (once) NoRetry() bool { return true }
+
+// bringing answers a dequeue with a task that is in hand.
+func bringing(ctx context.Context, t flow.Task) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(string(t.Message))
+	return cmd
+}
+
+// done answers an acknowledgement.
+func done(ctx context.Context) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal("OK")
+	return cmd
+}
 
 func nothing(ctx context.Context) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)

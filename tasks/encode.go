@@ -25,15 +25,27 @@ import (
 //	EXISTS Key == 0
 //	HSET   Key msg Message state scheduled
 //	ZADD   Scheduled <unix seconds> ID
+//
+// A task that its writer works on next is written as asynq's Dequeue leaves it
+//
+//	EXISTS Paused == 0
+//	HSET   Key msg Message state active
+//	LPUSH  Active ID
+//	ZADD   Lease <unix seconds> ID
+//
+// and one that is over is acknowledged as asynq's Done does it
+//
+//	LREM   Active 0 ID == 1
+//	ZREM   Lease ID
+//	DEL    Key
+//	INCR   Today             (EXPIREAT when it is new)
+//	INCR   Total
 type Encoder struct{}
 
 // Encode makes the task of a dispatch. The same dispatch always gives the same
 // bytes. It fails for a dispatch without a valid execution, token, kind or queue name.
-func (Encoder) Encode(d flow.Dispatch) (flow.Task, error) {
-	if err := checkStep(d); err != nil {
-		return flow.Task{}, err
-	}
-	queue, err := queueFor(d)
+func (e Encoder) Encode(d flow.Dispatch) (flow.Task, error) {
+	t, err := e.Locate(d)
 	if err != nil {
 		return flow.Task{}, err
 	}
@@ -41,19 +53,21 @@ func (Encoder) Encode(d flow.Dispatch) (flow.Task, error) {
 	if err != nil {
 		return flow.Task{}, err
 	}
-	payload, err := writeStep(d)
+	t.Message = encodeMessage(kind, writeStep(d), t.ID, t.Queue, d.Trace)
+	return t, nil
+}
+
+// Locate is Encode without the Message.
+func (Encoder) Locate(d flow.Dispatch) (flow.Task, error) {
+	if err := checkStep(d); err != nil {
+		return flow.Task{}, err
+	}
+	queue, err := queueFor(d)
 	if err != nil {
 		return flow.Task{}, err
 	}
 	id := TaskID(d)
-	return flow.Task{
-		ID:        id,
-		Queue:     queue,
-		Key:       queueKey(queue, "t:"+id),
-		Pending:   queueKey(queue, "pending"),
-		Scheduled: queueKey(queue, "scheduled"),
-		Message:   encodeMessage(kind, payload, id, queue, d.Trace),
-	}, nil
+	return flow.Task{ID: id, Key: queueKey(queue, "t:"+id), QueueKeys: keysOf(queue, time.Now())}, nil
 }
 
 // TaskID is "<execution>:<step>:<token>": another dispatch of the same step is
@@ -71,9 +85,6 @@ func queueFor(d flow.Dispatch) (string, error) {
 	return NamedQueue(partition, d.Queue), nil
 }
 
-// queueKey is a key of asynq v0.26.0 (internal/base).
-func queueKey(queue, name string) string { return "asynq:{" + queue + "}:" + name }
-
 // Fields of asynq's protobuf message TaskMessage, in the order in which they are written.
 const (
 	fieldType    protowire.Number = 1
@@ -86,9 +97,9 @@ const (
 )
 
 func encodeMessage(taskType string, payload []byte, id, queue string, headers map[string]string) []byte {
-	var b []byte
+	b := make([]byte, 0, len(payload)+len(id)+len(queue)+64)
 	b = appendBytes(b, fieldType, taskType)
-	b = appendBytes(b, fieldPayload, string(payload))
+	b = protowire.AppendBytes(protowire.AppendTag(b, fieldPayload, protowire.BytesType), payload)
 	b = appendBytes(b, fieldID, id)
 	b = appendBytes(b, fieldQueue, queue)
 	b = appendNumber(b, fieldRetry, maxRetry)
@@ -97,6 +108,9 @@ func encodeMessage(taskType string, payload []byte, id, queue string, headers ma
 }
 
 func appendHeaders(b []byte, headers map[string]string) []byte {
+	if len(headers) == 0 {
+		return b
+	}
 	names := make([]string, 0, len(headers))
 	for name := range headers {
 		names = append(names, name)

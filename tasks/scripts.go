@@ -68,3 +68,14 @@ func matches(queue string, keys, names []string) bool {
 	}
 	return true
 }
+
+// taskKey is the key of the task among those of a script.
+func taskKey(queue string, keys []string) string {
+	prefix := queueKey(queue, "t:")
+	for _, k := range keys {
+		if strings.HasPrefix(k, prefix) {
+			return k
+		}
+	}
+	return ""
+}

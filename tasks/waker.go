@@ -64,6 +64,8 @@ type Waker struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
+	settled settled
+
 	mu     sync.Mutex
 	bells  map[string]*bell
 	closed bool

@@ -111,7 +111,7 @@ func (e *Env) Process() *engine.Engine {
 	log := slog.New(slog.NewTextHandler(e.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	x, err := engine.New(engine.Config{
 		Store: e.wrapped, Registry: e.registry, Partitions: e.opts.Partitions, Limits: e.opts.Limits, Logger: log,
-		Alert: e.opts.Alert, Post: e.opts.Post, Durable: e.opts.Durable, Secrets: e.secret,
+		Hands: free{}, Alert: e.opts.Alert, Post: e.opts.Post, Durable: e.opts.Durable, Secrets: e.secret,
 		Notify: telemetry.Chain(log, append([]telemetry.Named{{Name: "recorder", Call: e.record}}, e.opts.Middleware...)...),
 	})
 	if err != nil {
@@ -119,6 +119,13 @@ func (e *Env) Process() *engine.Engine {
 	}
 	return x
 }
+
+// free is a worker that takes everything along; the store keeps it at the head of the queue.
+type free struct{}
+
+func (free) Free(context.Context) bool       { return true }
+func (free) Take(context.Context, flow.Task) {}
+func (free) Acknowledged(string)             {}
 
 // Restart begins another process in the place of the Env's own, which does nothing more: as if it had died. What it was at is
 // found by the sweeper.

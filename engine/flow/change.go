@@ -29,13 +29,17 @@ type Change struct {
 	// Dispatch are tasks to enqueue now; steps beyond the bound of one commit are stored as due now instead. Those with a
 	// Queue lie in another slot: the commit gives them their lines only, and its writer enqueues them afterwards.
 	Dispatch []Dispatch
-	Outbox   []Outgoing
-	Result   *Value
-	Error    *Problem
-	Reply    json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
-	Ended    bool            // it became terminal: everything that could wake it goes
-	Posted   bool            // a letter came; the front holds it
-	Revived  bool            // it was terminal or in quarantine and lives again: its end, its error and its retention are withdrawn
+	// Handover asks for the last of Dispatch, which must be for now and without a Queue; nil = it goes to its queue like the others.
+	Handover *Handover
+	// Ends are tasks that are over with this change. They are of its own partition and queue.
+	Ends    []End
+	Outbox  []Outgoing
+	Result  *Value
+	Error   *Problem
+	Reply   json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
+	Ended   bool            // it became terminal: everything that could wake it goes
+	Posted  bool            // a letter came; the front holds it
+	Revived bool            // it was terminal or in quarantine and lives again: its end, its error and its retention are withdrawn
 	// Deadline is when the time of the whole execution is up that is revived; zero = it has none.
 	Deadline time.Time
 	// Takes are events that it consumes, at most one with each name. An execution takes an event once: by the waits that
@@ -100,15 +104,41 @@ type Dispatch struct {
 	Trace     map[string]string
 }
 
+// Handover gives a task to the worker of whoever commits it, past its queue: that worker has room for it, since the task that the
+// commit ends makes room. Commit fills it in.
+type Handover struct {
+	Taken bool      // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
+	Task  Task      // what was taken
+	At    time.Time // of the commit, by the store's clock; set when Taken
+}
+
+// End is a task that is over with a change. Commit acknowledges it in the same write if the store can do so.
+type End struct {
+	Dispatch     Dispatch
+	Acknowledged string // the key of the task, once it needs no other acknowledgement; set by Commit
+}
+
 // Task is a dispatch in the words of the queue: the bytes and keys that a
 // commit writes unread.
 type Task struct {
-	ID        string
+	ID      string
+	Key     string // hash of the task
+	Message []byte
+	QueueKeys
+}
+
+// QueueKeys are what there is of a queue, and its rules for who works on a task of it.
+type QueueKeys struct {
 	Queue     string
-	Key       string // hash of the task
-	Pending   string // list
-	Scheduled string // sorted set of alarms
-	Message   []byte
+	Pending   string        // list
+	Scheduled string        // sorted set of alarms
+	Active    string        // list of the tasks that are being worked on
+	Lease     string        // sorted set of these, by the unix second in which each is taken away from who has it
+	LeaseFor  time.Duration // how long that is from the beginning
+	Paused    string        // exists while nobody may take a task
+	Today     string        // counter of the tasks done today
+	TodayFor  time.Duration // how long it stays
+	Total     string        // counter of the tasks done ever
 }
 
 // Kinds of outgoing things.

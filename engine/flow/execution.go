@@ -74,6 +74,7 @@ type Execution struct {
 	EndedAt time.Time                  // zero until terminal
 	Now     time.Time                  // the store's clock when this was loaded
 	Whole   bool                       // everything was loaded, not just what was asked for
+	Carried bool                       // it was not loaded, but kept from the commit before: what runs of a node share may be missing
 }
 
 // InOrder lists the steps as they came to be; of those made together, by node and run.

@@ -28,8 +28,25 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 	now := s.now()
 	for _, c := range changes {
 		s.apply(clone(c), now)
+		s.report(c, now)
 	}
 	return nil
+}
+
+// report tells a change what became of its tasks. One that is taken stands at the head of the queue nevertheless: who takes it
+// gets it from there.
+func (s *Store) report(c *flow.Change, now time.Time) {
+	home := s.partitions[mustPartition(c.Execution)]
+	for i := range c.Ends {
+		id := taskID(c.Ends[i].Dispatch)
+		if home.tasks[id] != nil {
+			home.remove(id)
+			c.Ends[i].Acknowledged = id
+		}
+	}
+	if c.Handover != nil {
+		c.Handover.Taken, c.Handover.At = true, now
+	}
 }
 
 func (s *Store) repeated(changes []*flow.Change) bool {

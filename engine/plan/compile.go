@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -372,6 +373,7 @@ func effectiveJoin(s flow.Settings, t node.Type) flow.Join {
 // needs resolves the names of nodes.
 func (c *compiler) needs(r eval.Refs) Needs {
 	out := Needs{
+		Any:   !reflect.ValueOf(r).IsZero(),
 		Input: r.Input || r.Inputs || len(r.InputPorts) > 0,
 		Vars:  r.Vars, State: r.State, Trigger: r.Trigger, Loop: r.Loop,
 		Secrets: r.Secrets, Env: r.Env, ResumeURL: r.ResumeURL,

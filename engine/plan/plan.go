@@ -83,6 +83,7 @@ type Node struct {
 // Needs names what must be loaded before a step can run: everything that one
 // of its expressions reads.
 type Needs struct {
+	Any     bool  // something is read at all, be it named below or not
 	Outputs []int // nodes whose output is named
 	Records []int // nodes whose error, port or context is named
 	// Input is what arrived at the step; Trigger the input of the execution.

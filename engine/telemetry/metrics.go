@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -122,6 +123,16 @@ func suspendType(n *flow.Notice) string {
 
 func millis(d time.Duration) int64 { return max(0, d.Milliseconds()) }
 
+// labels remembers the options of what is counted with every step: attribute -> []metric.MeasurementOption. The values are names of
+// workflows, of types of nodes and of waits, of which there are few.
+var labels sync.Map
+
 func label(key, value string) metric.MeasurementOption {
-	return metric.WithAttributes(attribute.String(key, value))
+	a := attribute.String(key, value)
+	if o, ok := labels.Load(a); ok {
+		return o.(metric.MeasurementOption)
+	}
+	o := metric.WithAttributeSet(attribute.NewSet(a))
+	labels.Store(a, o)
+	return o
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync"
 
@@ -37,6 +38,7 @@ func (c *calls) run(task context.Context, log *slog.Logger, f func(context.Conte
 		return ErrShutdown
 	}
 	defer c.leave()
+	widen()
 	ctx, cancel := context.WithCancelCause(c.root)
 	defer cancel(nil)
 	stop := context.AfterFunc(task, func() { cancel(ErrHintLost) })
@@ -46,6 +48,18 @@ func (c *calls) run(task context.Context, log *slog.Logger, f func(context.Conte
 		c.awaitHandover(task)
 	}
 	return err
+}
+
+// stepStack is about what the stack of a step takes down to the connection to Redis, in bytes.
+const stepStack = 12 << 10
+
+// widen grows the stack of a goroutine once to what it will take. It is a new one for each task, and would be doubled, and copied, on
+// its way down again and again.
+//
+//go:noinline
+func widen() byte {
+	var room [stepStack]byte
+	return room[rand.IntN(stepStack)]
 }
 
 // awaitHandover lets asynq take the task back to the head of its queue, which it

@@ -82,7 +82,8 @@ func (w *Worker) serveShare(s share) error {
 	if !s.forwards {
 		cfg.DelayedTaskCheckInterval = forwardRarely
 	}
-	return w.start(w.waker.Client(s.queues...).Within(w.steps.slots), cfg, w.steps)
+	client := w.waker.Client(s.queues...).Within(w.steps.slots)
+	return w.start(client, cfg, handler{w.steps, client})
 }
 
 func (w *Worker) serveIntake() error {

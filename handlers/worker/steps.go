@@ -19,9 +19,15 @@ type steps struct {
 	slots  *tasks.Slots // each task that comes took one
 }
 
+// handler is steps for the tasks of one server.
+type handler struct {
+	*steps
+	client *tasks.Client
+}
+
 // ProcessTask runs one step. Its error makes asynq bring the hint again; only
 // what cannot be read is archived.
-func (s *steps) ProcessTask(task context.Context, t *asynq.Task) error {
+func (s handler) ProcessTask(task context.Context, t *asynq.Task) error {
 	defer s.slots.Free()
 	d, err := tasks.ReadStep(t)
 	if err != nil {
@@ -30,7 +36,7 @@ func (s *steps) ProcessTask(task context.Context, t *asynq.Task) error {
 		return refused{err}
 	}
 	key := tasks.TaskID(d)
-	err = s.calls.run(task, s.log, func(ctx context.Context) error { return s.runner.RunStep(ctx, d) })
+	err = s.calls.run(task, s.log, func(ctx context.Context) error { return s.runner.RunStep(s.client.Holding(ctx), d) })
 	if err == nil {
 		s.again.forget(key)
 		return nil

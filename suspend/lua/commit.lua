@@ -5,6 +5,7 @@
 -- KEYS: every key that the arguments name by number.
 -- ARGV: n, then n times a guard:
 --         key, previous revision ("" = must not exist), operation, "1" if a terminal execution may change,
+--         number of fields to remove if they are there, and these,
 --         number of events it takes, and for each its field and the number of the record after which the wait began
 --       then operations until the end, each a letter, a key and its arguments:
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
@@ -13,9 +14,14 @@
 --         + key ms member      ZADD at now + ms
 --         = key score member   ZADD at a score ("+inf" is never)
 --         - key member         ZREM
+--         n key list id message first
+--                              a new task for now; nothing of its id can exist. first "1": ahead of everything that waits
 --         e key list set id message first
---                              a task for now, unless it exists; an alarm of that id becomes a task for now.
---                              first "1": ahead of everything that waits
+--                              a task for now, unless it exists; an alarm of that id becomes a task for now
+--         t key active lease paused list id message s
+--                              a new task that the caller works on from now, for s seconds; while the queue is paused: as n, first
+--         r key active lease today total id s
+--                              acknowledges a task, if it is being worked on; a new counter of the day stays for s seconds
 --         a key set id message ms
 --                              an alarm in ms (whole seconds, rounded up), unless the task exists
 --         x key set id         withdraws an alarm, if it still is one
@@ -23,156 +29,175 @@
 --         # key field delta    HINCRBY; the field goes when it is no longer positive
 --         s key member         SADD
 --         u key                UNLINK
--- Returns {"ok"}, {"repeated"} (an operation of this commit is stored), or, with nothing written,
---         {"stale", number of the guard}, {"exists", …}, {"taken", …}.
+-- Returns {"ok", now in ms, number of tasks taken, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
+--         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}.
 
-local time = redis.call('TIME')
+local call, KEYS, ARGV = redis.call, KEYS, ARGV
+local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stamp = string.format('%.0f', now) .. '|'
-local i = 1
+local millis = string.format('%.0f', now)
+local i = 2
 
-local function arg()
-  i = i + 1
-  return ARGV[i - 1]
+local claims = {} -- field and key of each that is to be removed
+
+-- found notes which of the fields from one argument to another were there; values has theirs from a place on.
+local function found(key, from, to, values, at)
+  for n = from, to do
+    if values[at + n - from] then
+      claims[#claims + 1] = ARGV[n]
+      claims[#claims + 1] = key
+    end
+  end
 end
 
-local function key()
-  return KEYS[tonumber(arg())]
-end
-
-local function guard(g)
-  local k, prev, op, revived, fields = key(), arg(), arg(), arg(), tonumber(arg())
-  local seen = redis.call('HMGET', k, 'r', 'E')
-  local refusal
+local function refusal(key, prev, op, revived, loose, last)
+  local most = math.min(last, loose + 999)
+  local seen = call('HMGET', key, 'r', 'E', unpack(ARGV, loose, most))
   if seen[1] == op then
     return 'repeated'
   elseif prev == '' then
-    refusal = seen[1] and 'exists'
+    return seen[1] and 'exists'
   elseif seen[1] ~= prev or (seen[2] and revived ~= '1') then
-    refusal = 'stale'
+    return 'stale'
   end
-  for _ = 1, fields do
-    local field, began = arg(), tonumber(arg())
-    local taken = tonumber(redis.call('HGET', k, field) or '')
-    if not refusal and taken and began > taken then
-      refusal = 'taken' -- by waits of this execution that stood before this one began
+  found(key, loose, most, seen, 3)
+  for from = most + 1, last, 1000 do
+    local to = math.min(last, from + 999)
+    found(key, from, to, call('HMGET', key, unpack(ARGV, from, to)), 1)
+  end
+  for n = last + 2, last + 2 * ARGV[last + 1], 2 do
+    local taken = call('HGET', key, ARGV[n])
+    if taken and tonumber(ARGV[n + 1]) > tonumber(taken) then
+      return 'taken' -- by waits of this execution that stood before this one began
     end
   end
-  return refusal
 end
 
 local refused
-for g = 1, tonumber(arg()) do
-  local refusal = guard(g)
-  if refusal == 'repeated' then
-    return {refusal}
+for g = 1, tonumber(ARGV[1]) do
+  local last = i + 4 + ARGV[i + 4]
+  local why = refusal(KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], i + 5, last)
+  if why == 'repeated' then
+    return {why}
   end
-  refused = refused or (refusal and {refusal, g})
+  refused = refused or (why and {why, g})
+  i = last + 2 + 2 * ARGV[last + 1]
 end
 if refused then
   return refused
 end
 
-local function pending(task, list, id, first)
-  redis.call('HSET', task, 'state', 'pending', 'pending_since', time[1] .. string.format('%06d', time[2]) .. '000')
-  redis.call(first == '1' and 'RPUSH' or 'LPUSH', list, id)
+local function since() -- in nanoseconds, as asynq notes since when a task waits
+  return time[1] .. string.format('%06d', time[2]) .. '000'
 end
 
-local ops = {}
+local function push(first, list, id)
+  call(first == '1' and 'RPUSH' or 'LPUSH', list, id)
+end
 
-ops['h'] = function()
-  local k, plain, stamped = key(), tonumber(arg()), tonumber(arg())
-  local values = {}
-  for n = 1, plain * 2 do
-    values[n] = arg()
+local out = {'ok', millis, 0}
+local last = #ARGV
+while i <= last do
+  local op, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
+  if op == 'h' then
+    local plain, from = i + 3 + 2 * ARGV[i + 2], i + 4
+    local to = plain + 2 * ARGV[i + 3]
+    for n = plain + 2, to, 2 do
+      ARGV[n] = millis .. '|' .. ARGV[n]
+    end
+    for n = from, to, 2000 do
+      call('HSET', key, unpack(ARGV, n, math.min(n + 1999, to)))
+    end
+    i = to + 1
+  elseif op == '+' then
+    call('ZADD', key, string.format('%.0f', now + ARGV[i + 2]), ARGV[i + 3])
+    i = i + 4
+  elseif op == '-' then
+    call('ZREM', key, ARGV[i + 2])
+    i = i + 3
+  elseif op == 'd' then
+    local to = i + 2 + ARGV[i + 2]
+    for n = i + 3, to, 2000 do
+      call('HDEL', key, unpack(ARGV, n, math.min(n + 1999, to)))
+    end
+    i = to + 1
+  elseif op == 'r' then
+    local id = ARGV[i + 6]
+    if call('LREM', KEYS[tonumber(ARGV[i + 2])], 0, id) > 0 then
+      call('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
+      call('DEL', key)
+      local today = KEYS[tonumber(ARGV[i + 4])]
+      if call('INCR', today) == 1 then
+        call('EXPIRE', today, ARGV[i + 7])
+      end
+      call('INCR', KEYS[tonumber(ARGV[i + 5])])
+      out[#out + 1] = key
+    end
+    i = i + 8
+  elseif op == 't' then
+    local list, id, message = KEYS[tonumber(ARGV[i + 5])], ARGV[i + 6], ARGV[i + 7]
+    if call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 then
+      call('HSET', key, 'msg', message, 'state', 'active')
+      call('LPUSH', KEYS[tonumber(ARGV[i + 2])], id)
+      call('ZADD', KEYS[tonumber(ARGV[i + 3])], time[1] + ARGV[i + 8], id)
+      out[3] = out[3] + 1
+    else
+      call('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since())
+      push('1', list, id)
+    end
+    i = i + 9
+  elseif op == 'n' then
+    call('HSET', key, 'msg', ARGV[i + 4], 'state', 'pending', 'pending_since', since())
+    push(ARGV[i + 5], KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3])
+    i = i + 6
+  elseif op == 'k' then
+    local told = redis.pcall('SPOP', key, ARGV[i + 2]) -- waking is a courtesy: it must not break what is written already
+    for _, list in ipairs(told.err and {} or told) do
+      redis.pcall('LPUSH', list, '1')
+      redis.pcall('EXPIRE', list, 60)
+    end
+    i = i + 3
+  elseif op == '=' then
+    call('ZADD', key, ARGV[i + 2], ARGV[i + 3])
+    i = i + 4
+  elseif op == 'f' then
+    call('HSETNX', key, ARGV[i + 2], ARGV[i + 3])
+    i = i + 4
+  elseif op == 'e' then
+    local list, id = KEYS[tonumber(ARGV[i + 2])], ARGV[i + 4]
+    local exists = call('EXISTS', key) == 1
+    if not exists or call('ZREM', KEYS[tonumber(ARGV[i + 3])], id) == 1 then
+      call('HSET', key, 'state', 'pending', 'pending_since', since(), unpack(exists and {} or {'msg', ARGV[i + 5]}))
+      push(ARGV[i + 6], list, id)
+    end
+    i = i + 7
+  elseif op == 'a' then
+    if call('EXISTS', key) == 0 then
+      call('HSET', key, 'msg', ARGV[i + 4], 'state', 'scheduled')
+      call('ZADD', KEYS[tonumber(ARGV[i + 2])], string.format('%.0f', math.ceil((now + ARGV[i + 5]) / 1000)), ARGV[i + 3])
+    end
+    i = i + 6
+  elseif op == 'x' then
+    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 then
+      call('DEL', key)
+    end
+    i = i + 4
+  elseif op == '#' then
+    if call('HINCRBY', key, ARGV[i + 2], ARGV[i + 3]) <= 0 then
+      call('HDEL', key, ARGV[i + 2])
+    end
+    i = i + 4
+  elseif op == 's' then
+    call('SADD', key, ARGV[i + 2])
+    i = i + 3
+  elseif op == 'u' then
+    call('UNLINK', key)
+    i = i + 2
+  else
+    error('operation ' .. tostring(op))
   end
-  for n = plain * 2 + 1, (plain + stamped) * 2, 2 do
-    values[n], values[n + 1] = arg(), stamp .. arg()
-  end
-  for n = 1, #values, 2000 do
-    redis.call('HSET', k, unpack(values, n, math.min(n + 1999, #values)))
-  end
 end
-
-ops['d'] = function()
-  local k, n = key(), tonumber(arg())
-  for from = i, i + n - 1, 2000 do
-    redis.call('HDEL', k, unpack(ARGV, from, math.min(from + 1999, i + n - 1)))
-  end
-  i = i + n
+for n = 1, #claims, 2 do
+  call('HDEL', claims[n + 1], claims[n])
 end
-
-ops['f'] = function()
-  local k, field, value = key(), arg(), arg()
-  redis.call('HSETNX', k, field, value)
-end
-
-ops['+'] = function()
-  local k, ms, member = key(), tonumber(arg()), arg()
-  redis.call('ZADD', k, string.format('%.0f', now + ms), member)
-end
-
-ops['='] = function()
-  local k, score, member = key(), arg(), arg()
-  redis.call('ZADD', k, score, member)
-end
-
-ops['-'] = function()
-  local k, member = key(), arg()
-  redis.call('ZREM', k, member)
-end
-
-ops['e'] = function()
-  local task, list, set, id, message, first = key(), key(), key(), arg(), arg(), arg()
-  if redis.call('EXISTS', task) == 0 then
-    redis.call('HSET', task, 'msg', message)
-    pending(task, list, id, first)
-  elseif redis.call('ZREM', set, id) == 1 then
-    pending(task, list, id, first)
-  end
-end
-
-ops['a'] = function()
-  local task, set, id, message, ms = key(), key(), arg(), arg(), tonumber(arg())
-  if redis.call('EXISTS', task) == 0 then
-    redis.call('HSET', task, 'msg', message, 'state', 'scheduled')
-    redis.call('ZADD', set, string.format('%.0f', math.ceil((now + ms) / 1000)), id)
-  end
-end
-
-ops['x'] = function()
-  local task, set, id = key(), key(), arg()
-  if redis.call('ZREM', set, id) == 1 then
-    redis.call('DEL', task)
-  end
-end
-
-ops['k'] = function()
-  local sleepers, n = key(), arg()
-  local told = redis.pcall('SPOP', sleepers, n) -- waking is a courtesy: it must not break what is written already
-  for _, list in ipairs(told.err and {} or told) do
-    redis.pcall('LPUSH', list, '1')
-    redis.pcall('EXPIRE', list, 60)
-  end
-end
-
-ops['#'] = function()
-  local k, field, delta = key(), arg(), arg()
-  if redis.call('HINCRBY', k, field, delta) <= 0 then
-    redis.call('HDEL', k, field)
-  end
-end
-
-ops['s'] = function()
-  local k, member = key(), arg()
-  redis.call('SADD', k, member)
-end
-
-ops['u'] = function()
-  redis.call('UNLINK', key())
-end
-
-while i <= #ARGV do
-  ops[arg()]()
-end
-return {'ok'}
+return out

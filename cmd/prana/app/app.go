@@ -176,6 +176,7 @@ func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice)) e
 		Notify:   notify,
 		Durable:  durable,
 		Woken:    func(p int, queue string) { a.waker.Wake(tasks.NamedQueue(p, queue)) },
+		Hands:    a.waker,
 		Alert:    alertOf(c.OnRetryExhausted),
 		Post:     a.post,
 		Counters: a.counters,

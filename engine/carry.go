@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"sync"
+	"time"
+
+	"prana/engine/flow"
+)
+
+// A step that follows from another in the same process goes past the queue: the commit that ends the one takes the other's task
+// along, and what it needs is known already. It is a task like any other, which every process could run, but costs no round trip
+// of its own.
+
+const (
+	// maxTurns is how many steps of one execution a worker takes along one after the other; then others get their turn.
+	maxTurns = 100
+	// maxCarried is how many nodes a workflow has at most whose steps are carried on.
+	maxCarried = 256
+	// carryFor is how long a snapshot is carried. Who takes longer was held up, and others may have moved the execution.
+	carryFor = time.Second
+)
+
+// pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends, and takes the next one along
+// if a worker is free of the only one.
+func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Change) {
+	if e.cfg.Hands == nil {
+		return
+	}
+	for _, s := range batch {
+		if s.counts && s.task != nil && s.task.inOwnQueue() {
+			ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
+		}
+	}
+	n := len(ch.Dispatch)
+	if n == 0 || len(batch) != 1 || len(ch.Ends) != 1 {
+		return
+	}
+	switch d := &ch.Dispatch[n-1]; {
+	case d.Queue != "" || d.In > 0:
+	case batch[0].task.turns >= maxTurns:
+		d.First = false
+	case e.cfg.Hands.Free(ctx):
+		ch.Handover = &flow.Handover{}
+	}
+}
+
+// inOwnQueue tells whether the task came by the partition's own queue.
+func (j *job) inOwnQueue() bool { return j.x.QueueOf(j.node.Settings) == "" }
+
+// handOver tells the workers what a commit did of the queue's work. fresh: all that the fact needed had been loaded for the step.
+func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
+	for _, end := range m.ch.Ends {
+		if end.Acknowledged != "" {
+			e.cfg.Hands.Acknowledged(end.Acknowledged)
+		}
+	}
+	h := m.ch.Handover
+	if h == nil || !h.Taken {
+		return
+	}
+	d := m.ch.Dispatch[len(m.ch.Dispatch)-1]
+	if x := ahead(m, d, h.At); x != nil && fresh {
+		e.carried.put(d.Token, carriedStep{p: m.p, x: x, turns: j.turns + 1})
+	}
+	e.cfg.Hands.Take(ctx, h.Task)
+}
+
+// ahead is what loading the step of a dispatch would give right after the change that made it; nil = that is not all known. It is,
+// where nothing else of the execution is under way.
+func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
+	s, needs := m.x.Steps[d.Step], m.p.Nodes[d.Step.Node].Needs
+	if s == nil || s.Status != flow.StepPending || s.Turn > 0 || s.Deaths > 0 || s.Part != nil || !s.CreatedAt.IsZero() {
+		return nil
+	}
+	alone := len(m.x.Fans) == 0 && m.x.InParts == (flow.Live{}) && total(m.x.Live).Pending == 1
+	known := len(m.p.Nodes) <= maxCarried && !needs.State && len(needs.Records)+len(needs.ResumeURLs) == 0 && (m.x.Input != nil || !needs.Trigger)
+	if !alone || !known {
+		return nil
+	}
+	values, ok := m.values(s, needs.Outputs)
+	if !ok {
+		return nil
+	}
+	own := *s
+	own.Op, own.At, own.CreatedAt = m.ch.Op, now, now
+	return &flow.Execution{
+		ID: m.x.ID, Rev: m.ch.Op, Head: m.x.Head, Front: m.x.Front, Input: m.x.Input, Steps: map[flow.StepID]*flow.Step{own.ID: &own},
+		Nodes: m.x.Nodes, Values: values, Claims: map[flow.StepID]string{}, State: map[string]json.RawMessage{}, Now: now, Carried: true,
+	}
+}
+
+// values gives what arrived at a step, and the last outputs of nodes; false when one of them is not known.
+func (m move) values(s *flow.Step, outputs []int) (map[flow.Ref]json.RawMessage, bool) {
+	sc, values := newScope(m.p, m.x, m.ch.Values), map[flow.Ref]json.RawMessage{}
+	for _, a := range s.Inputs {
+		values[a.Ref] = sc.raw(a.Ref)
+	}
+	for _, n := range outputs {
+		if run, ok := sc.last(n); ok {
+			ref := flow.OutputRef(flow.StepID{Node: n, Run: run})
+			values[ref] = sc.raw(ref)
+		}
+	}
+	for _, v := range values {
+		if v == nil {
+			return nil, false
+		}
+	}
+	return values, true
+}
+
+// carried are the snapshots of steps whose tasks were taken along, by their tokens.
+type carried struct {
+	mu    sync.Mutex
+	steps map[string]carriedStep
+}
+
+type carriedStep struct {
+	p     *compiled
+	x     *flow.Execution
+	turns int
+	since time.Time
+}
+
+// put keeps a snapshot for the one who takes it. Those that nobody took go with the time.
+func (c *carried) put(token string, s carriedStep) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.since = time.Now()
+	if c.steps == nil {
+		c.steps = map[string]carriedStep{}
+	}
+	if len(c.steps) >= fewCarried {
+		maps.DeleteFunc(c.steps, func(_ string, old carriedStep) bool { return s.since.Sub(old.since) > carryFor })
+	}
+	c.steps[token] = s
+}
+
+// fewCarried is from how many snapshots on those that are too old are looked for.
+const fewCarried = 1000
+
+func (c *carried) take(token string) (carriedStep, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.steps[token]
+	delete(c.steps, token)
+	return s, ok && time.Since(s.since) <= carryFor
+}

@@ -1,0 +1,139 @@
+package suspend_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+	"prana/tasks"
+)
+
+// passing is the change by which a step completes and another one follows, whose task is to be taken along.
+func (z *zoo) passing(x *flow.Execution, done, follows *flow.Step) *flow.Change {
+	d := dispatchOf(x.ID, follows)
+	d.First = true
+	completed := *done
+	completed.Status = flow.StepCompleted
+	return &flow.Change{
+		Execution: x.ID, Workflow: x.Workflow, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status, Front: x.Front, Steps: []*flow.Step{&completed, follows},
+		Dispatch: []flow.Dispatch{d}, Handover: &flow.Handover{}, Ends: []flow.End{{Dispatch: dispatchOf(x.ID, done)}},
+	}
+}
+
+// begun stores an execution whose one step is being worked on, and gives it.
+func (z *zoo) begun(s *flow.Step) *flow.Execution {
+	z.Helper()
+	ch := z.birth("begun", s)
+	d := dispatchOf(ch.Execution, s)
+	ch.Dispatch = []flow.Dispatch{d}
+	z.commit(ch)
+	id := tasks.TaskID(d)
+	z.must(tasks.Ensure(z.Context(), z.redis, "prana-0"))
+	key := "asynq:{prana-0}:"
+	z.must(z.redis.RPopLPush(z.Context(), key+"pending", key+"active").Err()) // as asynq's Dequeue does
+	z.must(z.redis.HSet(z.Context(), key+"t:"+id, "state", "active").Err())
+	z.must(z.redis.ZAdd(z.Context(), key+"lease", leaseOf(id)).Err())
+	x, err := z.store.Load(z.Context(), ch.Execution, flow.Want{All: true})
+	z.must(err)
+	return x
+}
+
+// TestACommitDoesTheQueuesWork: the task that it ends is acknowledged and the next one stands among those that are being
+// worked on, as asynq itself sees it.
+func TestACommitDoesTheQueuesWork(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	look := asynq.NewInspectorFromRedisClient(z.redis)
+	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
+	ch := z.passing(z.begun(a), a, b)
+	z.commit(ch)
+	h := ch.Handover
+	if !h.Taken || h.Task.ID != tasks.TaskID(ch.Dispatch[0]) || ch.Ends[0].Acknowledged == "" || time.Since(h.At).Abs() > time.Minute {
+		t.Errorf("the commit says %+v, %+v", h, ch.Ends[0])
+	}
+	active, err := look.ListActiveTasks("prana-0")
+	z.must(err)
+	if len(active) != 1 || active[0].ID != h.Task.ID || active[0].IsOrphaned || active[0].Type != tasks.TypeStep {
+		t.Errorf("asynq sees %+v being worked on", active)
+	}
+	info, err := look.GetQueueInfo("prana-0")
+	z.must(err)
+	if info.Pending != 0 || info.Active != 1 || info.Processed != 1 || info.ProcessedTotal != 1 || info.Failed != 0 {
+		t.Errorf("asynq sees the queue as %+v", info)
+	}
+	lease := z.redis.ZScore(z.Context(), h.Task.Lease, h.Task.ID).Val()
+	if in := time.Until(time.Unix(int64(lease), 0)); in < 25*time.Second || in > 31*time.Second {
+		t.Errorf("the lease ends in %s", in)
+	}
+	if ttl := z.redis.TTL(z.Context(), h.Task.Today).Val(); ttl < 89*24*time.Hour || ttl > 90*24*time.Hour {
+		t.Errorf("today's counter stays for %s", ttl)
+	}
+	if n := z.redis.Exists(z.Context(), ch.Ends[0].Acknowledged).Val(); n != 0 {
+		t.Errorf("the task that is over still stands in %s", ch.Ends[0].Acknowledged)
+	}
+}
+
+// TestARepeatedCommitTakesNothing: nobody knows whether the reply that was lost had given the task away.
+func TestARepeatedCommitTakesNothing(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
+	ch := z.passing(z.begun(a), a, b)
+	z.commit(ch)
+	again := *ch
+	again.Handover, again.Ends = &flow.Handover{}, slices.Clone(ch.Ends)
+	again.Ends[0].Acknowledged = ""
+	z.commit(&again)
+	if again.Handover.Taken || again.Ends[0].Acknowledged == "" {
+		t.Errorf("the repetition says %+v, %+v", again.Handover, again.Ends[0])
+	}
+	if n := z.redis.Get(z.Context(), "asynq:{prana-0}:processed").Val(); n != "1" {
+		t.Errorf("asynq counts %s tasks", n)
+	}
+}
+
+// TestAPausedQueueGivesNothingAway: the next task waits in its queue, ahead of others.
+func TestAPausedQueueGivesNothingAway(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
+	x := z.begun(a)
+	look := asynq.NewInspectorFromRedisClient(z.redis)
+	z.must(look.PauseQueue("prana-0"))
+	ch := z.passing(x, a, b)
+	z.commit(ch)
+	if ch.Handover.Taken || ch.Ends[0].Acknowledged == "" {
+		t.Errorf("the commit says %+v, %+v", ch.Handover, ch.Ends[0])
+	}
+	info, err := look.GetQueueInfo("prana-0")
+	z.must(err)
+	if info.Pending != 1 || info.Active != 0 {
+		t.Errorf("asynq sees the queue as %+v", info)
+	}
+}
+
+// TestATaskOfAnotherIsNotAcknowledged: one that nobody works on any more, such as after its lease ended, is left alone.
+func TestATaskOfAnotherIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
+	x := z.begun(a)
+	key := "asynq:{prana-0}:"
+	z.must(z.redis.RPopLPush(t.Context(), key+"active", key+"pending").Err()) // as asynq's recoverer does
+	ch := z.passing(x, a, b)
+	z.commit(ch)
+	if ch.Ends[0].Acknowledged != "" {
+		t.Errorf("the commit says %+v", ch.Ends[0])
+	}
+	if n := z.redis.Exists(t.Context(), key+"t:"+tasks.TaskID(ch.Ends[0].Dispatch), key+"processed").Val(); n != 1 {
+		t.Errorf("of the task and the count of tasks done %d are there; want the task alone", n)
+	}
+}
+
+func leaseOf(id string) redis.Z {
+	return redis.Z{Member: id, Score: float64(time.Now().Add(30 * time.Second).Unix())}
+}
