@@ -90,7 +90,7 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 
 // run calls the script and gives its refusals their names.
 func (s *Store) run(ctx context.Context, b *script) (answer []any, err error) {
-	answer, err = commitScript.Run(ctx, s.redis, b.keys, b.args()...).Slice()
+	answer, err = s.group.run(ctx, commitScript, b.keys, b.args())
 	if err != nil {
 		return nil, trouble("calling the script", err)
 	}

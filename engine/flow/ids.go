@@ -32,8 +32,8 @@ func PartitionOf(s string) (int, bool) {
 	if head < 1 || head > maxPartLen {
 		return 0, false
 	}
-	for _, c := range s[head:] {
-		if !strings.ContainsRune(base62, c) {
+	for i := head; i < len(s); i++ {
+		if !isBase62(s[i]) {
 			return 0, false
 		}
 	}
@@ -43,6 +43,8 @@ func PartitionOf(s string) (int, bool) {
 	}
 	return int(n), true
 }
+
+func isBase62(c byte) bool { return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
 
 // NewToken makes a random name for a dispatch or an operation: 64 bits in base 62.
 func NewToken() string {

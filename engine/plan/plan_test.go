@@ -175,14 +175,17 @@ func TestNeeds(t *testing.T) {
 	w.Output = "$nodes.all.output"
 	p := compile(t, w)
 	want := plan.Needs{
-		Outputs: []int{0}, Records: []int{0, 1}, Input: true, Vars: true, State: true, Trigger: true, Loop: true,
+		Any: true, Outputs: []int{0}, Records: []int{0, 1}, Input: true, Vars: true, State: true, Trigger: true, Loop: true,
 		Secrets: []string{"KEY"}, Env: []string{"REGION"},
 	}
 	if got := p.Nodes[1].Needs; !reflect.DeepEqual(got, want) {
 		t.Errorf("needs %+v", got)
 	}
-	if got := p.OutputNeeds; !reflect.DeepEqual(got, plan.Needs{Outputs: []int{1}}) {
+	if got := p.OutputNeeds; !reflect.DeepEqual(got, plan.Needs{Any: true, Outputs: []int{1}}) {
 		t.Errorf("output needs %+v", got)
+	}
+	if got := p.Nodes[0].Needs; !reflect.DeepEqual(got, plan.Needs{}) {
+		t.Errorf("without expressions it needs %+v", got)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestDirectivesInParams(t *testing.T) {
 		"cases": map[string]any{"#map": []any{"$nodes.start.output", map[string]any{"condition": "{{ $loop.item > 1 }}", "port": "p{{ $loop.index }}"}}},
 	}))
 	n, _ := p.Node("all")
-	if want := (plan.Needs{Outputs: []int{0}, Vars: true, Trigger: true}); !reflect.DeepEqual(n.Needs, want) {
+	if want := (plan.Needs{Any: true, Outputs: []int{0}, Vars: true, Trigger: true}); !reflect.DeepEqual(n.Needs, want) {
 		t.Errorf("needs %+v, want %+v", n.Needs, want)
 	}
 	env := eval.Env{
