@@ -67,9 +67,9 @@ func firstComplaint(out string) string {
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
 		switch {
-		case !complaint.MatchString(line) || figureLine.MatchString(line):
 		case strings.Contains(line, ": not reached: "):
 			return line
+		case !complaint.MatchString(line) || figureLine.MatchString(line):
 		case first == "it failed":
 			first = line
 		}
