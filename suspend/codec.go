@@ -119,7 +119,7 @@ type storedWait struct {
 	Data  json.RawMessage     `json:"d,omitempty"`
 	Timer bool                `json:"k,omitempty"`
 	In    *int64              `json:"i,omitempty"` // ms from Since
-	Due   int64               `json:"u,omitempty"`
+	Due   *int64              `json:"u,omitempty"`
 	Since int64               `json:"s,omitempty"`
 	Event *storedSubscription `json:"e,omitempty"`
 	Began int64               `json:"q,omitempty"`
@@ -354,14 +354,15 @@ func encodeWait(w *flow.Wait) *storedWait {
 	if w == nil {
 		return nil
 	}
-	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Due: millis(w.Due), Since: millis(w.Since), Began: w.Began, First: w.First, Child: w.Child, Held: w.Held}
+	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Since: millis(w.Since), Began: w.Began, First: w.First, Child: w.Child, Held: w.Held}
 	switch {
-	case !w.Due.IsZero() || !w.HasDue():
+	case !w.HasDue():
+	case !w.Due.IsZero():
+		st.Due = new(w.Due.UnixMilli())
 	case !w.Until.IsZero():
-		st.Due = millis(w.Until)
+		st.Due = new(w.Until.UnixMilli())
 	default:
-		in := flow.Millis(w.In)
-		st.In = &in
+		st.In = new(flow.Millis(w.In))
 	}
 	if e := w.Event; e != nil {
 		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match, Takers: e.Takers}
@@ -420,10 +421,16 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 	if st == nil {
 		return nil
 	}
-	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Due: timeOf(st.Due), Since: orTime(st.Since, at), Began: st.Began, First: st.First, Child: st.Child, Held: st.Held}
-	if st.In != nil {
+	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Since: orTime(st.Since, at), Began: st.Began, First: st.First, Child: st.Child, Held: st.Held}
+	switch {
+	case st.In != nil:
 		w.In = time.Duration(*st.In) * time.Millisecond
 		w.Due = w.Since.Add(w.In)
+	case st.Due != nil:
+		w.Due = fromMillis(*st.Due)
+	}
+	if w.Timer && w.Due.IsZero() { // 1970-01-01 was once left out
+		w.Due = w.Since
 	}
 	if e := st.Event; e != nil {
 		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match, Takers: e.Takers}

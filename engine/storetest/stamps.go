@@ -77,6 +77,13 @@ var stampPromises = []promise{
 		got := w.whole(w.create(suspend(s))).Steps[s.ID].Wait
 		equal(w, "due", got.Due.Equal(at), true)
 	}},
+	{"a time given by people may be 1970", func(w *world) {
+		for _, timer := range []bool{true, false} {
+			s := waiting(0, flow.Wait{Type: flow.TimedWait, Timer: timer, Until: time.UnixMilli(0)})
+			got := w.whole(w.create(suspend(s))).Steps[s.ID].Wait
+			equal(w, "due", got.Due.Equal(time.UnixMilli(0)), true)
+		}
+	}},
 	{"a wait without end has no time", func(w *world) {
 		s := waiting(0, flow.Wait{Type: flow.CustomWait, Data: json.RawMessage(`{"ask":"Ann"}`)})
 		got := w.whole(w.create(suspend(s))).Steps[s.ID].Wait

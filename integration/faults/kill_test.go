@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,8 +19,13 @@ func TestKilled(t *testing.T) {
 	kills := p.size(30, 1000)
 	f := p.fleet(fleet.Options{Workers: 4, Servers: 2, Partitions: 2})
 	f.Partner.Slow = 150 * time.Millisecond
-	l := p.load(f, loadOptions{Executions: p.size(300, 10_000), Programs: p.size(40, 200), Over: time.Duration(kills) * killEvery})
-	killed := p.killMany(f, l, kills)
+	var done atomic.Int64
+	executions := p.size(300, 10_000)
+	l := p.load(f, loadOptions{
+		Executions: executions, Programs: p.size(40, 200), Over: time.Duration(kills) * killEvery,
+		Hold: func(run int) bool { return int64(run)*int64(kills) > (done.Load()+1)*int64(executions) }, // so that something is under way at each kill
+	})
+	killed := p.killMany(f, l, kills, &done)
 	living, err := l.living()
 	if err != nil {
 		t.Fatal(err)
@@ -40,8 +46,8 @@ func TestKilled(t *testing.T) {
 // killEvery is the time between two kills, on average.
 const killEvery = 600 * time.Millisecond
 
-// killMany kills that many processes, and gives when, by process id.
-func (p *part) killMany(f *fleet.Fleet, l *load, kills int) map[int]time.Time {
+// killMany kills that many processes, and gives when, by process id. done counts them.
+func (p *part) killMany(f *fleet.Fleet, l *load, kills int, done *atomic.Int64) map[int]time.Time {
 	p.Helper()
 	dice := p.dice(1)
 	killed := map[int]time.Time{}
@@ -49,6 +55,7 @@ func (p *part) killMany(f *fleet.Fleet, l *load, kills int) map[int]time.Time {
 		victim, replace := pick(dice, f)
 		victim.Kill()
 		killed[victim.Pid] = time.Now()
+		done.Add(1)
 		if err := replace(); err != nil {
 			p.Fatal(err)
 		}

@@ -60,14 +60,24 @@ func (p *part) catches(t *testing.T, m mutants.Mutant, overlay string) bool {
 	return false
 }
 
-// firstComplaint is the first line of a failed test's output that says what is wrong, and no figure that was reached.
+// firstComplaint is the first line of a failed test's output that says what is wrong: a figure that was not reached before anything
+// else, and no figure that was.
 func firstComplaint(out string) string {
+	first := "it failed"
 	for line := range strings.Lines(out) {
-		if strings.Contains(line, "_test.go:") && !figureLine.MatchString(line) {
-			return strings.TrimSpace(line)
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.Contains(line, ": not reached: "):
+			return line
+		case !complaint.MatchString(line) || figureLine.MatchString(line):
+		case first == "it failed":
+			first = line
 		}
 	}
-	return "it failed"
+	return first
 }
 
-var figureLine = regexp.MustCompile(`: seed \d+ replays|: [^:]+: -?[0-9.]+( [a-z%]+)?( \(goal .*)?$|ago$`)
+var (
+	complaint  = regexp.MustCompile(`^\w+_test\.go:\d+: \w`)
+	figureLine = regexp.MustCompile(`go:\d+: (seed \d+ replays|[^:]+(: [^:]+)?: -?[0-9.]+( [a-z%]+)?( \(goal .*)?$|.*ago$)`)
+)
