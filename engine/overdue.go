@@ -13,8 +13,8 @@ const (
 	overdueBatch = 16
 	// overdueLease hides what one process took from the others. Each further batch of waits renews it.
 	overdueLease = 10 * time.Second
-	// overdueAtLeast is how often every process looks.
-	overdueAtLeast = 5 * time.Second
+	// overdueAtLeast is how often every process looks, in every rendezvous slot.
+	overdueAtLeast = 15 * time.Second
 )
 
 // publishLoop publishes on what others left, until ctx is done.

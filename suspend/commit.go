@@ -69,7 +69,7 @@ func (b *script) op(letter, key string, args ...any) {
 }
 
 func (b *script) args() []any {
-	return append(append([]any{b.guards}, b.checks...), b.ops...)
+	return slices.Concat([]any{b.guards}, b.checks, b.ops)
 }
 
 // Commit stores all of the changes in one script, or nothing.
@@ -90,7 +90,7 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 
 // run calls the script and gives its refusals their names.
 func (s *Store) run(ctx context.Context, b *script) (answer []any, err error) {
-	answer, err = s.group.run(ctx, commitScript, b.keys, b.args())
+	answer, err = s.group.run(ctx, commitScript, b.keys, b.args()...)
 	if err != nil {
 		return nil, trouble("calling the script", err)
 	}

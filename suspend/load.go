@@ -37,7 +37,7 @@ type reading struct {
 }
 
 func (s *Store) read(ctx context.Context, id string, want flow.Want) (reading, error) {
-	answer, err := s.group.run(ctx, loadScript, []string{executionKey(id), stateKey(id)}, loadArgs(want))
+	answer, err := s.group.run(ctx, loadScript, []string{executionKey(id), stateKey(id)}, loadArgs(want)...)
 	if err != nil || len(answer) == 0 {
 		return reading{}, err
 	}
@@ -159,18 +159,25 @@ func (vs values) field(x *flow.Execution, name, v string) (err error) {
 // fans reads the fans that were loaded, and puts each part into its own.
 func (r reading) fans(x *flow.Execution) error {
 	for name, v := range r.fields {
-		if id, err := flow.ParseStepID(behind(name)); err == nil && name == fanField(id) {
-			if x.Fans == nil {
-				x.Fans = map[flow.StepID]*flow.Fan{}
-			}
-			if x.Fans[id], err = decodeFan(v); err != nil {
-				return err
-			}
+		id, ok := named(name, 'w')
+		if !ok {
+			continue
 		}
+		f, err := decodeFan(v)
+		if err != nil {
+			return err
+		}
+		if x.Fans == nil {
+			x.Fans = map[flow.StepID]*flow.Fan{}
+		}
+		x.Fans[id] = f
+	}
+	if len(x.Fans) == 0 {
+		return nil
 	}
 	for name, v := range r.fields {
-		id, err := flow.ParseStepID(behind(name))
-		if err != nil || name != partField(id) {
+		id, ok := named(name, 'p')
+		if !ok {
 			continue
 		}
 		p, err := decodePart(v)
@@ -184,8 +191,14 @@ func (r reading) fans(x *flow.Execution) error {
 	return nil
 }
 
-// behind is the name of a field without the letter that it begins with.
-func behind(name string) string { return name[min(1, len(name)):] }
+// named gives the step that a field is of whose name begins with a letter. Other fields are called by the letter alone.
+func named(field string, letter byte) (flow.StepID, bool) {
+	if len(field) < 2 || field[0] != letter {
+		return flow.StepID{}, false
+	}
+	id, err := flow.ParseStepID(field[1:])
+	return id, err == nil
+}
 
 // numbered places the fields of nodes and steps.
 func (vs values) numbered(x *flow.Execution, name, v string) (err error) {

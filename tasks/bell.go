@@ -9,12 +9,14 @@ import (
 type bell struct {
 	queue     string
 	list      string        // our WakeKey
+	foreign   bool          // those who write into the queue know nothing of wake lists
 	listening bool          // a reader runs; guarded by the Waker
 	held      chan struct{} // somebody began to hold
 
 	mu      sync.Mutex
 	clients map[*Client]struct{}
 	holding int
+	got     int // tasks that came, ever
 }
 
 // ring tells all clients to ask again: those that hold at once, the others
@@ -50,6 +52,20 @@ func (b *bell) hold(n int) {
 		default:
 		}
 	}
+}
+
+// came notes that the queue had a task.
+func (b *bell) came() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.got++
+}
+
+// sofar is how many tasks came.
+func (b *bell) sofar() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.got
 }
 
 func (b *bell) isHeld() bool {

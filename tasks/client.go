@@ -24,12 +24,12 @@ import (
 // A Client serves one Server: asynq dequeues in one goroutine of it.
 type Client struct {
 	redis.UniversalClient
-	waker  *Waker
-	hold   time.Duration
-	queues []string
-	bells  []*bell
-	across bool   // other processes can wake us
-	slots  *Slots // nil = not bounded but by the Server
+	waker   *Waker
+	hold    time.Duration
+	queues  []string
+	bells   []*bell
+	foreign bool   // who writes into the queues wakes nobody
+	slots   *Slots // nil = not bounded but by the Server
 
 	handing sync.Mutex
 	handed  chan flow.Task // that commits of this Server's handlers brought
@@ -55,15 +55,10 @@ const ackTime = 2 * time.Second
 
 // Client makes the client for a Server of exactly these queues, which other
 // processes wake through SleepersKey.
-func (w *Waker) Client(queues ...string) *Client {
-	return w.client(w.hold, true, queues)
-}
+func (w *Waker) Client(queues ...string) *Client { return w.client(false, queues) }
 
-// Polled makes the client for a Server of exactly these queues whose writers know nothing of
-// the wake-up: it asks every interval (at most 10 s), or earlier after Wake.
-func (w *Waker) Polled(interval time.Duration, queues ...string) *Client {
-	return w.client(min(interval, maxHold), false, queues)
-}
+// Foreign makes the client for a Server of exactly these queues whose writers know nothing of the wake-up.
+func (w *Waker) Foreign(queues ...string) *Client { return w.client(true, queues) }
 
 // Within makes the client ask for tasks only while a slot is free, which whoever handles a task gives back. It is
 // called before the Server starts.
@@ -72,11 +67,11 @@ func (c *Client) Within(s *Slots) *Client {
 	return c
 }
 
-func (w *Waker) client(hold time.Duration, across bool, queues []string) *Client {
-	c := &Client{UniversalClient: w.redis, waker: w, hold: hold, queues: queues, across: across, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
+func (w *Waker) client(foreign bool, queues []string) *Client {
+	c := &Client{UniversalClient: w.redis, waker: w, hold: w.hold, queues: queues, foreign: foreign, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
 	c.ctx, c.stop = context.WithCancel(w.ctx)
 	for _, q := range queues {
-		b := w.bell(q)
+		b := w.bell(q, foreign)
 		b.join(c)
 		c.bells = append(c.bells, b)
 	}
@@ -144,7 +139,7 @@ func (c *Client) forwarded(ctx context.Context, queue string, cmd *redis.Cmd) {
 	if err != nil || n == 0 {
 		return
 	}
-	if !c.across {
+	if c.foreign {
 		c.waker.Wake(queue)
 		return
 	}
@@ -200,6 +195,12 @@ func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cm
 	cmd := a.send()
 	if cmd.Err() != nil {
 		c.slots.Free()
+		return cmd
+	}
+	for _, b := range c.bells {
+		if b.queue == a.queue {
+			b.came()
+		}
 	}
 	return cmd
 }
@@ -251,7 +252,7 @@ func (c *Client) askAll(ctx context.Context, round []ask) (cmd *redis.Cmd, busy 
 func (c *Client) holding(n int) {
 	for _, b := range c.bells {
 		b.hold(n)
-		if c.across && n > 0 {
+		if n > 0 {
 			c.waker.listen(b)
 		}
 	}

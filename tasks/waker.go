@@ -15,7 +15,7 @@ import (
 // Times of the wake-up. None of them matters for correctness: a wake-up that is
 // missed costs one hold.
 const (
-	defaultHold = time.Second
+	defaultHold = 5 * time.Second
 	// maxHold keeps a held dequeue well inside the 30 s lease that asynq counts from before it.
 	maxHold = 10 * time.Second
 	// settleTime is how long somebody must hold before other processes are asked to wake us, so
@@ -26,7 +26,9 @@ const (
 	// sharedListenTime is the same on connections that cannot be closed to end it.
 	sharedListenTime = time.Second
 	pauseTime        = 250 * time.Millisecond
-	goodbyeTime      = time.Second
+	// peekTime is within what a task that was seen is taken, unless another process took it or nobody may.
+	peekTime    = 20 * time.Millisecond
+	goodbyeTime = time.Second
 )
 
 // SleepersKey is the set of the wake lists of the processes that sleep for the
@@ -73,7 +75,7 @@ type Waker struct {
 
 // WakerOptions are the choices of a Waker. The zero value is good for production.
 type WakerOptions struct {
-	// Hold is how long an empty dequeue is held at most: 0 = 1 s, never more than 10 s.
+	// Hold is how long an empty dequeue is held at most: 0 = 5 s, never more than 10 s.
 	Hold time.Duration
 	// Logger gets what goes wrong with the wake-up, at level debug; nil = slog.Default.
 	Logger *slog.Logger
@@ -151,12 +153,12 @@ func (w *Waker) Close() error {
 	return err
 }
 
-func (w *Waker) bell(queue string) *bell {
+func (w *Waker) bell(queue string, foreign bool) *bell {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	b := w.bells[queue]
 	if b == nil {
-		b = &bell{queue: queue, list: WakeKey(queue, w.name), held: make(chan struct{}, 1), clients: map[*Client]struct{}{}}
+		b = &bell{queue: queue, foreign: foreign, list: WakeKey(queue, w.name), held: make(chan struct{}, 1), clients: map[*Client]struct{}{}}
 		w.bells[queue] = b
 	}
 	return b
@@ -176,12 +178,33 @@ func (w *Waker) listen(b *bell) {
 // read sleeps for the process, as long as somebody in it holds a dequeue.
 func (w *Waker) read(b *bell) {
 	for b.await(w.ctx) {
-		if err := w.sleep(b); err != nil && w.ctx.Err() == nil {
+		sleep := w.sleep
+		if b.foreign {
+			sleep = w.peek
+		}
+		if err := sleep(b); err != nil && w.ctx.Err() == nil {
 			w.log.Debug("sleeping for a queue", "queue", b.queue, "error", err)
 			wait(w.ctx, pauseTime)
 		}
 	}
-	w.goodbye(b)
+	if !b.foreign {
+		w.goodbye(b)
+	}
+}
+
+// peek blocks until there is a task in a queue whose writers wake nobody: moving the last element of a list to where it is waits for
+// one, and changes nothing. It is the last so that a list to which others push at once keeps its order.
+func (w *Waker) peek(b *bell) error {
+	pending, before := queueKey(b.queue, "pending"), b.sofar()
+	err := w.reading.BLMove(w.ctx, pending, pending, "RIGHT", "RIGHT", w.listenTime()).Err()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	b.ring()
+	if err == nil && wait(w.ctx, peekTime) && b.sofar() == before {
+		wait(w.ctx, pauseTime) // another process was first, or the queue is paused
+	}
+	return err
 }
 
 // sleep registers, looks once more, and blocks until somebody enqueues. The look

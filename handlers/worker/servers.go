@@ -92,7 +92,7 @@ func (w *Worker) serveIntake() error {
 	cfg.Concurrency = max(1, w.cfg.Concurrency/4)
 	cfg.IsFailure = h.counts
 	cfg.RetryDelayFunc = intakeDelay
-	return w.start(w.waker.Polled(w.cfg.IntakePoll, tasks.IntakeQueue), cfg, h)
+	return w.start(w.waker.Foreign(tasks.IntakeQueue), cfg, h)
 }
 
 func (w *Worker) common(queues ...string) asynq.Config {

@@ -64,8 +64,6 @@ type Config struct {
 
 	Intake  bool // serve the intake queue
 	Intaker Intaker
-	// IntakePoll is how often the intake queue is asked, since its writers wake nobody; 0 = 200 ms.
-	IntakePoll time.Duration
 
 	// Waker is told of commits in this process; nil = one of the worker's own, which nobody can tell.
 	Waker  *tasks.Waker
@@ -106,9 +104,6 @@ func (c *Config) defaults() {
 	}
 	if c.Grace <= 0 {
 		c.Grace = 30 * time.Second
-	}
-	if c.IntakePoll <= 0 {
-		c.IntakePoll = 200 * time.Millisecond
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -1,0 +1,166 @@
+package tasks
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+)
+
+// inHand is a task of aQueue that a commit wrote as one that is being worked on.
+func inHand(t *testing.T, c *redis.Client) flow.Task {
+	t.Helper()
+	task, err := Encoder{}.Encode(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := patient(t)
+	c.HSet(ctx, task.Key, "msg", task.Message, "state", "active")
+	c.LPush(ctx, task.Active, task.ID)
+	if err := c.ZAdd(ctx, task.Lease, redis.Z{Score: 1, Member: task.ID}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return task
+}
+
+// TestTakenAlong: what a handler's commit takes along comes with the Server's next dequeue, without another command, in the slot of
+// that handler; it takes one at most.
+func TestTakenAlong(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		r := newRig(t, o, maxHold, aQueue)
+		slots := NewSlots(1)
+		r.client.Within(slots)
+		push(t, connect(t, o), aQueue, "first")
+		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != "first" {
+			t.Fatal(v)
+		}
+		ctx := r.client.Holding(t.Context())
+		if r.waker.Free(t.Context()) || !r.waker.Free(ctx) {
+			t.Error("a handler alone is free, and nobody else")
+		}
+		task := inHand(t, connect(t, o))
+		got := r.dequeue(t.Context(), aQueue) // which waits for the slot
+		r.waker.Take(ctx, task)
+		if v := receive(t, "what was taken along", got); v != string(task.Message) {
+			t.Errorf("got %q", v)
+		}
+		if r.waker.Free(ctx) {
+			t.Error("the handler takes another one along")
+		}
+		slots.Free() // the handler's, which is passed on
+		if slot, _ := slots.take(t.Context(), 0, nil); slot {
+			t.Error("there is a slot while the task that was taken along has it")
+		}
+		slots.Free()
+		if slot, _ := slots.take(t.Context(), 0, nil); !slot {
+			t.Error("there is no slot once everything is over")
+		}
+	})
+}
+
+// TestTakenAlongWakes: a Server that holds an empty dequeue gets it at once.
+func TestTakenAlongWakes(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		r := newRig(t, o, maxHold, aQueue)
+		task := inHand(t, connect(t, o))
+		got := r.dequeue(t.Context(), aQueue)
+		receive(t, "sleep", r.sleeps)
+		r.waker.Take(r.client.Holding(t.Context()), task)
+		if v := receive(t, "what was taken along", got); v != string(task.Message) {
+			t.Errorf("got %q", v)
+		}
+	})
+}
+
+// TestTakenAlongGoesBack: what the Server does not get any more is the first in its queue again.
+func TestTakenAlongGoesBack(t *testing.T) {
+	t.Parallel()
+	for name, early := range map[string]bool{"closed afterwards": false, "closed before": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, o *redis.Options) {
+				r, c := newRig(t, o, maxHold, aQueue), connect(t, o)
+				push(t, c, aQueue, "another")
+				task, ctx := inHand(t, c), r.client.Holding(t.Context())
+				if early {
+					_ = r.client.Close()
+				}
+				if r.waker.Free(ctx) == early {
+					t.Errorf("free after the end is %v", r.waker.Free(ctx))
+				}
+				r.waker.Take(ctx, task)
+				_ = r.client.Close()
+				pending, active := c.LRange(t.Context(), task.Pending, 0, -1).Val(), c.LLen(t.Context(), task.Active).Val()
+				if len(pending) != 2 || pending[1] != task.ID || active != 0 || c.HGet(t.Context(), task.Key, "state").Val() != "pending" {
+					t.Errorf("%q wait, %d are being worked on", pending, active)
+				}
+			})
+		})
+	}
+}
+
+// TestAcknowledged: what a commit acknowledged asynq does not, and only that.
+func TestAcknowledged(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		r := newRig(t, o, maxHold, aQueue)
+		task := inHand(t, connect(t, o))
+		done := func() string {
+			keys := []string{task.Active, task.Lease, task.Key, task.Today, task.Total}
+			return r.client.Eval(t.Context(), `return redis.call("INCR", "sent")`, keys).String()
+		}
+		r.waker.Acknowledged(task.Key)
+		done()
+		if n := connect(t, o).Get(t.Context(), "sent").Val(); n != "" {
+			t.Errorf("an acknowledgement was sent %s times that was not needed", n)
+		}
+		done()
+		if n := connect(t, o).Get(t.Context(), "sent").Val(); n != "1" {
+			t.Errorf("the next one was sent %q times", n)
+		}
+	})
+}
+
+// TestForeignWriters: a queue whose writers wake nobody is asked as soon as something is in it, in its order; while nobody may take
+// anything, it is looked at now and then.
+func TestForeignWriters(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		r, c := newRig(t, o, maxHold), connect(t, o)
+		r.client = r.waker.Foreign(aQueue)
+		for range 3 {
+			got := r.dequeue(t.Context(), aQueue)
+			held(t, r.client)
+			if err := c.LPush(t.Context(), queueKey(aQueue, "pending"), "a", "b").Err(); err != nil {
+				t.Fatal(err)
+			}
+			if v := receive(t, "task", got); v != "a" {
+				t.Errorf("woken with %s", v)
+			}
+			if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != "b" {
+				t.Errorf("then came %s", v)
+			}
+		}
+	})
+}
+
+// held waits until somebody holds.
+func held(t *testing.T, c *Client) {
+	t.Helper()
+	for ctx := patient(t); !c.bells[0].isHeld(); {
+		if !wait(ctx, time.Millisecond) {
+			t.Fatal("nobody holds")
+		}
+	}
+}
+
+var _ interface {
+	Free(ctx context.Context) bool
+	Take(ctx context.Context, t flow.Task)
+	Acknowledged(key string)
+} = (*Waker)(nil)
