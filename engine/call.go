@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"log/slog"
 	"maps"
 
 	"prana/engine/eval"
@@ -25,7 +27,7 @@ func (e *Engine) call(j *job) (*node.Call, error) {
 	c := &node.Call{
 		Execution: x.ID, Workflow: x.Workflow, Node: n.Key, Run: j.Step.Run, Attempt: j.attempt, Key: idempotencyKey(x.ID, j.Step),
 		Params: params, Input: inputs[flow.PortMain], Inputs: inputs, Now: x.Now,
-		Logger: e.log.With("execution", x.ID, "workflow", x.Workflow, "node", n.Key),
+		Logger: slog.New(stepLog{e.log.Handler(), []slog.Attr{slog.String("execution", x.ID), slog.String("workflow", x.Workflow), slog.String("node", n.Key)}}),
 		Eval: func(field string, extra map[string]any) (any, error) {
 			return n.EvalLazy(field, with(env, extra))
 		},
@@ -35,6 +37,27 @@ func (e *Engine) call(j *job) (*node.Call, error) {
 	}
 	c.Resume, err = resumeOf(sc, j.step, j.woke)
 	return c, err
+}
+
+// stepLog adds to each record of which step it is. Most steps log nothing, so that nothing is prepared.
+type stepLog struct {
+	slog.Handler
+	attrs []slog.Attr
+}
+
+// Handle writes a record.
+func (h stepLog) Handle(ctx context.Context, r slog.Record) error {
+	return h.Handler.WithAttrs(h.attrs).Handle(ctx, r)
+}
+
+// WithAttrs is what With does.
+func (h stepLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.Handler.WithAttrs(h.attrs).WithAttrs(attrs)
+}
+
+// WithGroup begins a group, in which the step's own attributes do not belong.
+func (h stepLog) WithGroup(name string) slog.Handler {
+	return h.Handler.WithAttrs(h.attrs).WithGroup(name)
 }
 
 // partOf tells a node which part of a step of its it runs; nil = the step itself.

@@ -38,6 +38,8 @@ type meters struct {
 	suspended  metric.Int64Counter
 	slept      metric.Int64Histogram
 	took       metric.Int64Histogram
+
+	workflow, nodeType, suspendType labels
 }
 
 func newMeters(provider metric.MeterProvider) (*meters, error) {
@@ -48,6 +50,7 @@ func newMeters(provider metric.MeterProvider) (*meters, error) {
 		suspended:  m.counter(MetricSuspensionCreated, "{suspension}", "Suspensions that began."),
 		slept:      m.millis(MetricSuspensionResumed, "How long suspensions lasted that ended.", waitBounds...),
 		took:       m.millis(MetricStepDuration, "How long attempts of steps ran.", stepBounds...),
+		workflow:   labels{key: LabelWorkflow}, nodeType: labels{key: LabelNodeType}, suspendType: labels{key: LabelType},
 	}
 	return made, m.err()
 }
@@ -73,22 +76,22 @@ func stepCounters(m *maker) map[string]metric.Int64Counter {
 
 func (m *meters) count(ctx context.Context, n *flow.Notice) {
 	if c, ok := m.executions[n.Name]; ok {
-		c.Add(ctx, 1, label(LabelWorkflow, n.Workflow))
+		c.Add(ctx, 1, m.workflow.value(n.Workflow).add...)
 	}
 	if c, ok := m.steps[n.Name]; ok {
-		c.Add(ctx, 1, label(LabelNodeType, n.NodeType))
+		c.Add(ctx, 1, m.nodeType.value(n.NodeType).add...)
 	}
 	if suspends(n) {
-		m.suspended.Add(ctx, 1, label(LabelType, suspendType(n)))
+		m.suspended.Add(ctx, 1, m.suspendType.value(suspendType(n)).add...)
 	}
 }
 
 func (m *meters) measure(ctx context.Context, n *flow.Notice) {
 	if n.Name == flow.NodeResumed || n.Name == flow.NodeTimedOut && n.Slept > 0 {
-		m.slept.Record(ctx, millis(n.Slept), label(LabelType, suspendType(n)))
+		m.slept.Record(ctx, millis(n.Slept), m.suspendType.value(suspendType(n)).record...)
 	}
 	if n.Took > 0 && endsAttempt(n) {
-		m.took.Record(ctx, millis(n.Took), label(LabelNodeType, n.NodeType))
+		m.took.Record(ctx, millis(n.Took), m.nodeType.value(n.NodeType).record...)
 	}
 }
 
@@ -123,16 +126,28 @@ func suspendType(n *flow.Notice) string {
 
 func millis(d time.Duration) int64 { return max(0, d.Milliseconds()) }
 
-// labels remembers the options of what is counted with every step: attribute -> []metric.MeasurementOption. The values are names of
-// workflows, of types of nodes and of waits, of which there are few.
-var labels sync.Map
+// labels are the options of one label by its values, made once each: of what is counted with every step they are most of the cost.
+// The values are names of workflows, of types of nodes and of waits, of which there are few.
+type labels struct {
+	key string
+	of  sync.Map // value -> *labelled
+}
+
+// labelled are the same options for both kinds of instruments.
+type labelled struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
+func (l *labels) value(v string) *labelled {
+	if o, ok := l.of.Load(v); ok {
+		return o.(*labelled)
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(attribute.String(l.key, v)))
+	o, _ := l.of.LoadOrStore(v, &labelled{[]metric.AddOption{set}, []metric.RecordOption{set}})
+	return o.(*labelled)
+}
 
 func label(key, value string) metric.MeasurementOption {
-	a := attribute.String(key, value)
-	if o, ok := labels.Load(a); ok {
-		return o.(metric.MeasurementOption)
-	}
-	o := metric.WithAttributeSet(attribute.NewSet(a))
-	labels.Store(a, o)
-	return o
+	return metric.WithAttributes(attribute.String(key, value))
 }
