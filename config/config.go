@@ -7,6 +7,8 @@ package config
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -78,12 +80,25 @@ type Worker struct {
 	// Queues names the queues whose steps run in this process; default stands for all steps that name none. Default none:
 	// steps of all queues, also of those that come to be.
 	Queues []string `key:"queues"`
+	// QueueWeights share out Concurrency where several queues want more than there is, as NAME=WEIGHT: a queue of weight 3 gets three
+	// times as many steps as one of weight 1. 1 to 100. Default none: each queue weighs 1.
+	QueueWeights []string `key:"queue_weights"`
 	// Servers is how many goroutines fetch tasks, each with its share of Concurrency; 1 to 64. Default 2.
 	Servers int `key:"servers"`
 	// ShutdownGrace is how long running steps may go on after a signal. Default 20s; 0 hands them back at once.
 	ShutdownGrace time.Duration `key:"shutdown_grace"`
 	// Intake also serves the queue, and reads the Streams, by which other services start and resume things. Default true.
 	Intake bool `key:"intake"`
+}
+
+// Weights are the QueueWeights by name.
+func (w Worker) Weights() map[string]int {
+	weights := map[string]int{}
+	for _, text := range w.QueueWeights {
+		name, weight, _ := strings.Cut(text, "=")
+		weights[name], _ = strconv.Atoi(weight) // validated before
+	}
+	return weights
 }
 
 // Retention is how long finished executions stay readable, counted from their end. Zero removes them at once.

@@ -141,6 +141,13 @@ func (v *validator) names(c Config) {
 		v.require(queueName.MatchString(name), "worker.queues", name, "a name has 1 to 32 lower-case letters, digits, - and _, and begins with a letter or a digit")
 		v.require(!slices.Contains(c.Worker.Queues[:i], name), "worker.queues", name, "is named twice")
 	}
+	for i, text := range c.Worker.QueueWeights {
+		name, weight, _ := strings.Cut(text, "=")
+		n, err := strconv.Atoi(weight)
+		v.require(queueName.MatchString(name) && err == nil && n >= 1 && n <= 100, "worker.queue_weights", text, "must be NAME=WEIGHT, such as slow=2; weights are 1 to 100")
+		again := func(other string) bool { return strings.HasPrefix(other, name+"=") }
+		v.require(!slices.ContainsFunc(c.Worker.QueueWeights[:i], again), "worker.queue_weights", name, "is weighed twice")
+	}
 	for _, name := range c.EnvAllow {
 		v.require(envName.MatchString(name), "env_allow", name, "must be the name of one variable")
 		v.require(!strings.HasPrefix(name, envPrefix), "env_allow", name, "variables of prana itself hold its secrets: use secrets instead")

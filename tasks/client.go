@@ -30,6 +30,7 @@ type Client struct {
 	bells   []*bell
 	foreign bool   // who writes into the queues wakes nobody
 	slots   *Slots // nil = not bounded but by the Server
+	name    string // of the queues, without their partitions
 
 	handing sync.Mutex
 	handed  chan flow.Task // that commits of this Server's handlers brought
@@ -60,10 +61,10 @@ func (w *Waker) Client(queues ...string) *Client { return w.client(false, queues
 // Foreign makes the client for a Server of exactly these queues whose writers know nothing of the wake-up.
 func (w *Waker) Foreign(queues ...string) *Client { return w.client(true, queues) }
 
-// Within makes the client ask for tasks only while a slot is free, which whoever handles a task gives back. It is
-// called before the Server starts.
-func (c *Client) Within(s *Slots) *Client {
-	c.slots = s
+// Within makes the client ask for tasks only while there is a slot for the queue of that name, which whoever handles a task gives
+// back. It is called before the Server starts.
+func (c *Client) Within(s *Slots, name string) *Client {
+	c.slots, c.name = s, name
 	return c
 }
 
@@ -185,7 +186,7 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 // ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
 // an empty queue: asynq counts the lease from before.
 func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cmd {
-	slot, own := c.slots.take(c.ctx, atMost, c.handed)
+	slot, own := c.slots.take(c.ctx, c.name, atMost, c.handed)
 	switch {
 	case own != nil:
 		return bringing(ctx, *own)

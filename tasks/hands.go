@@ -31,7 +31,7 @@ func (c *Client) Holding(ctx context.Context) context.Context {
 // Free tells whether the handler whose context this is can take a task along.
 func (w *Waker) Free(ctx context.Context) bool {
 	h, ok := ctx.Value(handKey{}).(*hand)
-	return ok && !h.full.Load() && h.client.ctx.Err() == nil
+	return ok && !h.full.Load() && h.client.ctx.Err() == nil && h.client.slots.passes(h.client.name)
 }
 
 // Take gives a task that was stored as being worked on to the Server of the handler whose context this is. It goes back to its
@@ -52,7 +52,7 @@ func (c *Client) take(t flow.Task) bool {
 	}
 	select {
 	case c.handed <- t:
-		c.slots.pass()
+		c.slots.pass(c.name)
 		return true
 	default:
 		return false

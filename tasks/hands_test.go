@@ -32,8 +32,8 @@ func TestTakenAlong(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, o *redis.Options) {
 		r := newRig(t, o, maxHold, aQueue)
-		slots := NewSlots(1)
-		r.client.Within(slots)
+		slots := NewSlots(1, nil)
+		r.client.Within(slots, "default")
 		push(t, connect(t, o), aQueue, "first")
 		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != "first" {
 			t.Fatal(v)
@@ -52,11 +52,11 @@ func TestTakenAlong(t *testing.T) {
 			t.Error("the handler takes another one along")
 		}
 		slots.Free() // the handler's, which is passed on
-		if slot, _ := slots.take(t.Context(), 0, nil); slot {
+		if slot, _ := slots.take(t.Context(), "default", 0, nil); slot {
 			t.Error("there is a slot while the task that was taken along has it")
 		}
 		slots.Free()
-		if slot, _ := slots.take(t.Context(), 0, nil); !slot {
+		if slot, _ := slots.take(t.Context(), "default", 0, nil); !slot {
 			t.Error("there is no slot once everything is over")
 		}
 	})

@@ -51,11 +51,11 @@ func shares(partitions []int, n, concurrency int) []share {
 
 // serveSteps starts the servers of all queues that are known by now, within one bound.
 func (w *Worker) serveSteps() error {
-	slots := tasks.NewSlots(w.cfg.Concurrency)
+	slots := tasks.NewSlots(w.cfg.Concurrency, w.cfg.Weights)
 	w.steps = &steps{runner: w.cfg.Runner, calls: w.calls, log: w.cfg.Logger, again: newAttempts(), slots: slots}
 	if w.cfg.serves(flow.DefaultQueue) {
 		for _, s := range shares(w.cfg.Partitions, w.cfg.Servers, w.cfg.Concurrency) {
-			if err := w.serveShare(s); err != nil {
+			if err := w.serveShare(flow.DefaultQueue, s); err != nil {
 				return err
 			}
 		}
@@ -70,10 +70,10 @@ func (w *Worker) serveSteps() error {
 
 // serveNamed starts the server of a named queue, of all partitions. Any of the process's slots may be its own.
 func (w *Worker) serveNamed(name string) error {
-	return w.serveShare(share{queues: w.cfg.queuesOf(name), concurrency: w.cfg.Concurrency, forwards: true})
+	return w.serveShare(name, share{queues: w.cfg.queuesOf(name), concurrency: w.cfg.Concurrency, forwards: true})
 }
 
-func (w *Worker) serveShare(s share) error {
+func (w *Worker) serveShare(name string, s share) error {
 	cfg := w.common(s.queues...)
 	cfg.Concurrency = s.concurrency
 	// Nothing that happens to a hint counts: the engine counts attempts itself.
@@ -82,7 +82,7 @@ func (w *Worker) serveShare(s share) error {
 	if !s.forwards {
 		cfg.DelayedTaskCheckInterval = forwardRarely
 	}
-	client := w.waker.Client(s.queues...).Within(w.steps.slots)
+	client := w.waker.Client(s.queues...).Within(w.steps.slots, name)
 	return w.start(client, cfg, handler{w.steps, client})
 }
 

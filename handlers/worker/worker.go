@@ -52,6 +52,9 @@ type Config struct {
 	// Queues names the queues whose steps are run; flow.DefaultQueue is the partitions' own. Empty = all there are, and
 	// those that come to be.
 	Queues []string
+	// Weights share out Concurrency where several queues want more than there is: one of weight 3 gets three times as many steps as one
+	// of weight 1. By name, flow.DefaultQueue included; a queue that has none weighs 1.
+	Weights map[string]int
 	// Known lists the named queues there are. It is asked every two seconds when Queues is empty; nil = there are none.
 	Known func(ctx context.Context) ([]string, error)
 

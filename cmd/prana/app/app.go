@@ -243,7 +243,7 @@ func (a *App) startWorker(ctx context.Context) error {
 		partitions[i] = i
 	}
 	a.worker = worker.New(worker.Config{
-		Redis: a.client, Partitions: partitions, Runner: a.engine, Queues: c.Queues, Known: a.store.Queues, Concurrency: c.Concurrency, Servers: c.Servers,
+		Redis: a.client, Partitions: partitions, Runner: a.engine, Queues: c.Queues, Weights: c.Weights(), Known: a.store.Queues, Concurrency: c.Concurrency, Servers: c.Servers,
 		Grace: max(time.Millisecond, c.ShutdownGrace), Intake: c.Intake, Intaker: a.engine, Waker: a.waker, Logger: a.log,
 	})
 	if err := a.worker.Start(ctx); err != nil {

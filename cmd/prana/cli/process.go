@@ -39,6 +39,7 @@ func (g *given) listening() *given {
 
 // queues adds the flag of a verb that runs steps.
 func (g *given) queues() {
+	g.flag("queue-weights", "worker.queue_weights", "which queues get how much where all want more, such as default=3,slow=1 (each weighs 1)")
 	g.flag("queues", "worker.queues", "names of the queues to run steps from, with commas; default is that of steps that name none (all queues unless given)")
 }
 
