@@ -44,7 +44,7 @@ func TestKilled(t *testing.T) {
 }
 
 // killEvery is the time between two kills, on average.
-const killEvery = 600 * time.Millisecond
+const killEvery = 450 * time.Millisecond
 
 // killMany kills that many processes, and gives when, by process id. done counts them.
 func (p *part) killMany(f *fleet.Fleet, l *load, kills int, done *atomic.Int64) map[int]time.Time {

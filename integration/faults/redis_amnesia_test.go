@@ -23,9 +23,9 @@ func TestAsynqForgetsEverything(t *testing.T) {
 	t.Parallel()
 	const times, atLeast = 3, 10
 	p := begin(t)
-	f := p.fleet(fleet.Options{Workers: 2, Servers: 1, Partitions: 2, Slots: 8})
+	f := p.fleet(fleet.Options{Workers: 2, Servers: 1, Partitions: 2, Slots: p.size(8, 16)})
 	f.Partner.Slow = 100 * time.Millisecond
-	l := p.load(f, loadOptions{Executions: p.size(100, 5000), Programs: p.size(20, 100), Over: time.Duration(p.size(8, 90)) * time.Second})
+	l := p.load(f, loadOptions{Executions: p.size(100, 1500), Programs: p.size(20, 100), Over: time.Duration(p.size(8, 90)) * time.Second})
 	forgotten, rounds := 0, 0
 	for range times {
 		rest(p.Context(), time.Duration(p.size(2, 25))*time.Second)

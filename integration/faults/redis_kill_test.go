@@ -84,9 +84,7 @@ func (p *part) killRedis(fsync string) *redisKills {
 		round.Store(time.Now().UnixNano())
 		rest(p.Context(), 2*time.Second+time.Duration(dice.Int64N(int64(3*time.Second))))
 		k.awaitRewrite()
-		if living, err := l.living(); err == nil {
-			k.living += min(1, len(living))
-		}
+		k.living += k.awaitLife()
 		f.Redis.Kill()
 		killed := time.Now()
 		since := killed
@@ -122,6 +120,20 @@ func (k *redisKills) awaitRewrite() {
 		}
 	}
 	k.unwritten = max(k.unwritten, time.Since(began))
+}
+
+// awaitLife waits until an execution is under way, and gives 1; 0 = none came.
+func (k *redisKills) awaitLife() int {
+	k.Helper()
+	for give := time.Now().Add(20 * time.Second); time.Now().Before(give); {
+		if living, err := k.load.living(); err == nil && len(living) > 0 {
+			return 1
+		}
+		if !rest(k.Context(), 10*time.Millisecond) {
+			break
+		}
+	}
+	return 0
 }
 
 // look compares what was acknowledged with what is there.
