@@ -23,12 +23,16 @@ var errNeedAll = errNeed{flow.Want{All: true}}
 type compiled struct {
 	*plan.Plan
 	ref   string      // "workflow@version"
+	all   []int       // nodes
 	toRun []flow.Want // by node: what its steps need before they run
 }
 
 // newCompiled works out what every step would work out again.
 func newCompiled(p *plan.Plan, ref string) *compiled {
 	c := &compiled{Plan: p, ref: ref}
+	for n := range p.Nodes {
+		c.all = append(c.all, n)
+	}
 	for n := range p.Nodes {
 		c.toRun = append(c.toRun, c.wantsToRun(n))
 	}

@@ -19,8 +19,11 @@ const (
 	maxTurns = 100
 	// maxCarried is how many nodes a workflow has at most whose steps are carried on.
 	maxCarried = 256
-	// carryFor is how long a snapshot is carried. Who takes longer was held up, and others may have moved the execution.
-	carryFor = time.Second
+	// carryFor is how long a snapshot is carried, which is many times what a task takes from a commit to its handler. Who takes longer was
+	// held up, and others may have moved the execution: it looks.
+	carryFor = 50 * time.Millisecond
+	// maxCarriedBytes bounds the values of one snapshot.
+	maxCarriedBytes = 64 << 10
 )
 
 // pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends, and takes the next one along
@@ -61,10 +64,11 @@ func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
 	if h == nil || !h.Taken {
 		return
 	}
-	d := m.ch.Dispatch[len(m.ch.Dispatch)-1]
-	if x := ahead(m, d, h.At); x != nil && fresh {
-		e.carried.put(d.Token, carriedStep{p: m.p, x: x, turns: j.turns + 1})
+	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: j.turns + 1}
+	if fresh && !h.At.IsZero() {
+		next.x = ahead(m, d, h.At)
 	}
+	e.carried.put(d, next)
 	e.cfg.Hands.Take(ctx, h.Task)
 }
 
@@ -104,48 +108,66 @@ func (m move) values(s *flow.Step, outputs []int) (map[flow.Ref]json.RawMessage,
 			values[ref] = sc.raw(ref)
 		}
 	}
+	bytes := 0
 	for _, v := range values {
 		if v == nil {
 			return nil, false
 		}
+		bytes += len(v)
 	}
-	return values, true
+	return values, bytes <= maxCarriedBytes
 }
 
-// carried are the snapshots of steps whose tasks were taken along, by their tokens.
+// carried are the steps whose tasks were taken along, by their executions: each has one at most, since whatever else this process
+// stores of an execution makes an older one useless.
 type carried struct {
 	mu    sync.Mutex
 	steps map[string]carriedStep
 }
 
+// carriedStep is what is known of a step beforehand.
 type carriedStep struct {
 	p     *compiled
-	x     *flow.Execution
-	turns int
+	x     *flow.Execution // nil = it must be loaded
+	turns int             // steps of the execution that this process ran in a row before it
+	token string
 	since time.Time
 }
 
-// put keeps a snapshot for the one who takes it. Those that nobody took go with the time.
-func (c *carried) put(token string, s carriedStep) {
+// fewCarried is from how many steps on those that nobody took are looked for.
+const fewCarried = 1000
+
+func (c *carried) put(d flow.Dispatch, s carriedStep) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.since = time.Now()
+	s.token, s.since = d.Token, time.Now()
 	if c.steps == nil {
 		c.steps = map[string]carriedStep{}
 	}
 	if len(c.steps) >= fewCarried {
 		maps.DeleteFunc(c.steps, func(_ string, old carriedStep) bool { return s.since.Sub(old.since) > carryFor })
 	}
-	c.steps[token] = s
+	c.steps[d.Execution] = s
 }
 
-// fewCarried is from how many snapshots on those that are too old are looked for.
-const fewCarried = 1000
-
-func (c *carried) take(token string) (carriedStep, bool) {
+// drop forgets the step of an execution that moved otherwise.
+func (c *carried) drop(execution string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s, ok := c.steps[token]
-	delete(c.steps, token)
-	return s, ok && time.Since(s.since) <= carryFor
+	delete(c.steps, execution)
+}
+
+// take gives what is known of the step that a task asks for.
+func (c *carried) take(d flow.Dispatch) carriedStep {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.steps[d.Execution]
+	if s.token != d.Token {
+		return carriedStep{}
+	}
+	delete(c.steps, d.Execution)
+	if time.Since(s.since) > carryFor {
+		s.x = nil
+	}
+	return s
 }

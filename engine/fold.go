@@ -249,6 +249,7 @@ func (e *Engine) commit(ctx context.Context, changes ...*flow.Change) error {
 	part, _ := flow.PartitionOf(changes[0].Execution)
 	var named []flow.Dispatch
 	for _, ch := range changes {
+		e.carried.drop(ch.Execution)
 		own, others := byQueue(ch.Dispatch)
 		if h := ch.Handover; h != nil && h.Taken {
 			own--

@@ -33,7 +33,7 @@ func (e *Engine) waitingJob(ctx context.Context, p *compiled, w flow.SuspensionI
 	if err != nil || !waits(x, w) {
 		return nil, err
 	}
-	return e.jobOf(ctx, d, p, x, "")
+	return e.jobOf(ctx, d, p, x, "", 0)
 }
 
 // wanted drops the kept events that the match of a wait declines, which is loaded once for all of them.

@@ -280,8 +280,8 @@ func (t *transition) setContext(n int, set map[string]any) error {
 	if len(set) == 0 {
 		return nil
 	}
-	if t.x.Carried && t.x.Nodes[n].Runs > 1 {
-		return errNeed{flow.Want{Values: []flow.Ref{flow.ContextRef(n)}}}
+	if ref := flow.ContextRef(n); t.x.Lacks(ref) {
+		return errNeed{flow.Want{Values: []flow.Ref{ref}}}
 	}
 	raw, err := newScope(t.plan, t.x, t.ch.Values).merged(n, set)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 // outcome turns what a node gave into what is stored, within its bounds.
 func (e *Engine) outcome(ctx context.Context, j *job, o node.Outcome) (outcome, []*flow.Change, error) {
-	if err := e.checkContext(j, o.Context); err != nil {
+	if err := e.checkContext(ctx, j, o.Context); err != nil {
 		return outcome{}, nil, err
 	}
 	children, ids, err := e.bear(ctx, j, o)
@@ -125,9 +125,12 @@ func (e *Engine) stateOf(state map[string]any) (map[string]json.RawMessage, erro
 }
 
 // checkContext refuses what cannot be stored in the context of a node: once the step has ended nobody could be told.
-func (e *Engine) checkContext(j *job, set map[string]any) error {
+func (e *Engine) checkContext(ctx context.Context, j *job, set map[string]any) error {
 	if len(set) == 0 {
 		return nil
+	}
+	if err := e.loadContext(ctx, j); err != nil {
+		return errAway{err}
 	}
 	raw, err := newScope(j.plan, j.x, nil).merged(j.node.Index, set)
 	if err != nil {
@@ -137,6 +140,23 @@ func (e *Engine) checkContext(j *job, set map[string]any) error {
 		return p
 	}
 	return nil
+}
+
+// loadContext makes up for what a step lacks that was carried on.
+func (e *Engine) loadContext(ctx context.Context, j *job) error {
+	ref := flow.ContextRef(j.node.Index)
+	if !j.x.Lacks(ref) {
+		return nil
+	}
+	j.x.Values[ref] = nil
+	if j.x.Nodes[j.node.Index].Runs <= 1 {
+		return nil // nobody set it before
+	}
+	x, err := e.store.Load(ctx, j.x.ID, flow.Want{Values: []flow.Ref{ref}})
+	if err == nil {
+		j.x.Values[ref] = x.Values[ref]
+	}
+	return err
 }
 
 // fan turns the parts that a node asks for into what is stored.

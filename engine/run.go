@@ -59,12 +59,9 @@ type job struct {
 // find loads the step of a dispatch; nil when nobody asks for it any more, or
 // another process runs it: if that one dies, the sweeper finds out.
 func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
-	if c, ok := e.carried.take(d.Token); ok && c.x.ID == d.Execution {
-		j, err := e.jobOf(ctx, d, c.p, c.x, "")
-		if j != nil {
-			j.turns = c.turns
-		}
-		return j, err
+	carried := e.carried.take(d)
+	if carried.x != nil {
+		return e.jobOf(ctx, d, carried.p, carried.x, "", carried.turns)
 	}
 	p, x, err := e.loadStep(ctx, d)
 	if isNotFound(err) {
@@ -78,13 +75,13 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if c := x.Claims[d.Step]; !ok || c != "" && !strings.HasPrefix(c, lookNote) {
 		return nil, nil
 	}
-	return e.jobOf(ctx, d, p, x, woke)
+	return e.jobOf(ctx, d, p, x, woke, carried.turns)
 }
 
 // jobOf makes the job of a loaded step; woke is how its wait ended, if time alone ended it.
-func (e *Engine) jobOf(ctx context.Context, d flow.Dispatch, p *compiled, x *flow.Execution, woke string) (*job, error) {
+func (e *Engine) jobOf(ctx context.Context, d flow.Dispatch, p *compiled, x *flow.Execution, woke string, turns int) (*job, error) {
 	s := x.Steps[d.Step]
-	j := &job{Dispatch: d, plan: p, x: x, step: s, node: p.Nodes[s.ID.Node], woke: woke, attempt: s.Attempt}
+	j := &job{Dispatch: d, plan: p, x: x, step: s, node: p.Nodes[s.ID.Node], woke: woke, attempt: s.Attempt, turns: turns}
 	var err error
 	if woke != "" && s.Wait.Type == flow.Retry {
 		j.attempt++
@@ -153,10 +150,7 @@ func (c *compiled) wantsToRun(n int) flow.Want {
 	w := flow.Want{Inputs: true, Outputs: needs.Outputs, Records: needs.Records, Input: needs.Trigger, State: needs.State}
 	w = w.And(c.after(n)).And(flow.Want{Nodes: needs.ResumeURLs})
 	if len(c.Nodes) <= maxCarried {
-		w.Nodes = w.Nodes[:0]
-		for i := range c.Nodes {
-			w.Nodes = append(w.Nodes, i)
-		}
+		w.Nodes = c.all
 	}
 	w.Nodes, w.Values, w.Outputs, w.Records = slices.Clip(w.Nodes), slices.Clip(w.Values), slices.Clip(w.Outputs), slices.Clip(w.Records)
 	return w

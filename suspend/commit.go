@@ -81,16 +81,16 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 		}
 	}
 	b.wake()
-	answer, err := s.run(ctx, b)
+	answer, err := s.run(ctx, home(changes[0].Execution), b)
 	if err != nil {
 		return fmt.Errorf("committing execution %s: %w", changes[0].Execution, err)
 	}
-	return b.report(answer)
+	return s.report(ctx, b, answer)
 }
 
 // run calls the script and gives its refusals their names.
-func (s *Store) run(ctx context.Context, b *script) (answer []any, err error) {
-	answer, err = s.group.run(ctx, commitScript, b.keys, b.args()...)
+func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, err error) {
+	answer, err = s.groups.run(ctx, slot, commitScript, b.keys, b.args()...)
 	if err != nil {
 		return nil, trouble("calling the script", err)
 	}
@@ -107,20 +107,27 @@ func (s *Store) run(ctx context.Context, b *script) (answer []any, err error) {
 	return nil, fmt.Errorf("the script answered %v", answer)
 }
 
-// report tells the changes what became of their tasks. A repetition cannot know whether it took the task that it was to take: then nobody has
-// it, and the sweeper finds out.
-func (b *script) report(answer []any) error {
+// report tells the changes what became of their tasks.
+func (s *Store) report(ctx context.Context, b *script, answer []any) error {
 	repeated := answer[0] == "repeated"
 	for _, e := range b.ends {
 		if repeated || slices.Contains(answer[3:], any(e.key)) {
 			e.end.Acknowledged = e.key
 		}
 	}
-	if repeated || b.handover == nil || answer[2] == int64(0) {
+	h := b.handover
+	switch {
+	case h == nil:
+		return nil
+	case repeated: // whose first answer was lost; nobody else takes a task that is being worked on
+		state, err := s.redis.HGet(ctx, h.Task.Key, "state").Result()
+		h.Taken = err == nil && state == "active"
+		return nil
+	case answer[2] == int64(0):
 		return nil
 	}
 	now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
-	b.handover.Taken, b.handover.At = true, fromMillis(now)
+	h.Taken, h.At = true, fromMillis(now)
 	return err
 }
 
@@ -561,7 +568,7 @@ func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
 			}
 		}
 		b.wake()
-		if _, err := s.run(ctx, b); err != nil {
+		if _, err := s.run(ctx, slot, b); err != nil {
 			return fmt.Errorf("enqueueing %d tasks: %w", len(ds), err)
 		}
 	}

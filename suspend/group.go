@@ -8,7 +8,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// group sends what several steps ask of Redis at the same time together: while two requests are under way others wait for the next
+// groups are a group for each slot, by its hash tag: a partition that cannot be reached must not hold up the others.
+type groups struct {
+	redis redis.UniversalClient
+	of    sync.Map // hash tag -> *group
+}
+
+// run calls a script whose keys lie in a slot. Its error is the script's own; that of ctx says nothing of what became of it.
+func (g *groups) run(ctx context.Context, slot string, script *redis.Script, keys []string, args ...any) ([]any, error) {
+	in, ok := g.of.Load(slot)
+	if !ok {
+		in, _ = g.of.LoadOrStore(slot, &group{redis: g.redis})
+	}
+	return in.(*group).run(ctx, script, keys, args)
+}
+
+// group sends what several steps ask of a slot at the same time together: while two requests are under way others wait for the next
 // one, which takes them all. Who is alone never waits.
 type group struct {
 	redis redis.UniversalClient
@@ -20,6 +35,7 @@ type group struct {
 
 // request is a script that waits for its answer.
 type request struct {
+	ctx  context.Context //nolint:containedctx // its caller's, who may give up before it is sent
 	cmd  *redis.Cmd
 	done chan struct{}
 }
@@ -31,8 +47,7 @@ const (
 	flightTime = 30 * time.Second
 )
 
-// run calls a script. Its error is the script's own; that of ctx says nothing of what became of it.
-func (g *group) run(ctx context.Context, script *redis.Script, keys []string, args ...any) ([]any, error) {
+func (g *group) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
 	cmd := evalSha(ctx, script, keys, args)
 	if err := g.send(ctx, cmd); err != nil {
 		return nil, err
@@ -56,10 +71,10 @@ func evalSha(ctx context.Context, script *redis.Script, keys []string, args []an
 
 // send sends a command, alone or with others. The error is that of ctx, once it ended first.
 func (g *group) send(ctx context.Context, cmd *redis.Cmd) error {
-	r := &request{cmd: cmd}
+	r := &request{ctx: ctx, cmd: cmd}
 	if !g.join(r) {
+		defer g.land()
 		_ = g.redis.Process(ctx, cmd) // the error stands in the command
-		g.land()
 		return nil
 	}
 	select {
@@ -87,13 +102,18 @@ func (g *group) join(r *request) bool {
 func (g *group) land() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := min(len(g.waiting), maxGroup)
-	if n == 0 {
-		g.flying--
+	var next []*request
+	for len(g.waiting) > 0 && len(next) < maxGroup {
+		if r := g.waiting[0]; r.ctx.Err() == nil {
+			next = append(next, r)
+		}
+		g.waiting[0] = nil
+		g.waiting = g.waiting[1:]
+	}
+	if len(next) == 0 {
+		g.flying, g.waiting = g.flying-1, nil
 		return
 	}
-	next := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
 	go g.fly(next)
 }
 

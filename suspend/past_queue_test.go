@@ -77,19 +77,24 @@ func TestACommitDoesTheQueuesWork(t *testing.T) {
 	}
 }
 
-// TestARepeatedCommitTakesNothing: nobody knows whether the reply that was lost had given the task away.
-func TestARepeatedCommitTakesNothing(t *testing.T) {
+// TestARepeatedCommitTakesTheSame: whose first reply was lost has the task that it took, unless that is gone; nothing is done twice.
+func TestARepeatedCommitTakesTheSame(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
 	ch := z.passing(z.begun(a), a, b)
 	z.commit(ch)
-	again := *ch
-	again.Handover, again.Ends = &flow.Handover{}, slices.Clone(ch.Ends)
-	again.Ends[0].Acknowledged = ""
-	z.commit(&again)
-	if again.Handover.Taken || again.Ends[0].Acknowledged == "" {
-		t.Errorf("the repetition says %+v, %+v", again.Handover, again.Ends[0])
+	for _, gone := range []bool{false, true} {
+		again := *ch
+		again.Handover, again.Ends = &flow.Handover{}, slices.Clone(ch.Ends)
+		again.Ends[0].Acknowledged = ""
+		if gone {
+			z.must(z.redis.Del(t.Context(), ch.Handover.Task.Key).Err())
+		}
+		z.commit(&again)
+		if h := again.Handover; h.Taken == gone || !h.At.IsZero() || again.Ends[0].Acknowledged == "" {
+			t.Errorf("while the task is gone: %v, the repetition says taken %v at %s, and %q is acknowledged", gone, h.Taken, h.At, again.Ends[0].Acknowledged)
+		}
 	}
 	if n := z.redis.Get(z.Context(), "asynq:{prana-0}:processed").Val(); n != "1" {
 		t.Errorf("asynq counts %s tasks", n)

@@ -87,7 +87,7 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	b.guards = 1
 	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0, 0}
 	b.remove(x)
-	_, err = s.run(ctx, b)
+	_, err = s.run(ctx, home(id), b)
 	if errors.Is(err, flow.ErrStale) {
 		return false, nil
 	}

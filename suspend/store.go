@@ -35,7 +35,7 @@ type Store struct {
 	encoder    Encoder
 	partitions int
 	keptEvents int
-	group      group
+	groups     groups
 	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
 }
 
@@ -47,7 +47,7 @@ type Options struct {
 
 // New makes a store on a client. It does not close the client.
 func New(client redis.UniversalClient, encoder Encoder, o Options) *Store {
-	return &Store{redis: client, group: group{redis: client}, encoder: encoder, partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000)}
+	return &Store{redis: client, groups: groups{redis: client}, encoder: encoder, partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000)}
 }
 
 //go:embed lua/commit.lua

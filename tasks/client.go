@@ -116,7 +116,10 @@ func (c *Client) run(ctx context.Context, eval evaluate, verb, text string, keys
 		}
 		ctx, cancel := revive(ctx)
 		defer cancel()
-		return eval(ctx, text, keys, args...)
+		if cmd := eval(ctx, text, keys, args...); !redis.HasErrorPrefix(cmd.Err(), "NOT FOUND") {
+			return cmd
+		}
+		return done(ctx) // a task that is not there, such as after a commit whose reply was lost, needs no word more
 	case forward:
 		cmd := eval(ctx, text, keys, args...)
 		c.forwarded(ctx, queue, cmd)

@@ -61,15 +61,24 @@ func (c *Client) take(t flow.Task) bool {
 
 // handBack returns what asynq did not ask for any more.
 func (c *Client) handBack() {
+	var wg sync.WaitGroup
+	for _, t := range c.leftOver() {
+		c.slots.Free()
+		wg.Go(func() { c.waker.giveBack(context.Background(), t) })
+	}
+	wg.Wait()
+}
+
+// leftOver takes everything out of our hands.
+func (c *Client) leftOver() (all []flow.Task) {
 	c.handing.Lock()
 	defer c.handing.Unlock()
 	for {
 		select {
 		case t := <-c.handed:
-			c.waker.giveBack(context.Background(), t)
-			c.slots.Free()
+			all = append(all, t)
 		default:
-			return
+			return all
 		}
 	}
 }

@@ -109,7 +109,7 @@ type Dispatch struct {
 type Handover struct {
 	Taken bool      // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
 	Task  Task      // what was taken
-	At    time.Time // of the commit, by the store's clock; set when Taken
+	At    time.Time // of the commit, by the store's clock; zero when that is not known, since the commit was repeated
 }
 
 // End is a task that is over with a change. Commit acknowledges it in the same write if the store can do so.

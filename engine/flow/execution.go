@@ -77,6 +77,12 @@ type Execution struct {
 	Carried bool                       // it was not loaded, but kept from the commit before: what runs of a node share may be missing
 }
 
+// Lacks tells whether what runs of a node share may be missing.
+func (x *Execution) Lacks(context Ref) bool {
+	_, known := x.Values[context]
+	return x.Carried && !known
+}
+
 // InOrder lists the steps as they came to be; of those made together, by node and run.
 func (x *Execution) InOrder() []*Step {
 	return slices.SortedFunc(maps.Values(x.Steps), func(a, b *Step) int {

@@ -44,7 +44,9 @@ func PartitionOf(s string) (int, bool) {
 	return int(n), true
 }
 
-func isBase62(c byte) bool { return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' }
+func isBase62(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
 
 // NewToken makes a random name for a dispatch or an operation: 64 bits in base 62.
 func NewToken() string {

@@ -159,13 +159,15 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 func (w *Worker) shutdown(ctx context.Context) error {
 	w.stopLearning()
 	w.learning.Wait()
-	for _, c := range w.clients {
-		_ = c.Close() // ends a held dequeue; never fails
-	}
 	grace := time.AfterFunc(w.cfg.Grace, func() { w.calls.cancel(ErrShutdown) })
 	defer grace.Stop()
 	hurry := context.AfterFunc(ctx, w.calls.abandon)
 	defer hurry()
+	var wg sync.WaitGroup
+	for _, c := range w.clients {
+		wg.Go(func() { _ = c.Close() }) // ends a held dequeue; never fails
+	}
+	wg.Wait()
 	w.stopServers()
 	err := w.calls.wait(ctx)
 	if w.ownWake {
