@@ -28,9 +28,10 @@ func contend(t *testing.T, weights map[string]int, slots, n int, queues ...strin
 						if sum++; sum <= n {
 							got[q]++
 						}
+						over := sum >= n
 						mu.Unlock()
 						time.Sleep(time.Millisecond) // a step
-						if s.Free(); sum >= n {
+						if s.Free(); over {
 							return
 						}
 					}

@@ -56,7 +56,7 @@ func TestSlowNetwork(t *testing.T) {
 	f := p.fleet(p.behind(&network, fleet.Options{Workers: 3, Servers: 1}))
 	network.Late(0, 400*time.Millisecond)
 	network.Set(proxy.Odds{proxy.Delay: 1})
-	l := p.load(f, loadOptions{Executions: p.size(10, 500), Programs: p.size(3, 50)})
+	l := p.load(f, loadOptions{Executions: p.size(10, 150), Programs: p.size(3, 50)})
 	took := l.await(time.Duration(p.size(2, 5)) * time.Minute)
 	c := network.Counts()
 	v := l.check()
