@@ -10,7 +10,22 @@ import (
 // Every key of a partition carries the partition's hash tag, which is also the
 // name of its asynq queue: one slot, so that one script can store everything.
 
-func tag(partition int) string { return "{prana-" + strconv.Itoa(partition) + "}:" }
+func tag(partition int) string {
+	if partition < len(tags) {
+		return tags[partition]
+	}
+	return makeTag(partition)
+}
+
+func makeTag(partition int) string { return "{prana-" + strconv.Itoa(partition) + "}:" }
+
+// tags are those of the partitions that most installations have.
+var tags = func() (all [16]string) {
+	for i := range all {
+		all[i] = makeTag(i)
+	}
+	return all
+}()
 
 // home is the tag of the partition that an execution lives in.
 func home(execution string) string {

@@ -34,7 +34,7 @@ func (z *zoo) begun(s *flow.Step) *flow.Execution {
 	id := tasks.TaskID(d)
 	z.must(tasks.Ensure(z.Context(), z.redis, "prana-0"))
 	key := "asynq:{prana-0}:"
-	z.must(z.redis.RPopLPush(z.Context(), key+"pending", key+"active").Err()) // as asynq's Dequeue does
+	z.must(z.redis.LMove(z.Context(), key+"pending", key+"active", "RIGHT", "LEFT").Err()) // as asynq's Dequeue does
 	z.must(z.redis.HSet(z.Context(), key+"t:"+id, "state", "active").Err())
 	z.must(z.redis.ZAdd(z.Context(), key+"lease", leaseOf(id)).Err())
 	x, err := z.store.Load(z.Context(), ch.Execution, flow.Want{All: true})
@@ -128,7 +128,7 @@ func TestATaskOfAnotherIsNotAcknowledged(t *testing.T) {
 	a, b := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending)
 	x := z.begun(a)
 	key := "asynq:{prana-0}:"
-	z.must(z.redis.RPopLPush(t.Context(), key+"active", key+"pending").Err()) // as asynq's recoverer does
+	z.must(z.redis.LMove(t.Context(), key+"active", key+"pending", "RIGHT", "LEFT").Err()) // as asynq's recoverer does
 	ch := z.passing(x, a, b)
 	z.commit(ch)
 	if ch.Ends[0].Acknowledged != "" {

@@ -37,6 +37,9 @@ func PartitionOf(s string) (int, bool) {
 			return 0, false
 		}
 	}
+	if c := s[0]; head == 1 && '0' <= c && c <= '9' { // most are one of few
+		return int(c - '0'), true
+	}
 	n, err := strconv.ParseUint(s[:head], 36, 20)
 	if err != nil || strconv.FormatUint(n, 36) != s[:head] {
 		return 0, false
@@ -78,7 +81,8 @@ type StepID struct{ Node, Run int }
 // String gives "node.run", such as "3.000". The run has three digits at least, so
 // that names sort, and a step late in a loop costs no more to store than an early one.
 func (id StepID) String() string {
-	b := append(strconv.AppendInt(nil, int64(id.Node), 10), '.')
+	var short [16]byte
+	b := append(strconv.AppendInt(short[:0], int64(id.Node), 10), '.')
 	return string(AppendWide(b, int64(id.Run), 3))
 }
 
