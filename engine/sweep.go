@@ -215,9 +215,6 @@ func (e *Engine) sweepStep(ctx context.Context, entry flow.DueEntry, x *flow.Exe
 func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x *flow.Execution, s *flow.Step) (*flow.Dispatch, error) {
 	d := hint(p, x, s)
 	claim := x.Claims[s.ID]
-	if claim == "" && dueBefore(x, s) {
-		return &d, nil
-	}
 	if claim != "" && !isNote(claim) {
 		return nil, e.redispatch(ctx, p, x, s, true) // its renewals stopped: the worker is dead or cut off
 	}
@@ -243,16 +240,6 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 		}
 	}
 	return nil, e.redispatch(ctx, p, x, s, false)
-}
-
-// dueBefore tells whether a step came up before a task of its could be missing: it had none, but an alarm that did not ring yet. It is
-// enqueued as it stands, unless it is there; what becomes of that is looked at the next time.
-func dueBefore(x *flow.Execution, s *flow.Step) bool {
-	since := s.At
-	if s.Status == flow.StepSuspended {
-		since = s.Wait.Due
-	}
-	return x.Now.Sub(since) < flow.FreshDue
 }
 
 // hint is the dispatch of a step as it stands.
