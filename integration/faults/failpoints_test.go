@@ -9,8 +9,9 @@ import (
 )
 
 // others are scripts of the store that belong to what no scenario does, and tests of their own disturb: lists of a webhook's
-// deliveries, consumers of streams, the bell that wakes workers, and the beats by which a rewind is noticed.
-var others = []string{"note", "remove", "nudge", "beat"}
+// deliveries, consumers of streams, the bell that wakes workers, what a worker gives back that ends, and the beats by which a rewind is
+// noticed.
+var others = []string{"note", "remove", "nudge", "giveBack", "beat"}
 
 // TestFailpoints has a command of a scenario fail, each in each scenario in every way, and pairs of commands. Whatever fails, the
 // scenario comes to what is written beside it, nothing is left over, and no task that comes late does anything.

@@ -37,15 +37,14 @@ func (c *crew) RunStep(ctx context.Context, d flow.Dispatch) error {
 	return c.process.engine.RunStep(ctx, d)
 }
 
-// hire gives the process a worker.
-func (s *Stage) hire(client redis.UniversalClient) error {
+// engage gives the process a worker, which takes along what commits bring.
+func (s *Stage) engage(client redis.UniversalClient) {
 	quiet := slog.New(slog.DiscardHandler)
 	c := &crew{process: s.process, waker: tasks.NewWaker(client, tasks.WakerOptions{Logger: quiet})}
 	c.Worker = worker.New(worker.Config{
 		Redis: client, Partitions: []int{0}, Runner: c, Concurrency: 1, Servers: 1, Grace: time.Second, Waker: c.waker, Logger: quiet,
 	})
-	s.process.worker = c
-	return c.Start(s.ctx)
+	s.process.worker, s.process.engine = c, s.newEngine(s.process.store, c.waker)
 }
 
 // retire ends the worker of the process, if it has one, be it alive or dead.

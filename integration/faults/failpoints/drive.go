@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -26,10 +27,46 @@ type hint struct {
 	flow.Dispatch
 }
 
-// next takes a task out of a queue, as asynq does: it is active then. nil when there is none.
+// hands is the worker of a process for which the stage stands: what its commits took along, and nobody but it knows.
+type hands struct {
+	mu    sync.Mutex
+	tasks []flow.Task
+}
+
+// works marks what the process does for a task.
+type works struct{}
+
+// Free tells whether it does.
+func (h *hands) Free(ctx context.Context) bool { return ctx.Value(works{}) != nil }
+
+// Take keeps a task for the stage.
+func (h *hands) Take(_ context.Context, t flow.Task) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tasks = append(h.tasks, t)
+}
+
+// Acknowledged has nothing to tell: the stage finds no task any more.
+func (h *hands) Acknowledged(string) {}
+
+// next gives what was taken along.
+func (h *hands) next() (t flow.Task, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.tasks) == 0 {
+		return t, false
+	}
+	t, h.tasks = h.tasks[0], h.tasks[1:]
+	return t, true
+}
+
+// next gives the task that the process took along, or takes one out of a queue, as asynq does: it is active then. nil when there is none.
 func (s *Stage) next() *hint {
+	if t, ok := s.process.hands.next(); ok {
+		return &hint{"asynq:{" + t.Queue + "}:", t.ID, s.read(t.Message)}
+	}
 	for _, q := range queues {
-		id, err := s.raw.RPop(s.ctx, q+"pending").Result()
+		id, err := s.raw.LMove(s.ctx, q+"pending", q+"active", "RIGHT", "LEFT").Result()
 		if err != nil {
 			continue
 		}
@@ -72,10 +109,11 @@ func (s *Stage) work() {
 	for h := s.next(); h != nil; h = s.next() {
 		s.done = append(s.done, h.Dispatch)
 		err := s.do(func(ctx context.Context, p *process) error {
-			err := p.engine.RunStep(ctx, h.Dispatch)
+			err := p.engine.RunStep(context.WithValue(ctx, works{}, true), h.Dispatch)
 			if p.wire.dead() {
 				return err
 			}
+			s.must(s.raw.LRem(s.ctx, h.queue+"active", 0, h.id).Err())
 			if err != nil {
 				s.must(s.raw.HSet(s.ctx, h.queue+"t:"+h.id, "state", "pending").Err())
 				s.must(s.raw.LPush(s.ctx, h.queue+"pending", h.id).Err())

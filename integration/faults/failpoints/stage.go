@@ -41,6 +41,7 @@ type process struct {
 	store  *suspend.Store
 	engine *engine.Engine
 	worker *crew // nil = its tasks are brought by the stage
+	hands  *hands
 }
 
 // violation is what ends a play.
@@ -60,12 +61,12 @@ func newStage(raw *redis.Client, names Names) *Stage {
 	s := &Stage{raw: raw, line: &line{names: names}}
 	s.registry = registry(s)
 	s.store = suspend.New(raw, tasks.Encoder{}, suspend.Options{})
-	s.onlooker = s.newEngine(s.store)
+	s.onlooker = s.newEngine(s.store, nil)
 	return s
 }
 
-func (s *Stage) newEngine(store *suspend.Store) *engine.Engine {
-	c := engine.Config{Store: store, Registry: s.registry, Post: s.world.post, Woken: s.woken}
+func (s *Stage) newEngine(store *suspend.Store, hands engine.Hands) *engine.Engine {
+	c := engine.Config{Store: store, Registry: s.registry, Post: s.world.post, Woken: s.woken, Hands: hands}
 	if s.scenario != nil && s.scenario.Durable {
 		c.Durable = s.world.notice
 	}
@@ -94,13 +95,17 @@ func (s *Stage) boot() {
 		client := s.raw.WithTimeout(10 * time.Second) // shares the connections, and nothing else
 		client.AddHook(w)
 		store := suspend.New(client, tasks.Encoder{}, suspend.Options{})
-		s.process = &process{wire: w, store: store, engine: s.newEngine(store)}
+		s.process = &process{wire: w, store: store, hands: &hands{}}
+		s.process.engine = s.newEngine(store, s.process.hands)
+		if s.scenario.Worker {
+			s.engage(client)
+		}
 		_, err := store.Identify(s.ctx)
 		if err == nil {
 			_, err = store.Grow(s.ctx, 1)
 		}
 		if err == nil && s.scenario.Worker {
-			err = s.hire(client)
+			err = s.process.worker.Start(s.ctx)
 		}
 		if err == nil {
 			return
