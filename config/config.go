@@ -83,7 +83,7 @@ type Worker struct {
 	// QueueWeights share out Concurrency where several queues want more than there is, as NAME=WEIGHT: a queue of weight 3 gets three
 	// times as many steps as one of weight 1. 1 to 100. Default none: each queue weighs 1.
 	QueueWeights []string `key:"queue_weights"`
-	// Servers is how many goroutines fetch tasks, each with its share of Concurrency; 1 to 64. Default 2.
+	// Servers is how many goroutines fetch tasks, each with its share of Concurrency, and never more than that; 1 to 64. Default 2.
 	Servers int `key:"servers"`
 	// ShutdownGrace is how long running steps may go on after a signal. Default 20s; 0 hands them back at once.
 	ShutdownGrace time.Duration `key:"shutdown_grace"`

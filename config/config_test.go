@@ -175,9 +175,9 @@ func TestProblems(t *testing.T) {
 			"must be a size", `token is "[REDACTED]": must be a text`, "must be a list",
 		}},
 		"all values at once": {text: "port: 70000\npartitions: 0\nlisten: 0.0.0.0\nlog: {level: warning}\nresume_key: short\nhooks: {a: {event: e, workflow: w, secret: short}}\nenv_allow: [PRANA_TOKEN]\n" +
-			"worker: {servers: 9, concurrency: 4, queues: [slow, Fast, slow]}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{
+			"worker: {servers: 99, queues: [slow, Fast, slow], queue_weights: [slow=2, slow=3, fast, x=0]}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{
 			`prana.yaml:1:1: port is "70000": must be 0 to 65535`, "must be 1 to 1024", "set a token", "did you mean warn?",
-			"one of event", "at least 32 bytes, has 5", "at least 24 bytes, has 5", "use secrets instead", "not be more than worker.concurrency, 4", `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
+			"one of event", "at least 32 bytes, has 5", "at least 24 bytes, has 5", "use secrets instead", "must be 1 to 64", `worker.queue_weights is "slow": is weighed twice`, `worker.queue_weights is "fast": must be NAME=WEIGHT`, `worker.queue_weights is "x=0": must be NAME=WEIGHT`, `worker.queues is "Fast": a name has 1 to 32`, `worker.queues is "slow": is named twice`, "must be an http://", "at least 24 bytes, has 0",
 		}},
 		"hooks": {text: "retention: {completed: 9m}\nhooks:\n  a: {event: e, scheme: githab, secret: " + longSecret + ", previous_secret: short}\n  b: {event: e, scheme: none, secret: " + longSecret + "}\n" +
 			"  c: {workflow: w, secret: " + longSecret + "}\n", want: []string{
@@ -186,6 +186,7 @@ func TestProblems(t *testing.T) {
 		"empty secret of a hook": {text: "hooks: {a: {event: e, scheme: bearer, secret: ''}}", want: []string{"hooks.a.secret: must have at least 24 bytes, has 0"}},
 		"name of a secret":       {text: "secrets: {StripeKey: x}", want: []string{"secrets.StripeKey: names begin"}},
 		"redis":                  {text: "redis: {url: 'http://u:hidden@h'}", want: []string{`redis.url is "http://[REDACTED]@h": must be redis://`}},
+		"listen with port":       {text: "listen: 127.0.0.1:8484", want: []string{"listen is \"127.0.0.1:8484\": must be a host or an address, without a port: that is port"}},
 		"redis port":             {env: []string{"PRANA_REDIS=redis-cluster://a:1,b:99999999"}, want: []string{"is no port"}},
 	} {
 		t.Run(name, func(t *testing.T) {

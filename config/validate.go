@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -64,8 +65,6 @@ func (v *validator) numbers(c Config) {
 	v.between("port", c.Port, 0, 65535)
 	v.between("worker.concurrency", c.Worker.Concurrency, 1, 10000)
 	v.between("worker.servers", c.Worker.Servers, 1, 64)
-	v.require(c.Worker.Servers <= c.Worker.Concurrency, "worker.servers", strconv.Itoa(c.Worker.Servers),
-		fmt.Sprintf("must not be more than worker.concurrency, %d", c.Worker.Concurrency))
 	for key, d := range map[string]time.Duration{
 		"worker.shutdown_grace": c.Worker.ShutdownGrace,
 		"retention.completed":   c.Retention.Completed,
@@ -94,8 +93,10 @@ func (v *validator) addresses(c Config) {
 		v.require(false, "redis.url", c.Redis.Redacted(), err.Error())
 	}
 	v.require(c.DataDir != "", "data_dir", "", "must name a directory")
-	v.require(c.Listen != "" && !strings.ContainsAny(c.Listen, " /"), "listen", c.Listen, "must be a host or an address, without a port")
-	v.require(c.Token.IsSet() || loopback(c.Listen), "listen", c.Listen,
+	_, _, err := net.SplitHostPort(c.Listen)
+	host := c.Listen != "" && !strings.ContainsAny(c.Listen, " /") && err != nil
+	v.require(host, "listen", c.Listen, "must be a host or an address, without a port: that is port (PRANA_PORT, --port)")
+	v.require(!host || c.Token.IsSet() || loopback(c.Listen), "listen", c.Listen,
 		"whoever reaches this address could start workflows: set a token (PRANA_TOKEN or PRANA_TOKEN_FILE), or listen on 127.0.0.1")
 	v.require(!c.ResumeKey.IsSet() || c.ResumeKey.Len() >= shortestKey, "resume_key", "", fmt.Sprintf("must have at least %d bytes, has %d", shortestKey, c.ResumeKey.Len()))
 	v.webURL("server", c.Server, true)
