@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"prana/engine/flow"
 )
@@ -31,8 +32,27 @@ type ending struct {
 	key string
 }
 
+// scripts are used again, since each step needs one.
+var scripts = sync.Pool{New: func() any {
+	return &script{keys: make([]string, 0, fewKeys), checks: make([]any, 0, 16), ops: make([]any, 0, 96)}
+}}
+
 func newScript(e Encoder) *script {
-	return &script{encoder: e, keys: make([]string, 0, fewKeys), ops: make([]any, 0, 96)}
+	b := scripts.Get().(*script)
+	b.encoder = e
+	return b
+}
+
+// release gives a script back that was called. One that grew goes.
+func (b *script) release() {
+	if len(b.ops) > 1000 {
+		return
+	}
+	clear(b.keys)
+	clear(b.checks)
+	clear(b.ops)
+	*b = script{keys: b.keys[:0], checks: b.checks[:0], ops: b.ops[:0]}
+	scripts.Put(b)
 }
 
 // fewKeys is how many keys are looked through faster than they are found in a map.
@@ -68,13 +88,10 @@ func (b *script) op(letter, key string, args ...any) {
 	b.ops = append(append(b.ops, letter, b.key(key)), args...)
 }
 
-func (b *script) args() []any {
-	return slices.Concat([]any{b.guards}, b.checks, b.ops)
-}
-
 // Commit stores all of the changes in one script, or nothing.
 func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 	b := newScript(s.encoder)
+	defer b.release()
 	for _, ch := range changes {
 		if err := b.change(ch); err != nil {
 			return fmt.Errorf("committing execution %s: %w", ch.Execution, err)
@@ -90,7 +107,7 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 
 // run calls the script and gives its refusals their names.
 func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, err error) {
-	answer, err = s.groups.run(ctx, slot, commitScript, b.keys, b.args()...)
+	answer, err = s.groups.run(ctx, slot, commitScript, b.keys, []any{b.guards}, b.checks, b.ops)
 	if err != nil {
 		return nil, trouble("calling the script", err)
 	}

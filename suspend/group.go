@@ -2,6 +2,7 @@ package suspend
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +15,8 @@ type groups struct {
 	of    sync.Map // hash tag -> *group
 }
 
-// run calls a script whose keys lie in a slot. Its error is the script's own; that of ctx says nothing of what became of it.
-func (g *groups) run(ctx context.Context, slot string, script *redis.Script, keys []string, args ...any) ([]any, error) {
+// run calls a script whose keys lie in a slot, with all the arguments one after the other. Its error is the script's own; that of ctx says nothing of what became of it.
+func (g *groups) run(ctx context.Context, slot string, script *redis.Script, keys []string, args ...[]any) ([]any, error) {
 	in, ok := g.of.Load(slot)
 	if !ok {
 		in, _ = g.of.LoadOrStore(slot, &group{redis: g.redis})
@@ -47,24 +48,30 @@ const (
 	flightTime = 30 * time.Second
 )
 
-func (g *group) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
+func (g *group) run(ctx context.Context, script *redis.Script, keys []string, args [][]any) ([]any, error) {
 	cmd := evalSha(ctx, script, keys, args)
 	if err := g.send(ctx, cmd); err != nil {
 		return nil, err
 	}
 	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		return script.Eval(ctx, g.redis, keys, args...).Slice()
+		return script.Eval(ctx, g.redis, keys, slices.Concat(args...)...).Slice()
 	}
 	return cmd.Slice()
 }
 
-func evalSha(ctx context.Context, script *redis.Script, keys []string, args []any) *redis.Cmd {
-	all := make([]any, 0, 3+len(keys)+len(args))
-	all = append(all, "evalsha", script.Hash(), len(keys))
+func evalSha(ctx context.Context, script *redis.Script, keys []string, args [][]any) *redis.Cmd {
+	n := 3 + len(keys)
+	for _, part := range args {
+		n += len(part)
+	}
+	all := append(make([]any, 0, n), "evalsha", script.Hash(), len(keys))
 	for _, k := range keys {
 		all = append(all, k)
 	}
-	cmd := redis.NewCmd(ctx, append(all, args...)...)
+	for _, part := range args {
+		all = append(all, part...)
+	}
+	cmd := redis.NewCmd(ctx, all...)
 	cmd.SetFirstKeyPos(3) // for Redis Cluster
 	return cmd
 }

@@ -37,7 +37,7 @@ type reading struct {
 }
 
 func (s *Store) read(ctx context.Context, id string, want flow.Want) (reading, error) {
-	answer, err := s.groups.run(ctx, home(id), loadScript, []string{executionKey(id), stateKey(id)}, loadArgs(want)...)
+	answer, err := s.groups.run(ctx, home(id), loadScript, []string{executionKey(id), stateKey(id)}, loadArgs(want))
 	if err != nil || len(answer) == 0 {
 		return reading{}, err
 	}
