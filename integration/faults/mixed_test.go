@@ -132,7 +132,7 @@ func TestUnknownNodes(t *testing.T) {
 	if _, err := f.AddWorker(func(s *fleet.Setup) { s.Plain = true }); err != nil {
 		t.Fatal(err)
 	}
-	l := p.load(f, loadOptions{Executions: p.size(10, 100)})
+	l := p.load(f, loadOptions{Executions: p.size(60, 300)})
 	l.await(3 * time.Minute)
 	l.check()
 	back := 0
