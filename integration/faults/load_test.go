@@ -247,7 +247,6 @@ func (l *load) check() verdict {
 	l.Helper()
 	v := l.checkRuns()
 	l.checkEffects(&v)
-	l.tell("executions, with their children", float64(l.family()), "")
 	l.want("executions lost", float64(v.lost), "", "=", 0)
 	l.want("executions with a wrong end, or a wrong effect", float64(v.wrong), "", "=", 0)
 	l.want("steps committed twice, and effects under two keys", float64(v.doubled), "", "=", 0)
@@ -255,32 +254,94 @@ func (l *load) check() verdict {
 	return v
 }
 
-func (l *load) family() (n int) {
+// ends says what all executions must leave, children included, by the text that each is started with.
+func (l *load) ends() map[string]programs.End {
+	all := map[string]programs.End{}
 	for _, r := range l.runs {
-		n += r.want.Family
+		maps.Copy(all, r.want.Ends)
 	}
-	return n
+	return all
 }
 
-func (l *load) checkRuns() (v verdict) {
+// stored lists all executions of the load's programs that are in the store. A test may run others beside them.
+func (l *load) stored() (ids []string) {
 	l.Helper()
-	for _, r := range l.runs {
-		view, err := l.fleet.Engine.Describe(l.Context(), r.id)
-		switch {
-		case errors.Is(err, flow.ErrNotFound):
-			v.lost++
-			l.complain("execution %s of %s is lost", r.id, r.start)
-		case err != nil:
+	var own []string
+	for _, g := range l.programs {
+		own = append(own, g.Workflows()...)
+	}
+	filter := flow.ExecutionFilter{Limit: 1000}
+	for {
+		page, err := l.fleet.App.Store().Executions(l.Context(), filter)
+		if err != nil {
 			l.Fatal(err)
-		case view.Status != flow.Completed || string(view.Output) != fmt.Sprintf("%q", r.want.Output):
-			v.wrong++
-			l.complain("execution %s of %s is %s (%v) and left %s; want %q", r.id, r.program.Name, view.Status, view.Error, view.Output, r.want.Output)
-		case len(view.Nodes) != r.want.Steps:
-			v.doubled++
-			l.complain("execution %s of %s has %d runs of nodes; want %d", r.id, r.program.Name, len(view.Nodes), r.want.Steps)
+		}
+		for _, s := range page.Items {
+			if slices.Contains(own, s.Workflow) {
+				ids = append(ids, s.ID)
+			}
+		}
+		if filter.Cursor = page.Cursor; filter.Cursor == "" {
+			return ids
 		}
 	}
+}
+
+// checkRuns holds every execution in the store against what the interpreter says, and looks for those that are not there.
+func (l *load) checkRuns() (v verdict) {
+	l.Helper()
+	ends, stored, found := l.ends(), l.stored(), map[string]string{}
+	for _, id := range stored {
+		start := l.checkRun(id, ends, &v)
+		if found[start] != "" {
+			v.doubled++
+			l.complain("executions %s and %s have the same start %q", found[start], id, start)
+		}
+		found[start] = id
+	}
+	for start, end := range ends {
+		if found[start] == "" {
+			v.lost++
+			l.complain("an execution of %s is lost that is started with %q", end.Workflow, start)
+		}
+	}
+	for _, r := range l.runs {
+		if id := found[r.start]; id != "" && id != r.id {
+			v.lost++
+			l.complain("execution %s of %s is lost, and %s is in its place", r.id, r.start, id)
+		}
+	}
+	l.want("executions in the store, children included", float64(len(stored)), "", "=", float64(len(ends)))
 	return v
+}
+
+// checkRun compares an execution with what it must leave, and gives the text that it was started with.
+func (l *load) checkRun(id string, ends map[string]programs.End, v *verdict) (start string) {
+	l.Helper()
+	view, err := l.fleet.Engine.Describe(l.Context(), id)
+	if err != nil {
+		l.Fatal(err)
+	}
+	start = startOf(view)
+	end, ok := ends[start]
+	switch {
+	case !ok || end.Workflow != view.Workflow:
+		v.wrong++
+		l.complain("execution %s of %s was started with %s, which no program asks for", id, view.Workflow, view.Input)
+	case view.Status != flow.Completed || string(view.Output) != fmt.Sprintf("%q", end.Output):
+		v.wrong++
+		l.complain("execution %s of %s is %s (%v) and left %s; want %q", id, end.Workflow, view.Status, view.Error, view.Output, end.Output)
+	case len(view.Nodes) != end.Steps:
+		v.doubled++
+		l.complain("execution %s of %s has %d runs of nodes; want %d", id, end.Workflow, len(view.Nodes), end.Steps)
+	}
+	return start
+}
+
+func startOf(v *flow.View) string {
+	var input struct{ ID string }
+	_ = json.Unmarshal(v.Input, &input) // what cannot be read was started with nothing that anybody asks for
+	return input.ID
 }
 
 func (l *load) checkEffects(v *verdict) {
