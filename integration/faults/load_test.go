@@ -27,6 +27,7 @@ type loadOptions struct {
 	Hold       func(run int) bool // a run is not started while this is so; nil = it never is
 	Ledger     *ledger            // notes what was acknowledged; nil = nobody does
 	Rewinds    bool               // the store may forget what was done: then an effect may be done under another key
+	Stops      bool               // workers are stopped, and go on: what they were about to ask for may come after others have gone on
 }
 
 // load is executions of random programs, each with its events, on a fleet; and what each of them must come to.
@@ -225,6 +226,20 @@ func (l *load) living() ([]flow.Summary, error) {
 	return all, nil
 }
 
+// awaitLife waits until an execution is under way, and gives 1; 0 = none came.
+func (l *load) awaitLife() int {
+	l.Helper()
+	for give := time.Now().Add(20 * time.Second); time.Now().Before(give); {
+		if living, err := l.living(); err == nil && len(living) > 0 {
+			return 1
+		}
+		if !rest(l.Context(), 10*time.Millisecond) {
+			break
+		}
+	}
+	return 0
+}
+
 // dump tells all about some executions.
 func (l *load) dump(of []flow.Summary) {
 	l.Helper()
@@ -240,7 +255,16 @@ func (l *load) whole(id string) string {
 }
 
 // verdict counts what is not as it must be.
-type verdict struct{ lost, wrong, doubled, repeats int }
+type verdict struct {
+	lost, wrong, doubled int
+	repeats              []repeat
+}
+
+// repeat is a call of the partner that came again, with the same attempt.
+type repeat struct {
+	effect       partner.Effect
+	first, again partner.Call
+}
 
 // check compares every execution and every effect with what the interpreter says.
 func (l *load) check() verdict {
@@ -250,7 +274,7 @@ func (l *load) check() verdict {
 	l.want("executions lost", float64(v.lost), "", "=", 0)
 	l.want("executions with a wrong end, or a wrong effect", float64(v.wrong), "", "=", 0)
 	l.want("steps committed twice, and effects under two keys", float64(v.doubled), "", "=", 0)
-	l.tell("calls repeated, under the same key", float64(v.repeats), "")
+	l.tell("calls repeated, under the same key", float64(len(v.repeats)), "")
 	return v
 }
 
@@ -349,23 +373,56 @@ func (l *load) checkEffects(v *verdict) {
 	done := l.fleet.Partner.Effects()
 	for _, r := range l.runs {
 		for e, calls := range r.want.Effects {
-			d, ok := done[e]
+			l.checkEffect(e, done[e], calls, v)
 			delete(done, e)
-			switch {
-			case !ok:
-				v.wrong++
-				l.complain("effect %v of %s was not done", e, r.start)
-			case len(d.Keys()) > 1 && !l.options.Rewinds:
-				v.doubled++
-				l.complain("effect %v of %s was done under %d keys", e, r.start, len(d.Keys()))
-			}
-			v.repeats += len(d) - calls
 		}
 	}
 	for _, e := range slices.SortedFunc(maps.Keys(done), func(a, b partner.Effect) int { return len(a.To) - len(b.To) }) {
 		v.wrong++
 		l.complain("effect %v was done, which no program asks for", e)
 	}
+}
+
+func (l *load) checkEffect(e partner.Effect, d partner.Done, calls int, v *verdict) {
+	l.Helper()
+	switch {
+	case len(d) == 0:
+		v.wrong++
+		l.complain("effect %v was not done", e)
+	case len(d.Keys()) > 1 && !l.options.Rewinds:
+		v.doubled++
+		l.complain("effect %v was done under %d keys", e, len(d.Keys()))
+	case !inOrder(d, calls, l.options.Rewinds || l.options.Stops):
+		v.wrong++
+		l.complain("effect %v was not asked for in %d attempts, one after the other: %v", e, calls, d)
+	}
+	v.repeats = append(v.repeats, repeats(e, d)...)
+}
+
+// inOrder tells whether there were so many attempts, from 0, and none before the one before it was seen; nor after the next one
+// was, unless they may go back.
+func inOrder(d partner.Done, attempts int, back bool) bool {
+	next := 0
+	for _, c := range d {
+		switch {
+		case c.Attempt == next:
+			next++
+		case c.Attempt > next, c.Attempt < next-1 && !back:
+			return false
+		}
+	}
+	return next == attempts
+}
+
+func repeats(e partner.Effect, d partner.Done) (all []repeat) {
+	before := map[int]partner.Call{} // by attempt
+	for _, c := range d {
+		if b, ok := before[c.Attempt]; ok {
+			all = append(all, repeat{e, b, c})
+		}
+		before[c.Attempt] = c
+	}
+	return all
 }
 
 // complain logs the first few things of a kind that are wrong; the figures count all.

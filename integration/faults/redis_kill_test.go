@@ -122,20 +122,6 @@ func (k *redisKills) awaitRewrite() {
 	k.unwritten = max(k.unwritten, time.Since(began))
 }
 
-// awaitLife waits until an execution is under way, and gives 1; 0 = none came.
-func (k *redisKills) awaitLife() int {
-	k.Helper()
-	for give := time.Now().Add(20 * time.Second); time.Now().Before(give); {
-		if living, err := k.load.living(); err == nil && len(living) > 0 {
-			return 1
-		}
-		if !rest(k.Context(), 10*time.Millisecond) {
-			break
-		}
-	}
-	return 0
-}
-
 // look compares what was acknowledged with what is there.
 func (k *redisKills) look(g *ledger, killed, since time.Time) {
 	k.Helper()
