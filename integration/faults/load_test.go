@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/integration/faults/fleet"
-	"prana/integration/faults/partner"
 	"prana/integration/faults/programs"
 )
 
@@ -27,6 +25,7 @@ type loadOptions struct {
 	Hold       func(run int) bool // a run is not started while this is so; nil = it never is
 	Ledger     *ledger            // notes what was acknowledged; nil = nobody does
 	Rewinds    bool               // the store may forget what was done: then an effect may be done under another key
+	Stops      bool               // workers are stopped, and go on: what they were about to ask for may come after others have gone on
 }
 
 // load is executions of random programs, each with its events, on a fleet; and what each of them must come to.
@@ -225,6 +224,20 @@ func (l *load) living() ([]flow.Summary, error) {
 	return all, nil
 }
 
+// awaitLife waits until an execution is under way, and gives 1; 0 = none came.
+func (l *load) awaitLife() int {
+	l.Helper()
+	for give := time.Now().Add(20 * time.Second); time.Now().Before(give); {
+		if living, err := l.living(); err == nil && len(living) > 0 {
+			return 1
+		}
+		if !rest(l.Context(), 10*time.Millisecond) {
+			break
+		}
+	}
+	return 0
+}
+
 // dump tells all about some executions.
 func (l *load) dump(of []flow.Summary) {
 	l.Helper()
@@ -237,80 +250,4 @@ func (l *load) whole(id string) string {
 	v, err := l.fleet.Engine.Describe(l.Context(), id)
 	raw, _ := json.MarshalIndent(v, "", " ")
 	return fmt.Sprintf("%s (%v)", raw, err)
-}
-
-// verdict counts what is not as it must be.
-type verdict struct{ lost, wrong, doubled, repeats int }
-
-// check compares every execution and every effect with what the interpreter says.
-func (l *load) check() verdict {
-	l.Helper()
-	v := l.checkRuns()
-	l.checkEffects(&v)
-	l.tell("executions, with their children", float64(l.family()), "")
-	l.want("executions lost", float64(v.lost), "", "=", 0)
-	l.want("executions with a wrong end, or a wrong effect", float64(v.wrong), "", "=", 0)
-	l.want("steps committed twice, and effects under two keys", float64(v.doubled), "", "=", 0)
-	l.tell("calls repeated, under the same key", float64(v.repeats), "")
-	return v
-}
-
-func (l *load) family() (n int) {
-	for _, r := range l.runs {
-		n += r.want.Family
-	}
-	return n
-}
-
-func (l *load) checkRuns() (v verdict) {
-	l.Helper()
-	for _, r := range l.runs {
-		view, err := l.fleet.Engine.Describe(l.Context(), r.id)
-		switch {
-		case errors.Is(err, flow.ErrNotFound):
-			v.lost++
-			l.complain("execution %s of %s is lost", r.id, r.start)
-		case err != nil:
-			l.Fatal(err)
-		case view.Status != flow.Completed || string(view.Output) != fmt.Sprintf("%q", r.want.Output):
-			v.wrong++
-			l.complain("execution %s of %s is %s (%v) and left %s; want %q", r.id, r.program.Name, view.Status, view.Error, view.Output, r.want.Output)
-		case len(view.Nodes) != r.want.Steps:
-			v.doubled++
-			l.complain("execution %s of %s has %d runs of nodes; want %d", r.id, r.program.Name, len(view.Nodes), r.want.Steps)
-		}
-	}
-	return v
-}
-
-func (l *load) checkEffects(v *verdict) {
-	l.Helper()
-	done := l.fleet.Partner.Effects()
-	for _, r := range l.runs {
-		for e, calls := range r.want.Effects {
-			d, ok := done[e]
-			delete(done, e)
-			switch {
-			case !ok:
-				v.wrong++
-				l.complain("effect %v of %s was not done", e, r.start)
-			case len(d.Keys()) > 1 && !l.options.Rewinds:
-				v.doubled++
-				l.complain("effect %v of %s was done under %d keys", e, r.start, len(d.Keys()))
-			}
-			v.repeats += len(d) - calls
-		}
-	}
-	for _, e := range slices.SortedFunc(maps.Keys(done), func(a, b partner.Effect) int { return len(a.To) - len(b.To) }) {
-		v.wrong++
-		l.complain("effect %v was done, which no program asks for", e)
-	}
-}
-
-// complain logs the first few things of a kind that are wrong; the figures count all.
-func (l *load) complain(format string, args ...any) {
-	l.Helper()
-	if l.complaints.Add(1) <= 20 {
-		l.Errorf(format, args...)
-	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"prana/integration/faults/figures"
 	"prana/integration/faults/fleet"
+	"prana/suspend"
 )
 
 // What a run is told.
@@ -149,15 +150,25 @@ func (p *part) fleet(o fleet.Options) *fleet.Fleet {
 // dice gives random choices of the part's seed; each stream is apart from the others.
 func (p *part) dice(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(p.seed, stream)) }
 
-// wantSound audits the store, as prana doctor does.
+// wantSound audits the store at the end, as prana doctor does: nothing moves any more, so it must have judged everything.
 func (p *part) wantSound(f *fleet.Fleet) {
 	p.Helper()
-	found, err := f.Audit(context.WithoutCancel(p.Context()))
+	ctx := context.WithoutCancel(p.Context())
+	there, err := f.Executions(ctx)
 	if err != nil {
 		p.Fatal(err)
 	}
-	for _, x := range found {
+	var a suspend.Audited
+	if err := f.Audit(ctx, &a); err != nil {
+		p.Fatal(err)
+	}
+	for _, x := range a.Findings {
 		p.Errorf("doctor finds: %+v", x)
 	}
-	p.want("findings of doctor at the end", float64(len(found)), "", "=", 0)
+	p.want("executions that doctor looked at, at the end", float64(a.Executions), "", "≥", float64(max(1, there)))
+	p.want("of these such as moved all the time", float64(a.Moving), "", "=", 0)
+	p.want("findings of doctor at the end", float64(len(a.Findings)), "", "=", 0)
+	if a.More {
+		p.Error("doctor stopped at its limit")
+	}
 }

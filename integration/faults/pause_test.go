@@ -23,7 +23,7 @@ func TestPausedWorkers(t *testing.T) {
 	for range together + 2 {
 		p.addMeasured(f)
 	}
-	l := p.load(f, loadOptions{Executions: p.size(80, 1000), Programs: p.size(20, 100), Over: time.Duration(rounds) * 25 * time.Second})
+	l := p.load(f, loadOptions{Executions: p.size(80, 1000), Programs: p.size(20, 100), Over: time.Duration(rounds) * 25 * time.Second, Stops: true})
 	var all paused
 	for round := range rounds {
 		all.add(p.pauseSome(f, fmt.Sprint("round", round), together))

@@ -11,6 +11,7 @@ import (
 
 	"prana/engine/flow"
 	"prana/integration/faults/fleet"
+	"prana/suspend"
 )
 
 // TestRedisKilled kills Redis again and again under load, and starts it again on its data. It writes before it answers: so
@@ -48,8 +49,8 @@ type redisKills struct {
 
 	kills, acknowledged, tears, older int
 	torn                              int64
-	living                            int // kills while something was under way
-	findings                          int
+	living                            int             // kills while something was under way
+	audited                           suspend.Audited // right after restarts
 	gone                              []ack
 	window                            time.Duration
 	unwritten                         time.Duration // the longest wait for a file to be written anew, from two to five seconds after the start on
@@ -122,20 +123,6 @@ func (k *redisKills) awaitRewrite() {
 	k.unwritten = max(k.unwritten, time.Since(began))
 }
 
-// awaitLife waits until an execution is under way, and gives 1; 0 = none came.
-func (k *redisKills) awaitLife() int {
-	k.Helper()
-	for give := time.Now().Add(20 * time.Second); time.Now().Before(give); {
-		if living, err := k.load.living(); err == nil && len(living) > 0 {
-			return 1
-		}
-		if !rest(k.Context(), 10*time.Millisecond) {
-			break
-		}
-	}
-	return 0
-}
-
 // look compares what was acknowledged with what is there.
 func (k *redisKills) look(g *ledger, killed, since time.Time) {
 	k.Helper()
@@ -156,14 +143,13 @@ func (k *redisKills) look(g *ledger, killed, since time.Time) {
 // audit looks at what a restart left, while work goes on from it.
 func (k *redisKills) audit() {
 	k.Helper()
-	found, err := k.fleet.Audit(k.Context())
-	if err != nil {
+	before := len(k.audited.Findings)
+	if err := k.fleet.Audit(k.Context(), &k.audited); err != nil {
 		k.Fatal(err)
 	}
-	for _, x := range found {
+	for _, x := range k.audited.Findings[before:] {
 		k.Logf("doctor finds after a restart: %+v", x)
 	}
-	k.findings += len(found)
 }
 
 // repeat sends everything again, with its ids, as one does who learns that Redis lost its last second.
@@ -203,7 +189,9 @@ func (k *redisKills) finish() {
 	k.want("kills of Redis", float64(k.kills), "", "≥", float64(k.size(3, 50)))
 	k.tell("a kill waited for the file to be written anew, at most", k.unwritten.Seconds(), "s")
 	k.want("of these while executions were under way", float64(k.living), "", "=", float64(k.kills))
-	k.want("findings of doctor right after restarts", float64(k.findings), "", "=", 0)
+	k.tell("executions that doctor looked at, right after restarts", float64(k.audited.Executions), "")
+	k.tell("of these such as moved all the time", float64(k.audited.Moving), "")
+	k.want("findings of doctor right after restarts", float64(len(k.audited.Findings)), "", "=", 0)
 	k.want("processes that ended", float64(4-len(k.fleet.Workers())-len(k.fleet.Servers())), "", "=", 0)
 	k.resumes.check()
 	k.check()

@@ -13,6 +13,7 @@ import (
 
 	"prana/engine/flow"
 	"prana/integration/faults/fleet"
+	"prana/suspend"
 )
 
 // short has one step.
@@ -35,7 +36,7 @@ func TestRedisMemoryFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &fullMemory{part: p, fleet: f}
-	living, findings := 0, 0
+	living, audited := 0, suspend.Audited{}
 	for round := range rounds {
 		rest(p.Context(), 2*time.Second)
 		if all, err := l.living(); err != nil {
@@ -45,11 +46,9 @@ func TestRedisMemoryFull(t *testing.T) {
 		}
 		m.fill(100 - int64(round%3)) // from the edge, where some writes pass, to well beyond
 		m.ask(3 * time.Second)
-		found, err := f.Audit(p.Context())
-		if err != nil {
+		if err := f.Audit(p.Context(), &audited); err != nil {
 			t.Fatal(err)
 		}
-		findings += len(found)
 		p.set(f, "maxmemory", "0")
 	}
 	r.stop()
@@ -60,7 +59,9 @@ func TestRedisMemoryFull(t *testing.T) {
 	p.tell("requests accepted at the edge", float64(m.accepted), "")
 	p.want("of these what is not there", float64(m.missing()), "", "=", 0)
 	p.want("writes refused by Redis", float64(m.denied()), "", "≥", float64(10*rounds))
-	p.want("findings of doctor while memory was full", float64(findings), "", "=", 0)
+	p.tell("executions that doctor looked at while memory was full", float64(audited.Executions), "")
+	p.tell("of these such as moved all the time", float64(audited.Moving), "")
+	p.want("findings of doctor while memory was full", float64(len(audited.Findings)), "", "=", 0)
 	p.want("processes that ended", float64(3-len(f.Workers())-len(f.Servers())), "", "=", 0)
 	r.check()
 	l.check()

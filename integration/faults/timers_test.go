@@ -54,14 +54,15 @@ func TestTimersAcrossACrashOfEverything(t *testing.T) {
 		set := time.Since(began) * time.Duration(n) / time.Duration(i+1) * 11 / 10
 		return began.Add(set + 5*time.Second + time.Duration(dice.Int64N(int64(window))))
 	})
-	p.tell("timers were set within", time.Since(began).Seconds(), "s")
+	took := time.Since(began)
+	p.tell("timers were set within", took.Seconds(), "s")
 	rest(p.Context(), window/4)
 	crashed, recovered := p.crash(f, time.Now().Add(away))
 	last := slices.MaxFunc(all, func(a, b *timer) int { return a.due().Compare(b.due()) })
 	p.awaitTimers(f, len(all), time.Until(last.due())+60*time.Second)
-	p.checkTimers(f, all, crashed, recovered)
+	p.checkTimers(f, "timers", all, crashed, recovered)
 	p.want("timers that came due while nothing was there", float64(between(all, crashed, recovered)), "", "≥", float64(len(all)/50))
-	p.burst(f, len(all))
+	p.burst(f, len(all), took/time.Duration(n))
 	p.wantSound(f)
 }
 
@@ -79,15 +80,17 @@ func (p *part) crash(f *fleet.Fleet, until time.Time) (crashed, recovered time.T
 	return crashed, recovered
 }
 
-// burst has a crowd of timers come due while nothing is there.
-func (p *part) burst(f *fleet.Fleet, before int) {
+// burst has a crowd of timers, each of which is set within a time, come due at once while nothing is there.
+func (p *part) burst(f *fleet.Fleet, before int, each time.Duration) {
 	p.Helper()
 	n := p.size(500, 10_000)
-	due := time.Now().Add(time.Duration(p.size(3, 25)) * time.Second)
+	due := time.Now().Add(3*time.Second + 2*time.Duration(n)*each)
 	all := p.timers(f, n, func(int, *rand.Rand) time.Time { return due })
 	crashed, recovered := p.crash(f, due.Add(time.Second))
 	p.awaitTimers(f, before+n, 5*time.Minute)
-	p.tell(fmt.Sprintf("a burst of %d overdue timers was resolved, after everything was there again, within", between(all, crashed, recovered)), time.Since(recovered).Seconds(), "s")
+	p.tell("a burst of overdue timers was resolved, after everything was there again, within", time.Since(recovered).Seconds(), "s")
+	p.checkTimers(f, "timers of the burst", all, crashed, recovered)
+	p.want("timers of the burst that came due while nothing was there", float64(between(all, crashed, recovered)), "", "=", float64(n))
 }
 
 // timer is an execution that sleeps.
@@ -176,55 +179,81 @@ func (p *part) awaitTimers(f *fleet.Fleet, n int, within time.Duration) {
 	}
 }
 
-// checkTimers holds each timer against its time: by what the store recorded, and by our own clock and the partner's, which is the same.
-func (p *part) checkTimers(f *fleet.Fleet, all []*timer, crashed, recovered time.Time) {
+// lateness is what a look at timers found: by what the store recorded, which is Redis TIME, and by the clock of the partner, which
+// is ours.
+type lateness struct {
+	mu                           sync.Mutex
+	crashed, recovered           time.Time
+	unresolved, early, earlyTold int
+	late, lateTold               []time.Duration
+}
+
+// checkTimers holds each timer against its time.
+func (p *part) checkTimers(f *fleet.Fleet, what string, all []*timer, crashed, recovered time.Time) {
 	p.Helper()
+	l := &lateness{crashed: crashed, recovered: recovered}
 	told := f.Partner.Effects()
-	var mu sync.Mutex
-	var unresolved, early, earlyTold int
-	late := make([]time.Duration, 0, len(all))
 	err := together(len(all), func(i int) error {
 		x := all[i]
 		v, err := f.App.Store().Load(context.WithoutCancel(p.Context()), x.execution, flow.Want{All: true})
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		r := resolved(v, x)
-		if r == nil {
-			unresolved++
+		if err == nil && !l.add(x, resolved(v, x), told[partner.Effect{Name: "told", To: x.name}]) {
 			p.Logf("timer %s of %s: %s with %d steps", x.execution, x.workflow, v.Status, len(v.Steps))
-			return nil
 		}
-		if r.At.Before(r.Since.Add(x.sleep)) || r.At.Before(x.due().Truncate(time.Millisecond)) {
-			early++
-		}
-		if x.workflow == "timers_told" {
-			calls := told[partner.Effect{Name: "told", To: x.name}]
-			if len(calls) == 0 || len(calls.Keys()) != 1 {
-				unresolved++
-			} else if calls[0].At.Before(x.due()) {
-				earlyTold++
-			}
-		}
-		from := r.Since.Add(x.sleep)
-		if from.After(crashed) && from.Before(recovered) {
-			from = recovered
-		}
-		late = append(late, r.At.Sub(from))
-		return nil
+		return err
 	})
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.tell("timers", float64(len(all)), "")
-	p.want("timers not resolved exactly once", float64(unresolved), "", "=", 0)
-	p.want("timers early by Redis TIME", float64(early), "", "=", 0)
-	p.want("timers early by the clock of the partner", float64(earlyTold), "", "=", 0)
-	p.tell("late, after they were due or everything was there again: median", quantile(late, 0.5).Seconds(), "s")
-	p.tell("late, p99", quantile(late, 0.99).Seconds(), "s")
-	p.want("late, at most", slices.Max(late).Seconds(), "s", "≤", 30)
+	p.tell(what, float64(len(all)), "")
+	p.want(what+" not resolved exactly once", float64(l.unresolved), "", "=", 0)
+	p.want(what+" early by Redis TIME", float64(l.early), "", "=", 0)
+	p.want(what+" early by the clock of the partner", float64(l.earlyTold), "", "=", 0)
+	p.wantSoon(what+" late by Redis TIME, after they were due or everything was there again", l.late)
+	p.want(what+" of which the partner was told", float64(len(l.lateTold)), "", "≥", float64(len(all)/50))
+	p.wantSoon(what+" late by the clock of the partner", l.lateTold)
+}
+
+// wantSoon wants nothing to have come long after it could.
+func (p *part) wantSoon(what string, late []time.Duration) {
+	p.Helper()
+	p.tell(what+": median", quantile(late, 0.5).Seconds(), "s")
+	p.tell(what+": p99", quantile(late, 0.99).Seconds(), "s")
+	p.want(what+": at most", quantile(late, 1).Seconds(), "s", "≤", 30)
+}
+
+// add judges a timer by how it ended and by the calls that told the partner of it; false if it was not resolved exactly once.
+func (l *lateness) add(x *timer, r *flow.Resumption, told partner.Done) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r == nil || x.workflow == "timers_told" && len(told.Keys()) != 1 {
+		l.unresolved++
+		return false
+	}
+	due := r.Since.Add(x.sleep)
+	if r.At.Before(due) || r.At.Before(x.due().Truncate(time.Millisecond)) {
+		l.early++
+	}
+	l.late = append(l.late, l.after(due, r.At))
+	if x.workflow == "timers_told" {
+		l.tell(x, told[0].At)
+	}
+	return true
+}
+
+// tell judges when the partner was told of a timer.
+func (l *lateness) tell(x *timer, at time.Time) {
+	if at.Before(x.due()) {
+		l.earlyTold++
+	}
+	l.lateTold = append(l.lateTold, l.after(x.due(), at))
+}
+
+// after gives how late something was that was due at a time: what came due while nothing was there, from the recovery on.
+func (l *lateness) after(due, at time.Time) time.Duration {
+	if due.After(l.crashed) && due.Before(l.recovered) {
+		due = l.recovered
+	}
+	return at.Sub(due)
 }
 
 // resolved gives how the timer of an execution ended; nil if not exactly once, or if something else is not as it must be.

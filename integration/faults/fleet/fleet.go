@@ -246,18 +246,34 @@ func (f *Fleet) Deploy(ctx context.Context, sources ...string) error {
 	return nil
 }
 
-// Audit is what prana doctor finds in all partitions.
-func (f *Fleet) Audit(ctx context.Context) ([]suspend.Finding, error) {
-	var all []suspend.Finding
-	for p := range max(1, f.Setup.Partitions) {
+// Audit adds to a sum what prana doctor finds in all partitions.
+func (f *Fleet) Audit(ctx context.Context, sum *suspend.Audited) error {
+	for p := range f.partitions() {
 		a, err := f.App.Store().Audit(ctx, p, suspend.AuditOptions{})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, a.Findings...)
+		sum.Executions += a.Executions
+		sum.Moving += a.Moving
+		sum.Findings = append(sum.Findings, a.Findings...)
+		sum.More = sum.More || a.More
 	}
-	return all, nil
+	return nil
 }
+
+// Executions counts what is in the index of all executions.
+func (f *Fleet) Executions(ctx context.Context) (n int64, err error) {
+	for p := range f.partitions() {
+		there, err := f.Raw.ZCard(ctx, fmt.Sprintf("{prana-%d}:all", p)).Result()
+		if err != nil {
+			return 0, err
+		}
+		n += there
+	}
+	return n, nil
+}
+
+func (f *Fleet) partitions() int { return max(1, f.Setup.Partitions) }
 
 // Logs are the ends of what the processes that run wrote.
 func (f *Fleet) Logs() string {

@@ -8,13 +8,19 @@ import (
 	"prana/integration/faults/partner"
 )
 
-// Expected is what an execution must come to.
+// Expected is what an execution must come to, with all that it leads to.
 type Expected struct {
-	Output  string
-	Steps   int                    // node runs of the execution itself, its trigger and the items of its loops included
+	End
+	Ends    map[string]End         // its own, its children's and theirs, by the text that each is started with, which no other is
 	Effects map[partner.Effect]int // its own and its children's -> how often the partner is asked, undisturbed
 	Events  []Event                // that must be published
-	Family  int                    // executions: itself and its children, and theirs
+}
+
+// End is what one execution must leave.
+type End struct {
+	Workflow string
+	Output   string
+	Steps    int // node runs, its trigger and the items of its loops included
 }
 
 // Event is an event that an execution waits for.
@@ -26,8 +32,9 @@ type Event struct {
 
 // Interpret says what a program comes to that is started with a text.
 func (p *Program) Interpret(start string) Expected {
-	e := Expected{Steps: 2, Family: 1, Effects: map[partner.Effect]int{}} // trigger and first node
+	e := Expected{End: End{Workflow: p.Name, Steps: 2}, Ends: map[string]End{}, Effects: map[partner.Effect]int{}} // trigger and first node
 	e.Output = e.block(p.body, partner.Digest("start", start))
+	e.Ends[start] = e.End
 	return e
 }
 
@@ -88,9 +95,9 @@ func (e *Expected) pass(key, text string) string {
 func (e *Expected) child(s statement, text string) string {
 	e.Steps++
 	c := s.child.Interpret(s.key + "/" + text)
+	maps.Copy(e.Ends, c.Ends)
 	maps.Copy(e.Effects, c.Effects)
 	e.Events = append(e.Events, c.Events...)
-	e.Family += c.Family
 	return c.Output
 }
 

@@ -16,6 +16,15 @@ type Program struct {
 	children   []*Program
 }
 
+// Workflows names it and all that it may start.
+func (p *Program) Workflows() []string {
+	all := []string{p.Name}
+	for _, c := range p.children {
+		all = append(all, c.Workflows()...)
+	}
+	return all
+}
+
 type block []statement
 
 // op says what a statement does with the text that it is given.
