@@ -52,6 +52,8 @@ type part struct {
 
 	mu      sync.Mutex
 	figures []figures.Figure
+	looked  bool
+	told    string
 }
 
 // begin makes a part of the programme of a test. Its figures are kept with the end of the test.
@@ -78,6 +80,16 @@ func (p *part) size(quick, full int) int {
 func (p *part) tell(what string, got float64, unit string) {
 	p.Helper()
 	p.note(figures.Figure{What: what, Got: got, Unit: unit})
+}
+
+// onlyLooked notes that the part does not run in this tier: it only saw that what it needs is there.
+func (p *part) onlyLooked() { p.looked = true }
+
+// say notes what else is to be known of the run.
+func (p *part) say(format string, args ...any) {
+	p.Helper()
+	p.told = fmt.Sprintf(format, args...)
+	p.Log(p.told)
 }
 
 // want notes what was measured, and fails the test unless it reaches its goal; than is "=", "≤" or "≥".
@@ -107,8 +119,8 @@ func (p *part) end() {
 	writing.Lock()
 	defer writing.Unlock()
 	err := figures.Add(*results, p.Name(), figures.Part{
-		Tier: *tier, Seed: p.seed, Commit: commit(), Began: p.began.UTC().Truncate(time.Second), Took: time.Since(p.began),
-		Passed: !p.Failed(), Figures: p.figures, Redis: fleet.RedisVersion(), Machine: machine(),
+		Tier: *tier, Seed: p.seed, Commit: commit(), Product: product(), Began: p.began.UTC().Truncate(time.Second), Took: time.Since(p.began),
+		Passed: !p.Failed(), Looked: p.looked, Told: p.told, Figures: p.figures, Redis: fleet.RedisVersion(), Machine: machine(),
 	})
 	if err != nil {
 		p.Errorf("keeping the figures: %v", err)
@@ -122,6 +134,15 @@ var commit = sync.OnceValue(func() string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+})
+
+// product is what was tested, whatever the commits say.
+var product = sync.OnceValue(func() string {
+	digest, err := figures.Product("../..")
+	if err != nil {
+		return "" // the page says that it is unknown
+	}
+	return digest
 })
 
 func machine() string {
