@@ -33,7 +33,7 @@ var parts = []part{
 	{"TestOtherClock/behind", "Clocks behind Redis'", "Workers a minute behind it."},
 	{"TestClockOfRedisJumps/forward", "Redis' clock set forward", "It jumps by 30 s while timers sleep: they are early by as much at most, as the partner sees it."},
 	{"TestClockOfRedisJumps/back", "Redis' clock set back", "It jumps by 30 s while timers sleep: they are late by as much, and none is lost."},
-	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of engine or store work beside today's, and are rolled forward and back, kills included."},
+	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of what is stored (scripts, codecs, format, tasks) work beside today's, and are rolled forward and back, kills included."},
 	{"TestUnknownNodes", "Unknown nodes", "A worker that does not know the type of a node leaves its step to one that does."},
 	{"TestFuzz", "Fuzzing", "Every fuzz target of the product looks for new inputs for a while; their corpora are run by `make test`."},
 	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme must fail."},
