@@ -15,7 +15,7 @@ var parts = []part{
 	{"TestRedisKilledWithItsLastSecond", "Redis killed, appendfsync everysec", "The same, and each time the end of its file is torn off at any byte of the last two seconds, as by a crash of the machine. Senders repeat everything in the end."},
 	{"TestRedisMemoryFull", "Memory full", "Redis has no memory left, three seconds at a time, under load; then room is made by a purge."},
 	{"TestRedisWithDangerousSettings", "Wrong settings", "A Redis that evicts keys, and one that keeps nothing on disk."},
-	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's that belongs to a partition is deleted three times in the middle of a run."},
+	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's is deleted three times in the middle of a run, but for the intake queue, whose tasks are nowhere else."},
 	{"TestAKeyDeleted", "A key deleted", "Each kind of key of an execution or its partition is deleted under executions that wait."},
 	{"TestRedisEmptied", "Redis emptied", "FLUSHALL under running workers and servers. Senders repeat everything to those that are started afterwards."},
 	{"TestRedisRestoredFromABackup", "Redis rewound", "Older data of the same store is put under running workers and servers. Senders repeat everything to those that are started afterwards."},
