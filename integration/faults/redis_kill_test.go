@@ -135,14 +135,6 @@ func (k *redisKills) awaitLife() int {
 	return 0
 }
 
-// writesThrough sees that the Redis that was started again writes its file as the test says.
-func (k *redisKills) writesThrough(fsync string) {
-	k.Helper()
-	if got, err := k.fleet.Raw.ConfigGet(k.Context(), "appendfsync").Result(); err != nil || got["appendfsync"] != fsync {
-		k.Fatalf("Redis should have appendfsync %s, and has %v (%v)", fsync, got, err)
-	}
-}
-
 // look compares what was acknowledged with what is there.
 func (k *redisKills) look(g *ledger, killed, since time.Time) {
 	k.Helper()
@@ -201,6 +193,14 @@ func (l *load) again(r *loadRun) error {
 		}
 	}
 	return nil
+}
+
+// writesThrough sees that the Redis that was started again writes its file as the test says.
+func (k *redisKills) writesThrough(fsync string) {
+	k.Helper()
+	if got, err := k.fleet.Raw.ConfigGet(k.Context(), "appendfsync").Result(); err != nil || got["appendfsync"] != fsync {
+		k.Fatalf("Redis should have appendfsync %s, and has %v (%v)", fsync, got, err)
+	}
 }
 
 // finish waits for the end of everything, and checks it.
