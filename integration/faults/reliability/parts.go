@@ -36,7 +36,7 @@ var parts = []part{
 	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of what is stored (scripts, codecs, format, tasks) work beside today's, and are rolled forward and back, kills included."},
 	{"TestUnknownNodes", "Unknown nodes", "A worker that does not know the type of a node leaves its step to one that does."},
 	{"TestFuzz", "Fuzzing", "Every fuzz target of the product looks for new inputs for a while; their corpora are run by `make test`."},
-	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme must fail."},
+	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme that passes on the product as it is must complain of what the guard is for."},
 }
 
 // defect is something that the programme found and that is mended.
