@@ -53,6 +53,8 @@ type part struct {
 
 	mu      sync.Mutex
 	figures []figures.Figure
+	looked  bool
+	told    string
 }
 
 // begin makes a part of the programme of a test. Its figures are kept with the end of the test.
@@ -81,18 +83,38 @@ func (p *part) tell(what string, got float64, unit string) {
 	p.note(figures.Figure{What: what, Got: got, Unit: unit})
 }
 
+// onlyLooked notes that the part does not run in this tier: it only saw that what it needs is there.
+func (p *part) onlyLooked() { p.looked = true }
+
+// say notes what else is to be known of the run.
+func (p *part) say(format string, args ...any) {
+	p.Helper()
+	p.told = fmt.Sprintf(format, args...)
+	p.Log(p.told)
+}
+
 // want notes what was measured, and fails the test unless it reaches its goal; than is "=", "≤" or "≥".
 func (p *part) want(what string, got float64, unit, than string, goal float64) {
 	p.Helper()
 	p.note(figures.Figure{What: what, Got: got, Unit: unit, Goal: &figures.Goal{Than: than, Value: goal}})
 }
 
+// admit notes what is known to miss its goal: the page says so, and the test does not fail of it.
+func (p *part) admit(what string, got float64, unit, than string, goal float64) {
+	p.Helper()
+	p.keep(figures.Figure{What: what, Got: got, Unit: unit, Goal: &figures.Goal{Than: than, Value: goal}})
+}
+
 func (p *part) note(f figures.Figure) {
 	p.Helper()
-	p.Log(f)
-	if !f.Reached() {
+	if p.keep(f); !f.Reached() {
 		p.Errorf("not reached: %s", f)
 	}
+}
+
+func (p *part) keep(f figures.Figure) {
+	p.Helper()
+	p.Log(f)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.figures = append(p.figures, f)
@@ -108,8 +130,8 @@ func (p *part) end() {
 	writing.Lock()
 	defer writing.Unlock()
 	err := figures.Add(*results, p.Name(), figures.Part{
-		Tier: *tier, Seed: p.seed, Commit: commit(), Began: p.began.UTC().Truncate(time.Second), Took: time.Since(p.began),
-		Passed: !p.Failed(), Figures: p.figures, Redis: fleet.RedisVersion(), Machine: machine(),
+		Tier: *tier, Seed: p.seed, Commit: commit(), Product: product(), Began: p.began.UTC().Truncate(time.Second), Took: time.Since(p.began),
+		Passed: !p.Failed(), Looked: p.looked, Told: p.told, Figures: p.figures, Redis: fleet.RedisVersion(), Machine: machine(),
 	})
 	if err != nil {
 		p.Errorf("keeping the figures: %v", err)
@@ -123,6 +145,15 @@ var commit = sync.OnceValue(func() string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+})
+
+// product is what was tested, whatever the commits say.
+var product = sync.OnceValue(func() string {
+	digest, err := figures.Product("../..")
+	if err != nil {
+		return "" // the page says that it is unknown
+	}
+	return digest
 })
 
 func machine() string {

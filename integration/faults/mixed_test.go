@@ -18,7 +18,7 @@ func TestMixedVersions(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	binary, commit := p.buildPrevious()
-	t.Logf("the version before this one is that of commit %s", commit)
+	p.say("the version before this one is that of commit %s", commit)
 	f := p.fleet(fleet.Options{Partitions: 2})
 	f.Partner.Slow = 150 * time.Millisecond
 	r := &roll{part: p, fleet: f, binary: binary, old: map[int]bool{}}

@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-var previous = flag.String("previous", "", "the commit of the version that works beside this one; by default that before the newest change of engine or store")
+var previous = flag.String("previous", "", "the commit of the version that works beside this one; by default that before the newest change of what is stored")
 
-// judged are the files that make a version another one for those that work beside it.
-var judged = []string{"engine/*.go", "suspend/*.go", "suspend/*.lua", "tasks/*.go", ":(exclude)*_test.go", ":(exclude)engine/*test/*"}
+// judged are the files that say what processes leave for one another: a version before some other change may differ from this
+// one in nothing that those who work beside it see.
+var judged = []string{"suspend/lua", "suspend/codec*.go", "suspend/FORMAT.md", "tasks/encode.go", ":(exclude)*_test.go"}
 
 // carried is what a process of a fleet is made of beside the product: today's, whatever the version of the product.
 var carried = []string{"integration/proc", "integration/faults/partner", "integration/faults/fleet", "integration/faults/go.mod", "integration/faults/go.sum"}
@@ -58,7 +59,7 @@ func (p *part) previousCommit(root string) string {
 	}
 	newest := p.run(root, append([]string{"git", "log", "--first-parent", "-1", "--format=%H", "--"}, judged...)...)
 	if newest == "" {
-		p.Fatal("the history of the repository knows no change of engine or store")
+		p.Fatal("the history of the repository knows no change of what is stored")
 	}
 	return p.run(root, "git", "rev-parse", "--short", newest+"^")
 }

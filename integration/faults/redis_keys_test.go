@@ -2,6 +2,7 @@ package faults
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -110,7 +111,7 @@ func TestAKeyDeleted(t *testing.T) {
 		}
 	}
 	p.want("kinds of keys deleted, and found missing by doctor, or needed by nothing", float64(found), "", "=", float64(len(robberiesOf)-unseen))
-	p.tell("kinds of keys whose loss nobody notices (the shared state)", float64(unseen), "")
+	p.admit("kinds of keys whose loss nobody notices (the shared state)", float64(unseen), "", "=", 0)
 	k.publish()
 	right, executions := 0, 0
 	for _, r := range k.all {
@@ -245,7 +246,7 @@ func (k *robberies) fates(r *robbery) (right int) {
 			is = k.await(id, func(v *flow.View) bool { return v.Status == flow.Completed && string(v.Output) == expected(r.names[i]) })
 		case isGone:
 			_, err := k.fleet.Engine.Describe(k.Context(), id)
-			is = err != nil && len(k.findings(r)) > 0
+			is = errors.Is(err, flow.ErrNotFound) && len(k.findings(r)) > 0
 		case waits:
 			v, err := k.fleet.Engine.Describe(k.Context(), id)
 			is = err == nil && v.Status == flow.Suspended && k.finds(r)

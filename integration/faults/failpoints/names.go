@@ -2,6 +2,7 @@ package failpoints
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -14,33 +15,68 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// Overlay is the variable that names the file of go's -overlay with which the binary was built, if it was: a script that it
+// changes has another digest, and would not be known by the text on disk.
+const Overlay = "PRANA_FAULTS_OVERLAY"
+
+// sources reads files as the build of this binary did: those of Replace lie somewhere else.
+type sources struct{ Replace map[string]string }
+
+func newSources() (s sources, err error) {
+	overlay := os.Getenv(Overlay)
+	if overlay == "" {
+		return s, nil
+	}
+	raw, err := os.ReadFile(overlay)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(raw, &s)
+}
+
+func (s sources) read(path string) ([]byte, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(cmp.Or(s.Replace[abs], abs))
+}
+
 // Names knows scripts by their digests.
 type Names map[string]string
 
 // ReadNames reads the scripts that the sources of Go packages make, by the names of their variables: commitScript is "commit".
 func ReadNames(dirs ...string) (Names, error) {
+	built, err := newSources()
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s names: %w", Overlay, err)
+	}
 	names := Names{}
 	for _, dir := range dirs {
-		if err := names.read(dir); err != nil {
+		if err := names.read(dir, built); err != nil {
 			return nil, fmt.Errorf("reading the scripts of %s: %w", dir, err)
 		}
 	}
 	return names, nil
 }
 
-func (n Names) read(dir string) error {
+func (n Names) read(dir string, built sources) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return err
 	}
 	texts, scripts := map[string]string{}, map[string]ast.Expr{}
 	for _, path := range paths {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		src, err := built.read(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
 		for _, d := range file.Decls {
-			if err := collect(dir, d, texts, scripts); err != nil {
+			if err := collect(dir, built, d, texts, scripts); err != nil {
 				return err
 			}
 		}
@@ -56,7 +92,7 @@ func (n Names) read(dir string) error {
 }
 
 // collect notes the texts that a declaration embeds, and what the scripts that it makes are made of.
-func collect(dir string, d ast.Decl, texts map[string]string, scripts map[string]ast.Expr) error {
+func collect(dir string, built sources, d ast.Decl, texts map[string]string, scripts map[string]ast.Expr) error {
 	g, ok := d.(*ast.GenDecl)
 	if !ok || g.Tok != token.VAR {
 		return nil
@@ -67,7 +103,7 @@ func collect(dir string, d ast.Decl, texts map[string]string, scripts map[string
 			continue
 		}
 		if file, ok := embedded(g.Doc); ok {
-			raw, err := os.ReadFile(filepath.Join(dir, file))
+			raw, err := built.read(filepath.Join(dir, file))
 			if err != nil {
 				return err
 			}

@@ -63,9 +63,12 @@ type Part struct {
 	Tier    string        `json:"tier"`
 	Seed    uint64        `json:"seed"` // replays it
 	Commit  string        `json:"commit"`
+	Product string        `json:"product"` // digest of its files; empty = unknown
 	Began   time.Time     `json:"began"`
 	Took    time.Duration `json:"took_ns"`
 	Passed  bool          `json:"passed"`
+	Looked  bool          `json:"looked,omitempty"` // it was only looked at what the tier does not run
+	Told    string        `json:"told,omitempty"`   // what else is to be known of the run, such as against what it was
 	Figures []Figure      `json:"figures"`
 	Redis   string        `json:"redis"` // such as "Redis 7.0.15"
 	Machine string        `json:"machine"`

@@ -17,6 +17,7 @@ type Mutant struct {
 	Guard  string // what the guard is for
 	Edits  []Edit
 	Caught string // the test of the programme that must fail without it, as -run takes it
+	Misses string // a pattern of what the test says that it misses: to fail of anything else is not to notice
 }
 
 // Edit replaces a piece of a file that stands there once.

@@ -38,7 +38,12 @@ func write(path string) error {
 			return err
 		}
 	}
-	t, err := template.New("page").Funcs(template.FuncMap{"runs": runs, "rows": rows, "missed": missed}).Parse(page)
+	product, err := figures.Product("../..")
+	if err != nil {
+		return err
+	}
+	runs := func(r figures.Results) string { return runs(r, product) }
+	t, err := template.New("page").Funcs(template.FuncMap{"runs": runs, "rows": rows, "told": told, "missed": missed}).Parse(page)
 	if err != nil {
 		return err
 	}
@@ -59,12 +64,12 @@ func known(r figures.Results) error {
 	return nil
 }
 
-// runs says on what the parts of a tier were run.
-func runs(r figures.Results) string {
+// runs says on what the parts of a tier were run, and whether that is the product as it is.
+func runs(r figures.Results, product string) string {
 	var seen []string
 	began, took := time.Time{}, time.Duration(0)
 	for _, p := range r {
-		on := p.Redis + ", " + p.Machine + ", commit " + p.Commit
+		on := p.Redis + ", " + p.Machine + ", commit " + p.Commit + since(p, product)
 		if !slices.Contains(seen, on) {
 			seen = append(seen, on)
 		}
@@ -78,6 +83,17 @@ func runs(r figures.Results) string {
 	}
 	slices.Sort(seen)
 	return began.Format(time.DateOnly) + "; " + strings.Join(seen, "; ")
+}
+
+// since says what became of the product since a part was run.
+func since(p figures.Part, product string) string {
+	switch p.Product {
+	case product:
+		return ""
+	case "":
+		return " (it is not known whether the product changed since)"
+	}
+	return " (the product changed since)"
 }
 
 // row is a figure of a part in both tiers.
@@ -113,6 +129,18 @@ func rows(name string, quick, full figures.Results) []row {
 	return all
 }
 
+// told lists what else is to be known of the runs of a part.
+func told(name string, quick, full figures.Results) []string {
+	var all []string
+	if text := quick[name].Told; text != "" {
+		all = append(all, "quick: "+text)
+	}
+	if text := full[name].Told; text != "" {
+		all = append(all, "full: "+text)
+	}
+	return all
+}
+
 // missed lists what was not run, or did not reach its goal.
 func missed(tier string, r figures.Results) []string {
 	var all []string
@@ -121,6 +149,9 @@ func missed(tier string, r figures.Results) []string {
 		if !ok {
 			all = append(all, fmt.Sprintf("%s (`%s`) was not run in the %s tier", p.Title, p.Test, tier))
 			continue
+		}
+		if got.Looked {
+			all = append(all, fmt.Sprintf("%s (`%s`) was not run in the %s tier, which only looks at it", p.Title, p.Test, tier))
 		}
 		for _, f := range got.Figures {
 			if !f.Reached() {

@@ -40,15 +40,29 @@ func TestWhatIsMissedIsSaid(t *testing.T) {
 	goal := &figures.Goal{Than: "=", Value: 0}
 	said := missed("quick", figures.Results{
 		"TestKilled":      {Passed: false, Figures: []figures.Figure{{What: "executions lost", Got: 2, Goal: goal}, {What: "executions", Got: 7}}},
+		"TestFuzz":        {Passed: true, Looked: true},
 		"TestUndisturbed": {Passed: false, Figures: []figures.Figure{{What: "executions lost", Got: 0, Goal: goal}}},
 	})
 	for _, want := range []string{
 		"Processes killed (`TestKilled`, quick): executions lost: 2 (goal = 0)",
 		"Control (`TestUndisturbed`) failed in the quick tier",
+		"Fuzzing (`TestFuzz`) was not run in the quick tier, which only looks at it",
 		"Guards taken away (`TestMutants`) was not run in the quick tier",
 	} {
 		if !slices.Contains(said, want) {
 			t.Errorf("the page does not say %q, but %q", want, said)
+		}
+	}
+}
+
+// TestAnotherProductIsSaid: results that are not those of the product as it is are said to be so.
+func TestAnotherProductIsSaid(t *testing.T) {
+	t.Parallel()
+	for product, want := range map[string]string{
+		"now": "commit c", "then": "commit c (the product changed since)", "": "commit c (it is not known whether the product changed since)",
+	} {
+		if got := runs(figures.Results{"TestKilled": {Commit: "c", Product: product}}, "now"); !strings.HasSuffix(got, want) {
+			t.Errorf("the page says %q, want %q at its end", got, want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ var parts = []part{
 	{"TestRedisKilledWithItsLastSecond", "Redis killed, appendfsync everysec", "The same, and each time the end of its file is torn off at any byte of the last two seconds, as by a crash of the machine. Senders repeat everything in the end."},
 	{"TestRedisMemoryFull", "Memory full", "Redis has no memory left, three seconds at a time, under load; then room is made by a purge."},
 	{"TestRedisWithDangerousSettings", "Wrong settings", "A Redis that evicts keys, and one that keeps nothing on disk."},
-	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's that belongs to a partition is deleted three times in the middle of a run."},
+	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's is deleted three times in the middle of a run, but for the intake queue, whose tasks are nowhere else."},
 	{"TestAKeyDeleted", "A key deleted", "Each kind of key of an execution or its partition is deleted under executions that wait."},
 	{"TestRedisEmptied", "Redis emptied", "FLUSHALL under running workers and servers. Senders repeat everything to those that are started afterwards."},
 	{"TestRedisRestoredFromABackup", "Redis rewound", "Older data of the same store is put under running workers and servers. Senders repeat everything to those that are started afterwards."},
@@ -33,10 +33,10 @@ var parts = []part{
 	{"TestOtherClock/behind", "Clocks behind Redis'", "Workers a minute behind it."},
 	{"TestClockOfRedisJumps/forward", "Redis' clock set forward", "It jumps by 30 s while timers sleep: they are early by as much at most, as the partner sees it."},
 	{"TestClockOfRedisJumps/back", "Redis' clock set back", "It jumps by 30 s while timers sleep: they are late by as much, and none is lost."},
-	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of engine or store work beside today's, and are rolled forward and back, kills included."},
+	{"TestMixedVersions", "Two versions at once", "Workers and servers of the version before the newest change of what is stored (scripts, codecs, format, tasks) work beside today's, and are rolled forward and back, kills included."},
 	{"TestUnknownNodes", "Unknown nodes", "A worker that does not know the type of a node leaves its step to one that does."},
 	{"TestFuzz", "Fuzzing", "Every fuzz target of the product looks for new inputs for a while; their corpora are run by `make test`."},
-	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme must fail."},
+	{"TestMutants", "Guards taken away", "The product without one of its guards at a time: a part of the programme that passes on the product as it is must complain of what the guard is for."},
 }
 
 // defect is something that the programme found and that is mended.
