@@ -29,7 +29,7 @@ func TestMixedVersions(t *testing.T) {
 		r.add(true, true)
 	}
 	rolls := p.size(2, 15)
-	l := p.load(f, loadOptions{Executions: p.size(40, 1500), Over: time.Duration(rolls) * 5 * rollEvery})
+	l := p.load(f, loadOptions{Executions: p.size(160, 1500), Over: time.Duration(rolls) * 5 * rollEvery})
 	for n := range rolls {
 		r.all(n%2 == 1, n%3 == 1)
 	}
