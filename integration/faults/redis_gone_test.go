@@ -34,7 +34,8 @@ func TestRedisEmptied(t *testing.T) {
 	t.Parallel()
 	p := begin(t)
 	f := p.fleet(fleet.Options{Workers: 2, Servers: 2, Partitions: 2})
-	l := p.load(f, loadOptions{Executions: 30, Programs: 10, Rewinds: true})
+	f.Partner.Slow = 200 * time.Millisecond // so that much is under way
+	l := p.load(f, loadOptions{Executions: 120, Programs: 10, Rewinds: true})
 	l.begun.Wait()
 	living, err := l.living()
 	if err != nil {
