@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,26 +22,13 @@ var eventPost = measurement{
 	about: "from posting an event to the API until the node after its wait starts, on an idle system",
 }
 
-func measureEventPost(ctx context.Context, b *bench, r *Report) (err error) {
-	b.Say("event_post: %s executions, one after the other", count(b.Samples))
-	c, err := b.newCrowd(ctx, b.dbs[0], waitSource)
+func measureEventPost(ctx context.Context, b *bench, r *Report) error {
+	times, err := b.oneByOne(ctx, "event_post", postOne)
 	if err != nil {
 		return err
 	}
-	waiters, err := c.fill(ctx, "", warmUp+b.Samples)
-	if err != nil {
-		return err
-	}
-	s, err := b.newSeries(ctx, b.dbs[0], waiters, postOne)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop(ctx, s.App)) }()
-	if err := b.sample(ctx, s); err != nil {
-		return err
-	}
-	p := spectrumOf(s.times)
-	r.EventPost = EventPost{Samples: len(s.times), P50: p.P50, P99: p.P99}
+	p := spectrumOf(times)
+	r.EventPost = EventPost{Samples: len(times), P50: p.P50, P99: p.P99}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -53,6 +54,28 @@ func (s *series) sample(ctx context.Context, n int) error {
 	}
 	s.waiters = s.waiters[n:]
 	return nil
+}
+
+// oneByOne makes executions wait for their events, and takes the time of each wait's end, one after the other.
+func (b *bench) oneByOne(ctx context.Context, name string, one timing) (times []time.Duration, err error) {
+	b.Say("%s: %s executions, one after the other", name, count(b.Samples))
+	c, err := b.newCrowd(ctx, b.dbs[0], waitSource)
+	if err != nil {
+		return nil, err
+	}
+	waiters, err := c.fill(ctx, "", warmUp+b.Samples)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.newSeries(ctx, b.dbs[0], waiters, one)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop(ctx, s.App)) }()
+	if err := b.sample(ctx, s); err != nil {
+		return nil, err
+	}
+	return s.times, nil
 }
 
 // sample takes all the times of all series, in turns: whatever else the machine does meanwhile meets all of them alike.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,26 +17,13 @@ type Resume struct {
 
 var resume = measurement{name: "resume", measure: measureResume, lines: resumeLines, about: "from resuming an execution until its next step has run, by a worker in the same process"}
 
-func measureResume(ctx context.Context, b *bench, r *Report) (err error) {
-	b.Say("resume: %s executions, one after the other", count(b.Samples))
-	c, err := b.newCrowd(ctx, b.dbs[0], waitSource)
+func measureResume(ctx context.Context, b *bench, r *Report) error {
+	times, err := b.oneByOne(ctx, "resume", resumeOne)
 	if err != nil {
 		return err
 	}
-	waiters, err := c.fill(ctx, "", warmUp+b.Samples)
-	if err != nil {
-		return err
-	}
-	s, err := b.newSeries(ctx, b.dbs[0], waiters, resumeOne)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop(ctx, s.App)) }()
-	if err := b.sample(ctx, s); err != nil {
-		return err
-	}
-	p := percentilesOf(s.times)
-	r.Resume = Resume{Samples: len(s.times), P50: in(time.Millisecond, p.p50), P99: in(time.Millisecond, p.p99)}
+	p := percentilesOf(times)
+	r.Resume = Resume{Samples: len(times), P50: in(time.Millisecond, p.p50), P99: in(time.Millisecond, p.p99)}
 	return nil
 }
 
