@@ -96,9 +96,10 @@ func (s *Stage) boot() {
 		client.AddHook(w)
 		store := suspend.New(client, tasks.Encoder{}, suspend.Options{})
 		s.process = &process{wire: w, store: store, hands: &hands{}}
-		s.process.engine = s.newEngine(store, s.process.hands)
 		if s.scenario.Worker {
 			s.engage(client)
+		} else {
+			s.process.engine = s.newEngine(store, s.process.hands)
 		}
 		_, err := store.Identify(s.ctx)
 		if err == nil {
