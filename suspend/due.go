@@ -2,12 +2,9 @@ package suspend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
 )
@@ -89,26 +86,15 @@ func (s *Store) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, erro
 	if err != nil {
 		return "", fmt.Errorf("finding the task of a step of execution %s: %w", d.Execution, err)
 	}
-	state, err := s.redis.HGet(ctx, t.Key, "state").Result()
-	if errors.Is(err, redis.Nil) {
-		return flow.TaskMissing, nil
-	}
+	state, err := taskScript.Run(ctx, s.redis, []string{t.Key, t.Pending}).Text()
 	if err != nil {
 		return "", trouble("finding the task of a step of execution "+d.Execution, err)
 	}
-	switch state {
-	case "pending":
-		n, err := s.redis.LLen(ctx, t.Pending).Result()
-		if err == nil && n == 0 {
-			return flow.TaskGhost, nil
-		}
-		return flow.TaskPending, trouble("measuring a queue", err)
-	case "scheduled":
-		return flow.TaskScheduled, nil
-	case "active":
-		return flow.TaskActive, nil
-	case "retry":
-		return flow.TaskRetry, nil
+	switch state := flow.TaskState(state); state {
+	case "":
+		return flow.TaskMissing, nil
+	case flow.TaskPending, flow.TaskGhost, flow.TaskScheduled, flow.TaskActive, flow.TaskRetry:
+		return state, nil
 	}
 	return flow.TaskDone, nil
 }

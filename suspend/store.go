@@ -62,6 +62,9 @@ var dueLua string
 //go:embed lua/settle.lua
 var settleLua string
 
+//go:embed lua/task.lua
+var taskLua string
+
 //go:embed lua/renew.lua
 var renewLua string
 
@@ -101,6 +104,7 @@ var (
 	loadScript        = redis.NewScript(loadLua)
 	dueScript         = redis.NewScript(dueLua)
 	settleScript      = redis.NewScript(settleLua)
+	taskScript        = redis.NewScript(taskLua)
 	renewScript       = redis.NewScript(renewLua)
 	eventRecordScript = redis.NewScript(eventRecordLua)
 	eventOfferScript  = redis.NewScript(eventLua + eventOfferLua)
