@@ -97,7 +97,7 @@ func TestRerun(t *testing.T) {
 	path := "/v1/executions/" + execID + ":rerun"
 	w := send(f, "POST", path, `{"from":"pay","input":null,"version":"latest","id":"r-1"}`, "Traceparent", traceparent)
 	want := flow.RerunRequest{Execution: execID, From: "pay", Input: []byte("null"), Version: "latest", ID: "r-1", Trace: map[string]string{"traceparent": traceparent}}
-	if w.Code != 201 || w.Header().Get("Location") != "/v1/executions/"+execID || !reflect.DeepEqual(f.last(), want) {
+	if w.Code != 202 || w.Header().Get("Location") != "/v1/executions/"+execID || !reflect.DeepEqual(f.last(), want) {
 		t.Errorf("got %d %s, asked %+v", w.Code, w.Body, f.last())
 	}
 	if !strings.Contains(w.Body.String(), `"rerun_of":"`+execID+`"`) {
@@ -109,6 +109,22 @@ func TestRerun(t *testing.T) {
 	f.err = flow.Problemf("node_not_found", "no such node")
 	if w := send(f, "POST", path, `{"from":"pa"}`); w.Code != 404 {
 		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// TestVerbsAreAccepted: the verbs of an execution answer 202, also when the same request came before, which a header says.
+func TestVerbsAreAccepted(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.replayed = true
+	for verb, says := range map[string]string{
+		"resume": "true", "approve": "true", "reject": "true", "retry": "true", "rerun": "true",
+		"cancel": "", "terminate": "", // the engine does not tell
+	} {
+		w := send(f, "POST", "/v1/executions/"+execID+":"+verb, "", "Idempotency-Key", "k")
+		if w.Code != 202 || w.Header().Get("Idempotency-Replayed") != says {
+			t.Errorf("%s: got %d, Idempotency-Replayed %q", verb, w.Code, w.Header().Get("Idempotency-Replayed"))
+		}
 	}
 }
 
