@@ -8,7 +8,7 @@ import (
 	"prana/engine/flow"
 )
 
-// MaxBody bounds the body of a request.
+// MaxBody is the default bound of the body of a request.
 const MaxBody = 1 << 20
 
 // api holds what the routes need.
@@ -25,7 +25,7 @@ func New(c Config) http.Handler {
 }
 
 func newAPI(c Config) *api {
-	a := &api{Config: c, guard: newGuard(c.Token, c.Hosts), log: c.Logger}
+	a := &api{Config: c, guard: newGuard(c), log: c.Logger}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

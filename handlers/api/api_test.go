@@ -251,6 +251,24 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+func TestConfiguredBodyLimit(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.MaxBody = 30
+	for body, want := range map[string]int{`{"type":"t","data":"12345678"}`: 202, `{"type":"t","data":"123456789"}`: 413} {
+		for _, announced := range []int64{int64(len(body)), -1} {
+			r := request("POST", "/v1/events", body)
+			r.ContentLength = announced
+			if w := serve(c, r); w.Code != want || want == 413 && !strings.Contains(w.Body.String(), "30 bytes") {
+				t.Errorf("%d bytes: got %d %s, want %d", len(body), w.Code, w.Body, want)
+			}
+		}
+	}
+	if w := serve(c, request("POST", "/resume/a-1.000-b", `"`+strings.Repeat("x", 30)+`"`)); w.Code != 413 {
+		t.Errorf("a resume URL: got %d", w.Code)
+	}
+}
+
 func TestHead(t *testing.T) {
 	t.Parallel()
 	if w := send(newFake(), "HEAD", "/v1/executions/"+execID, ""); w.Code != 200 {

@@ -26,6 +26,9 @@ type Config struct {
 	// Hosts are names, without port, that may be used without a token; "*" allows all.
 	Hosts []string
 
+	// MaxBody bounds the body of a request, in bytes; 0 = 1 MiB. Hooks and Webhooks bound theirs themselves.
+	MaxBody int64
+
 	// Hooks are the named webhooks; nil = there are none.
 	Hooks Hooks
 	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
