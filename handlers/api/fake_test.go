@@ -41,6 +41,7 @@ type fake struct {
 	unending  bool // Await blocks until ctx is done
 	panicking bool
 	cursor    string
+	published []flow.WorkflowInfo
 
 	resume  flow.ResumeView // what a resume URL leads to; zero = a wait that is no approval
 	refuse  error           // how its end is refused
@@ -173,13 +174,18 @@ func (f *fake) Schedules(_ context.Context, q flow.ScheduleFilter) (flow.Page[fl
 	}}, f.ask(q)
 }
 
-func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) { return nil, f.ask(nil) }
+func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) {
+	return f.published, f.ask(nil)
+}
 
 func (f *fake) Workflow(_ context.Context, id, v string) (*flow.Workflow, string, error) {
 	return &flow.Workflow{ID: id}, version, f.ask(id + "@" + v)
 }
 
 func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, error) {
+	if f.published != nil {
+		return f.published, f.ask(id)
+	}
 	return []flow.WorkflowInfo{{ID: id, Version: version}}, f.ask(id)
 }
 

@@ -294,6 +294,15 @@ func TestBadFilters(t *testing.T) {
 		"/v1/executions/" + execID + "/relations?depth=0":   "from 1 to 100",
 		"/v1/executions/" + execID + "/relations?depht=3":   `did you mean \"depth\"?`,
 		"/v1/executions/" + execID + "/relations?depth=1e3": "from 1 to 100",
+		"/v1/executions/" + execID + "?wait=1":              "no parameter",
+		"/v1/executions/" + execID + "/history?limit=1":     "no parameter",
+		"/v1/executions/" + execID + "/suspensions?node=a":  "no parameter",
+		"/v1/executions/" + execID + "/output?path=a":       "no parameter",
+		"/v1/workflows?limt=3":                              `did you mean \"limit\"?`,
+		"/v1/workflows?limit=0":                             "from 1 to 1000",
+		"/v1/workflows/order?version=1":                     "no parameter",
+		"/v1/workflows/order/versions?curser=a":             `did you mean \"cursor\"?`,
+		"/v1/node-types?type=core.log":                      "no parameter",
 		"/v1/workflows:validate?flie=a.txt":                 `did you mean \"file\"?`,
 	} {
 		f, method := newFake(), "GET"
