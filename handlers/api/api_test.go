@@ -334,6 +334,18 @@ func TestMetricsAreBehindTheToken(t *testing.T) {
 	}
 }
 
+func TestMetricsAreOnlyRead(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for method, want := range map[string]int{"GET": http.StatusTeapot, "HEAD": http.StatusTeapot, "POST": 405, "DELETE": 405} {
+		w := serve(c, request(method, "/metrics", ""))
+		if w.Code != want || (w.Header().Get("Allow") == "GET, HEAD") != (want == 405) {
+			t.Errorf("%s: got %d, Allow %q, want %d", method, w.Code, w.Header().Get("Allow"), want)
+		}
+	}
+}
+
 func TestConsoleIsBehindTheToken(t *testing.T) {
 	t.Parallel()
 	c := config(newFake())

@@ -42,7 +42,8 @@ func (a *api) mux(routes []route) *http.ServeMux {
 		}
 	}
 	if a.Metrics != nil {
-		mux.Handle("GET /metrics", a.guard.admit(a.Metrics))
+		methods := map[string]route{http.MethodGet: {do: pass(a.Metrics)}}
+		mux.Handle("/metrics", a.guard.admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.run(w, r, methods) })))
 	}
 	return mux
 }
