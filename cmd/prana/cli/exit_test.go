@@ -27,6 +27,7 @@ func TestErrorsOfTheServerHaveExitCodes(t *testing.T) {
 		{flow.ErrMismatch, 5, ""},
 		{&flow.Problem{Code: "conflict", Message: "m", Details: map[string]any{"winner": "event"}}, 5, `  winner: "event"`},
 		{flow.ErrUnavailable, 6, ""},
+		{flow.ErrTooManyEvents, 6, "too_many_events"},
 		{wire.ErrUnauthorized, 7, "PRANA_TOKEN"},
 		{wire.ErrForbidden, 7, ""},
 		{flow.Problemf("internal", "oops"), 1, "oops"},
