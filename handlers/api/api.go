@@ -94,6 +94,9 @@ func (a *api) routes() []route {
 			route{method: "POST", path: "/v1/hooks/{name}/deliveries/{id}:replay", do: a.replayDelivery},
 		)
 	}
+	if a.Queues != nil {
+		routes = append(routes, a.queueRoutes()...)
+	}
 	if a.Webhooks != nil {
 		do := pass(a.Webhooks)
 		routes = append(routes,

@@ -45,6 +45,9 @@ var samples = map[string]struct{ target, body string }{
 	"GET /v1/hooks/{name}/deliveries":              {"/v1/hooks/shop/deliveries", ""},
 	"GET /v1/hooks/{name}/deliveries/{id}":         {"/v1/hooks/shop/deliveries/a1-0", ""},
 	"POST /v1/hooks/{name}/deliveries/{id}:replay": {"/v1/hooks/shop/deliveries/a1-0:replay", ""},
+	"GET /v1/dead/{id}":                            {"/v1/dead/a", ""},
+	"POST /v1/dead/{id}:run":                       {"/v1/dead/a:run", ""},
+	"DELETE /v1/dead/{id}":                         {"/v1/dead/a", ""},
 	"POST /webhook/{workflow}":                     {"/webhook/order", `{}`},
 	"POST /webhook/{workflow}/{path}":              {"/webhook/order/paid/now", `{}`},
 }

@@ -31,6 +31,8 @@ type Config struct {
 
 	// Hooks are the named webhooks; nil = there are none.
 	Hooks Hooks
+	// Queues tells of the queues and the workers; nil = nobody does.
+	Queues Queues
 	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
 	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.

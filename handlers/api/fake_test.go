@@ -191,6 +191,29 @@ func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, erro
 
 func (f *fake) Ready(context.Context) error { return f.ask(nil) }
 
+// fakeQueues has a dead task of every name.
+type fakeQueues struct{ *fake }
+
+func (q fakeQueues) Queues(_ context.Context, f wire.QueueFilter) (flow.Page[wire.Queue], error) {
+	return flow.Page[wire.Queue]{Items: []wire.Queue{{Queue: "prana", ServedBy: []string{}}}, Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) Workers(_ context.Context, f wire.PageFilter) (flow.Page[wire.Worker], error) {
+	return flow.Page[wire.Worker]{Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) Dead(_ context.Context, f wire.PageFilter) (flow.Page[wire.DeadTask], error) {
+	return flow.Page[wire.DeadTask]{Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) DeadTask(_ context.Context, id string) (wire.DeadTask, error) {
+	return wire.DeadTask{ID: id}, q.ask("show " + id)
+}
+
+func (q fakeQueues) RunDead(_ context.Context, id string) error { return q.ask("run " + id) }
+
+func (q fakeQueues) DeleteDead(_ context.Context, id string) error { return q.ask("delete " + id) }
+
 // fakeHooks has a delivery wherever one is looked for.
 type fakeHooks struct{ *fake }
 
@@ -225,7 +248,7 @@ func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 func config(f *fake) Config {
 	return Config{
 		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
-		Hooks: fakeHooks{f},
+		Hooks: fakeHooks{f}, Queues: fakeQueues{f},
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, r.Method+" "+r.PathValue("workflow")+" "+r.PathValue("path"))
 		}),

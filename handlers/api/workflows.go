@@ -74,7 +74,7 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	limit, cursor := q.limit(), q.text("cursor")
+	f := q.page()
 	if err := q.end(); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (a *api) listWorkflows(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := cutPage(list, func(i flow.WorkflowInfo) string { return i.ID }, limit, cursor)
+	page, err := wire.CutPage(list, func(i flow.WorkflowInfo) string { return i.ID }, f.Limit, f.Cursor)
 	return respondPage(w, r, page, err)
 }
 
@@ -92,7 +92,7 @@ func (a *api) listVersions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := queryOf(r)
-	limit, cursor := q.limit(), q.text("cursor")
+	f := q.page()
 	if err := q.end(); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *api) listVersions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := cutPage(list, versionKey(list), limit, cursor)
+	page, err := wire.CutPage(list, versionKey(list), f.Limit, f.Cursor)
 	return respondPage(w, r, page, err)
 }
 

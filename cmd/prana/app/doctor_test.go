@@ -82,7 +82,7 @@ func TestDoctorFindings(t *testing.T) {
 			}
 			return asynq.NewInspectorFromRedisClient(c).PauseQueue(tasks.QueueOf(0))
 		}},
-		{"queue", Warning, "the next one for", func(ctx context.Context, c *redis.Client) error {
+		{"queue", Warning, "the oldest for", func(ctx context.Context, c *redis.Client) error {
 			if err := c.HSet(ctx, "asynq:{prana-0}:t:a", "pending_since", time.Now().Add(-time.Hour).UnixNano()).Err(); err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ func TestDoctorFindings(t *testing.T) {
 		{"queue", Warning, "do not know it", func(ctx context.Context, c *redis.Client) error {
 			return c.LPush(ctx, "asynq:{prana-0}:pending", "ghost").Err()
 		}},
-		{"queue", Warning, "prana-0.slow: 1 tasks wait, the next one for 1h0m0s; no worker serves it", func(ctx context.Context, c *redis.Client) error {
+		{"queue", Warning, "prana-0.slow: 1 tasks wait, the oldest for 1h0m0s; no worker serves it", func(ctx context.Context, c *redis.Client) error {
 			store := suspend.New(c, tasks.Encoder{}, suspend.Options{})
 			d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Token: "t", Workflow: "w@v", Queue: "slow"}
 			return errors.Join(store.AddQueue(ctx, "slow"), store.Enqueue(ctx, d),

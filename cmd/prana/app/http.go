@@ -104,6 +104,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 		Engine: a.engine, Anonymous: anonymous, Public: !isLocal(at), Logger: a.log,
 	})
 	served.Webhooks = a.triggers
+	served.Queues = queues{a.client, a.store}
 	return api.New(served), nil
 }
 

@@ -19,7 +19,7 @@ func (sh *shell) doctorCommand() *cobra.Command {
 			"           given up (prana dead), memory that is almost full\n" +
 			"  failed   executions can be lost, or an invariant is broken\n" +
 			"With a warning or a failure it exits with 1, so that a script can tell; with advice only, with 0.",
-		Args:  takes(0, 0),
+		Args: takes(0, 0),
 	}
 	g := overrides(cmd)
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error { return sh.doctor(ctx, g) })

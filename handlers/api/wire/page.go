@@ -1,4 +1,4 @@
-package api
+package wire
 
 import (
 	"cmp"
@@ -11,12 +11,12 @@ import (
 // defaultLimit is the size of a page for which nobody asked, as in the lists of the store.
 const defaultLimit = 100
 
-// cutPage orders a list that is there as a whole by keys, none of which is empty, and cuts a page out of it. The cursor is the place
+// CutPage orders a list that is there as a whole by keys, none of which is empty, and cuts a page out of it. The cursor is the place
 // after a key, so that items which come or go meanwhile neither repeat nor hide others.
-func cutPage[T any](all []T, key func(T) string, limit int, cursor string) (flow.Page[T], error) {
+func CutPage[T any](all []T, key func(T) string, limit int, cursor string) (flow.Page[T], error) {
 	after, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
-		return flow.Page[T]{}, invalid("%q is not a cursor of this list", flow.Cut(cursor, 40))
+		return flow.Page[T]{}, flow.Problemf(flow.ErrInvalid.Code, "%q is not a cursor of this list", flow.Cut(cursor, 40))
 	}
 	limit = cmp.Or(limit, defaultLimit)
 	slices.SortFunc(all, func(a, b T) int { return cmp.Compare(key(a), key(b)) })
