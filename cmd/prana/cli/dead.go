@@ -66,7 +66,7 @@ func (sh *shell) deadShowCommand() *cobra.Command {
 func (sh *shell) printDead(d wire.DeadTask) {
 	payload := d.Payload
 	if d.Truncated {
-		payload += fmt.Sprintf(" … (%d bytes)", d.Size)
+		payload += fmt.Sprintf(" (%d bytes)", d.Size)
 	}
 	t := newTable()
 	for _, row := range [][]string{

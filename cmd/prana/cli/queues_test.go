@@ -61,7 +61,7 @@ func TestDead(t *testing.T) {
 	t.Parallel()
 	f := deadTasks(t)
 	prana(t, f.url, "dead").wants(t, 0, "a:1   prana:start  2026-01-02T12:00:00.000Z  0        no workflow", "")
-	prana(t, f.url, "dead", "show", "a:1").wants(t, 0, `{"v":1} … (700 bytes)`, "")
+	prana(t, f.url, "dead", "show", "a:1").wants(t, 0, `{"v":1} (700 bytes)`, "")
 	prana(t, f.url, "dead", "run", "a:1", "b/2").wants(t, 0, "run again  b/2", "")
 	prana(t, f.url, "dead", "delete", "a:1", "-o", "json").wants(t, 0, `{"items":[{"id":"a:1"}]}`, "")
 	for _, args := range [][]string{{"run"}, {"run", "a", "--all"}, {"delete"}, {"show"}} {
