@@ -1,11 +1,14 @@
 package api
 
 import (
+	"encoding/json"
+	"errors"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
 
+	"prana/engine/flow"
 	"prana/handlers/api/wire"
 )
 
@@ -49,6 +52,39 @@ func TestDeadTasksHaveAnyIDs(t *testing.T) {
 		method, target, _ := strings.Cut(request, " ")
 		if w := send(newFake(), method, target, ""); w.Code != want {
 			t.Errorf("%s: got %d, want %d", request, w.Code, want)
+		}
+	}
+}
+
+// TestExamplesOfQueues: what the document shows has the members that are answered, all of them.
+func TestExamplesOfQueues(t *testing.T) {
+	t.Parallel()
+	var doc struct {
+		Paths map[string]struct {
+			Get struct {
+				Responses map[string]struct {
+					Content map[string]struct {
+						Example struct{ Items []json.RawMessage }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(openapiJSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, v := range map[string]any{"/v1/queues": &wire.Queue{}, "/v1/workers": &wire.Worker{}, "/v1/dead": &wire.DeadTask{}} {
+		items := doc.Paths[path].Get.Responses["200"].Content["application/json"].Example.Items
+		if len(items) != 1 {
+			t.Fatalf("%s has %d examples", path, len(items))
+		}
+		if err := wire.Decode(items[0], v); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		var written, meant any
+		raw, err := flow.Encode(v)
+		if err := errors.Join(err, json.Unmarshal(raw, &written), json.Unmarshal(items[0], &meant)); err != nil || !reflect.DeepEqual(written, meant) {
+			t.Errorf("%s: the example is %s, and would be answered as %s, %v", path, items[0], raw, err)
 		}
 	}
 }

@@ -47,7 +47,8 @@ func deadTasks(t *testing.T) *fake {
 	t.Helper()
 	page := flow.Page[wire.DeadTask]{Items: []wire.DeadTask{
 		{ID: "a:1", Type: "prana:start", Reason: "no\nworkflow", GivenUpAt: noon, MaxRetry: 25, Payload: `{"v":1}`, Size: 700, Truncated: true},
-		{ID: "gone"}, {ID: "b/2"},
+		{ID: "gone"},
+		{ID: "b/2"},
 	}}
 	done := wire.Dead{}
 	return newFake(t, map[string]any{
