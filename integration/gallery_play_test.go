@@ -59,8 +59,13 @@ func play(t *testing.T, h house, e galleryEntry, c galleryCase, w *galleryWorld)
 			t.Fatalf("step %d: %v\n%s", i+1, err, p.told())
 		}
 	}
-	if c.AtOnce > 0 && (w.most > c.AtOnce || h.real() && w.most < c.AtOnce) {
-		t.Errorf("%d calls at once; want %d", w.most, c.AtOnce)
+	if most := w.crowd(); c.AtOnce > 0 && (most > c.AtOnce || h.real() && most < c.AtOnce) {
+		t.Errorf("%d calls at once; want %d", most, c.AtOnce)
+	}
+	for _, call := range w.received() {
+		if len(c.World[call.to]) == 0 {
+			t.Errorf("the case knows nothing of %s", call.to)
+		}
 	}
 }
 
@@ -141,7 +146,7 @@ func (p *galleryPlay) wanted(w *galleryWant) error {
 		return fmt.Errorf("it is %s; want %s", v.Status, w.Status)
 	}
 	if w.Error != "" && (v.Error == nil || v.Error.Code != w.Error) {
-		return fmt.Errorf("its error is %v; want %s", v.Error, w.Error)
+		return fmt.Errorf("its error is not %s: %w", w.Error, v.Error)
 	}
 	if w.Path != nil && !slices.Equal(p.path(v, w.Path), w.Path) {
 		return fmt.Errorf("its path is\n  %v; want\n  %v", p.path(v, w.Path), w.Path)

@@ -137,7 +137,7 @@ last answer stands, and an address that is not named must not be called. Then th
 
 | step | |
 |---|---|
-| ` + "`start`" + ` | begin an execution with this input; ` + "`refused`" + ` beside it: with this code it must not begin |
+| ` + "`start`" + ` | begin an execution with this input; ` + "`refused`" + ` beside it: it must not begin, and be refused with this code |
 | ` + "`webhook`" + ` | send this to the workflow; ` + "`answer`" + ` is what the caller must be answered |
 | ` + "`publish`" + `, ` + "`resume`" + `, ` + "`cancel`" + ` | an event to all, an end of a wait by hand, an end of the execution |
 | ` + "`follow`" + ` | end a wait by the resume URL that the first call of ` + "`link_in`" + ` carried |

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +110,14 @@ func (w *galleryWorld) leave() {
 func (w *galleryWorld) received() []worldCall {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.calls[:len(w.calls):len(w.calls)]
+	return slices.Clip(w.calls)
+}
+
+// crowd tells how many calls were answered at once, at most.
+func (w *galleryWorld) crowd() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.most
 }
 
 // link finds the resume URL that the first call of an address carried, and gives its token.
