@@ -93,5 +93,5 @@ func TestForeignAnswer(t *testing.T) {
 	f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "<html>", http.StatusBadGateway)
 	})})
-	prana(t, f.url, "list").wants(t, 1, "", "502")
+	prana(t, f.url, "list").wants(t, 6, "", "502")
 }

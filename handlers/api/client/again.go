@@ -44,14 +44,7 @@ func passing(err error) bool {
 		return true
 	}
 	var answer *Error
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return answer.Problem.RetryAfter > 0
+	return errors.As(err, &answer) && (notThere(answer.Status) || answer.Problem.RetryAfter > 0)
 }
 
 // jittered keeps many clients from coming back at the same moment.

@@ -318,7 +318,7 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	t.Parallel()
 	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) }))
 	_, err := c.Show(t.Context(), execID)
-	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") {
+	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") || !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
 	c = dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))

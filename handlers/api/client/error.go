@@ -15,7 +15,8 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// ErrUnreachable means that no answer came from the server. Whether it acted is not known.
+// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it. Whether it
+// acted is not known.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 // Kinds of answers, for errors.Is. The first ones are those of package flow.
@@ -51,17 +52,22 @@ type Error struct {
 	Problem *flow.Problem
 	// Diagnostics are those of a refused definition.
 	Diagnostics []json.RawMessage
+	// away: a proxy answered, for a server that it does not reach.
+	away bool
 }
 
 // Error gives the message, with the code.
 func (e *Error) Error() string { return e.Problem.Error() }
 
-// Unwrap gives the problem, and the kind that its code belongs to: a refused
-// definition is also ErrInvalid.
+// Unwrap gives the problem, and the kind that it belongs to: a refused
+// definition is also ErrInvalid, the 502 of a proxy ErrUnreachable.
 func (e *Error) Unwrap() []error {
 	list := []error{e.Problem}
 	if c, ok := wire.LookupCode(e.Problem.Code); ok && c.Kind != nil {
 		list = append(list, c.Kind)
+	}
+	if e.away {
+		list = append(list, ErrUnreachable)
 	}
 	return list
 }
@@ -88,14 +94,14 @@ func hostOf(address string) string {
 func errorOf(res *http.Response, raw []byte) error {
 	var doc wire.Problem
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	p := foreign(res)
+	p, away := foreign(res), notThere(res.StatusCode)
 	if media == wire.ProblemType && json.Unmarshal(raw, &doc) == nil {
-		p = told(doc)
+		p, away = told(doc), false
 	}
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 {
 		p.RetryAfter = time.Duration(s) * time.Second
 	}
-	return &Error{Status: res.StatusCode, Problem: p, Diagnostics: doc.Diagnostics}
+	return &Error{Status: res.StatusCode, Problem: p, Diagnostics: doc.Diagnostics, away: away}
 }
 
 // told is the problem of a document.
@@ -114,6 +120,11 @@ func foreign(res *http.Response) *flow.Problem {
 		p.Message += "; it points to " + hostOf(to.String())
 	}
 	return p
+}
+
+// notThere tells whether the status is what a proxy says of a server that it does not reach.
+func notThere(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
 // How an execution ended that did not complete, for errors.Is.
