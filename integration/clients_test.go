@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,21 @@ var clients = map[string]struct {
 func TestProgramsOfOthersStartAndResume(t *testing.T) {
 	t.Parallel()
 	s := begin(t, setup{Inside: true}) // so that the worker knows the address of the server, and makes URLs of it
+	programs := map[string][]string{}
+	for name, c := range clients {
+		programs[name] = runnable(t, c.program)
+	}
+	t.Run("nothing is there", func(t *testing.T) {
+		for name, c := range clients {
+			if c.tasks {
+				continue // a task has no answer: it is archived
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				s.wantTold(t, programs[name])
+			})
+		}
+	})
 	source, err := os.ReadFile(filepath.Join("testdata", "clients", "order.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +57,7 @@ func TestProgramsOfOthersStartAndResume(t *testing.T) {
 		for name, c := range clients {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				wrote := s.program(t, runnable(t, c.program), c.by)
+				wrote := s.program(t, programs[name], c.by)
 				if c.tasks {
 					id, _ := wrote["execution_id"].(string)
 					wrote = output(t, s.await(t, id, flow.Completed, 30*time.Second))
@@ -69,22 +86,36 @@ func runnable(t *testing.T, program []string) []string {
 	return []string{built}
 }
 
+// wantTold runs a program that is refused: it ends with an error, and says what the server said.
+func (s *system) wantTold(t *testing.T, program []string) {
+	t.Helper()
+	if stdout, stderr, err := s.run(t, program, "nobody"); err == nil || !strings.Contains(stderr, "not_found") || stdout != "" {
+		t.Errorf("%v ended with %v\n%s%s", program, err, stdout, stderr)
+	}
+}
+
 // program runs a program for an order, and reads the JSON that it prints.
 func (s *system) program(t *testing.T, program []string, order string) map[string]any {
 	t.Helper()
+	stdout, stderr, err := s.run(t, program, order)
+	if err != nil {
+		t.Fatalf("%v: %v\n%s%s", program, err, stdout, stderr)
+	}
+	var wrote map[string]any
+	if err := json.Unmarshal([]byte(stdout), &wrote); err != nil {
+		t.Fatalf("%v wrote %s: %v", program, stdout, err)
+	}
+	return wrote
+}
+
+func (s *system) run(t *testing.T, program []string, order string) (wrote, said string, err error) {
 	var stdout, stderr bytes.Buffer
-	run := exec.CommandContext(t.Context(), program[0], append(program[1:], order)...)
+	run := exec.CommandContext(t.Context(), program[0], append(slices.Clone(program[1:]), order)...)
 	run.Dir = filepath.Join("testdata", "clients")
 	run.Env = append(os.Environ(), "PRANA_SERVER="+s.app.URL(), "PRANA_REDIS="+s.asynqURL(), "PRANA_TOKEN=")
 	run.Stdout, run.Stderr = &stdout, &stderr
-	if err := run.Run(); err != nil {
-		t.Fatalf("%v: %v\n%s%s", program, err, stdout.Bytes(), stderr.Bytes())
-	}
-	var wrote map[string]any
-	if err := json.Unmarshal(stdout.Bytes(), &wrote); err != nil {
-		t.Fatalf("%v wrote %s: %v", program, stdout.Bytes(), err)
-	}
-	return wrote
+	err = run.Run()
+	return stdout.String(), stderr.String(), err
 }
 
 // asynqURL is where Redis is, in the words of asynq.

@@ -124,8 +124,7 @@ func ExampleExecutionError() {
 	defer c.Close()
 
 	_, err := client.Attach[Receipt](c, failed).Wait(ctx)
-	var ended *client.ExecutionError
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[*client.ExecutionError](err); ok {
 		fmt.Println(ended.Status, "at", ended.Problem.Node, "with", ended.Problem.Code)
 	}
 	fmt.Println(errors.Is(err, client.ErrFailed))

@@ -76,6 +76,6 @@ try {
   if (process.argv.length !== 3) throw new Error('usage: node start.mjs ORDER_ID')
   await main(process.argv[2])
 } catch (error) {
-  console.error(`start.mjs: ${error.message}`, error.cause ?? '')
+  console.error(`start.mjs: ${error.message} ${error.cause?.message ?? ''}`)
   process.exitCode = 1
 }

@@ -43,7 +43,7 @@ func run(ctx context.Context, order string) error {
 		return err
 	}
 	c := asynq.NewClient(redis)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	told, callback, err := listen()
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func listen() (<-chan links, string, error) {
 		return nil, "", err
 	}
 	told := make(chan links, 1)
-	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var x links
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&x); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -106,7 +106,8 @@ func listen() (<-chan links, string, error) {
 		case told <- x:
 		default: // it was told before: nodes may run more than once
 		}
-	}))
+	})
+	go func() { log.Print(http.Serve(l, handler)) }()
 	return told, "http://" + l.Addr().String(), nil
 }
 
