@@ -28,6 +28,7 @@ func (sh *shell) remote() (*client.Client, error) {
 	if err != nil {
 		return nil, mark(err, errUsage)
 	}
+	c.Patience = 0 // who sits in front of it wants to know at once
 	return c, nil
 }
 
