@@ -47,6 +47,7 @@ var layers = []layer{
 	{dir: "handlers", why: "a handler is one package below handlers"},
 	{dir: "handlers/worker", may: []string{"handlers/worker", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/api", may: []string{"handlers/api", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
+	{dir: "handlers/api/explain", may: []string{"engine/flow"}, why: "a sentence about an execution is a function of what the API shows of it"},
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/streams", may: []string{"handlers/streams", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
