@@ -66,13 +66,16 @@ func (sh *shell) watched(ctx context.Context, s service, id string, f runFlags) 
 // over tells whether waiting longer brings nothing: in quarantine, nothing moves an execution but a person.
 func over(v *flow.View) bool { return v.Status.Terminal() || v.Status == flow.Quarantined }
 
-// stuckEvery is how often an execution that is waited for is looked at for a quarantine, of which a wait does not hear.
-const stuckEvery = 5 * time.Second
+// An execution that is waited for is looked at for a quarantine, of which a wait does not hear: soon, then ever more seldom.
+const (
+	stuckFirst = 250 * time.Millisecond
+	stuckLast  = 5 * time.Second
+)
 
 // settled waits until the execution is over.
 func settled(ctx context.Context, s service, id string) (*flow.View, error) {
-	for {
-		turn, cancel := context.WithTimeout(ctx, stuckEvery)
+	for every := stuckFirst; ; every = min(2*every, stuckLast) {
+		turn, cancel := context.WithTimeout(ctx, every)
 		v, err := s.Await(turn, id)
 		elapsed := turn.Err() != nil && ctx.Err() == nil
 		cancel()

@@ -63,7 +63,7 @@ func sentence(v *flow.View, reasons []Reason, now time.Time) string {
 	for _, r := range reasons[:min(len(reasons), maxTold)] {
 		told = append(told, r.clause(now))
 	}
-	text := opening(v, len(reasons), now) + strings.Join(told, "; ")
+	text := opening(v, len(reasons), now) + strings.Join(told, "; it ")
 	if rest := len(reasons) - len(told); rest > 0 {
 		text += "; and for " + count(rest, "more thing", "more things")
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ const maxNext = 3
 // next offers what makes sense now.
 func next(v *flow.View, reasons []Reason) []Command {
 	id := Quoted(v.ID)
-	var all []Command
+	all := []Command{}
 	add := func(line, why string) { all = append(all, Command{line, why}) }
 	switch v.Status {
 	case flow.Completed:
@@ -62,7 +63,10 @@ func afterFailure(v *flow.View) []Command {
 // whileAlive offers what moves the first reasons, and a place to watch from.
 func whileAlive(v *flow.View, reasons []Reason) []Command {
 	var all []Command
-	for _, r := range reasons {
+	likely := slices.SortedStableFunc(slices.Values(reasons), func(a, b Reason) int {
+		return cmp.Compare(btoi(b.forPeople()), btoi(a.forPeople()))
+	})
+	for _, r := range likely {
 		if r.Command == nil || len(all) >= maxNext-1 {
 			continue
 		}
@@ -72,6 +76,13 @@ func whileAlive(v *flow.View, reasons []Reason) []Command {
 		}
 	}
 	return append(all, Command{"prana show " + Quoted(v.ID) + " --follow", "watch what happens"})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func suspension(v *flow.View, id string) (flow.Suspension, bool) {

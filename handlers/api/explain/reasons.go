@@ -43,7 +43,7 @@ func reasonsOf(v *flow.View, now time.Time) []Reason {
 	})
 	for i := range reasons {
 		if more := len(reasons[i].Runs) - 1; more > 0 {
-			reasons[i].Text += ", as do " + count(more, "more run", "more runs") + " of it"
+			reasons[i].Text += fmt.Sprintf(", one of %d runs of it", more+1)
 		}
 	}
 	return reasons
@@ -61,6 +61,9 @@ func (r *Reason) join(other Reason) {
 	}
 	r.Runs, r.Since = runs, since
 }
+
+// forPeople tells whether it is people or other systems that are waited for, not time: their commands come first.
+func (r Reason) forPeople() bool { return r.Kind == flow.Approval || r.Kind == flow.ExternalEvent }
 
 // rank sorts: what is done now, what time ends, what may wait for ever.
 func (r Reason) rank() int {
@@ -125,7 +128,7 @@ func waiting(v *flow.View, s flow.Suspension, n note, now time.Time) Reason {
 		r.Text, r.Mover = "waits"+at+" after a failure"+cause(n.OriginalError), "time"
 		r.Then = fmt.Sprintf("begins retry %d of %d", n.AttemptNumber, n.MaxAttempts)
 	case s.Type == flow.Approval:
-		r.Text, r.Mover, r.Then = "waits"+at+" for "+n.people()+" to approve"+n.titled(), n.people(), n.timeout()
+		r.Text, r.Mover, r.Then = "waits"+at+" for "+n.people()+" to approve"+n.titled(), "a decision", n.timeout()
 		c := decide("approve", v, s)
 		r.Command = &c
 	case s.Type == flow.Concurrency:
@@ -216,7 +219,7 @@ func (n note) pollText(now time.Time) string {
 		text += fmt.Sprintf(" was answered %d", n.LastStatus)
 	}
 	if n.Deadline > 0 {
-		text += "; it leaves by port " + flow.PortTimeout + " " + when(time.UnixMilli(n.Deadline), now)
+		text += "; it gives up by port " + flow.PortTimeout + " at " + clock(time.UnixMilli(n.Deadline), now)
 	}
 	return text + ")"
 }

@@ -41,6 +41,7 @@ var (
 	waiting     = sign{"⏸", "~", "waiting", yellow}
 	retrying    = sign{"↻", "@", "retrying", yellow}
 	active      = sign{"●", "*", "active", blue}
+	open        = sign{"●", "*", "open", blue} // its items are under way
 	cancelled   = sign{"⊘", "-", "cancelled", yellow}
 	quarantined = sign{"‼", "!", "quarantined", red}
 	notBegun    = sign{"○", "o", "pending", dim}
@@ -60,6 +61,8 @@ func signOf(n flow.NodeRun, s *flow.Suspension) sign {
 		return cancelled
 	case flow.StepQuarantined:
 		return quarantined
+	case flow.StepOpen:
+		return open
 	case flow.StepSuspended:
 		if s != nil && s.Type == flow.Retry {
 			return retrying

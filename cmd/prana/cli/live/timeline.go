@@ -76,12 +76,24 @@ func rowsOf(v *flow.View, l Look) []row {
 	for i := range v.Suspensions {
 		waits[run{v.Suspensions[i].Node, v.Suspensions[i].RunIndex}] = &v.Suspensions[i]
 	}
+	fans := map[string]bool{}
+	for _, n := range v.Nodes {
+		fans[n.Node] = fans[n.Node] || n.Item != nil
+	}
 	var rows []row
 	for _, n := range v.Nodes {
+		if handedOut(n) {
+			continue
+		}
 		s := waits[run{n.Node, n.RunIndex}]
-		rows = append(rows, row{labelOf(n), signOf(n, s), segmentsOf(n, s, l.end(n))})
+		rows = append(rows, row{labelOf(n), signOf(n, s), segmentsOf(n, n.Item == nil && fans[n.Node], s, l.end(n))})
 	}
 	return rows
+}
+
+// handedOut tells whether a run is nothing but an item on its way into the body of a loop.
+func handedOut(n flow.NodeRun) bool {
+	return n.Item != nil && n.StartedAt == nil && n.Status == flow.StepCompleted && !n.Kept
 }
 
 func labelOf(n flow.NodeRun) string {
@@ -96,38 +108,33 @@ func labelOf(n flow.NodeRun) string {
 
 // segmentsOf takes the time of a run apart. No segment ends before it begins, nor before the one before it, whatever the
 // clocks said.
-func segmentsOf(n flow.NodeRun, s *flow.Suspension, end time.Time) []segment {
+func segmentsOf(n flow.NodeRun, fan bool, s *flow.Suspension, end time.Time) []segment {
 	c := cutter{now: n.CreatedAt}
 	for _, a := range n.Attempts {
 		if a.StartedAt != nil {
 			c.until(*a.StartedAt, c.pause())
 		}
-		c.until(a.EndedAt, broken)
+		c.add(a.EndedAt, broken)
 	}
-	started := n.StartedAt != nil && len(n.Attempts) == 0
-	if started {
-		c.until(*n.StartedAt, queued)
+	if n.StartedAt != nil {
+		c.until(*n.StartedAt, c.pause())
 	}
 	switch {
-	case n.Status == flow.StepOpen:
-		c.until(end, asleep)
-	case s != nil:
-		if started {
-			c.until(s.SuspendedAt, asleep)
-		}
+	case fan || s != nil: // the work is that of its parts; or it sleeps still
 		c.until(end, asleep)
 	case n.ResumedAt != nil:
 		c.until(*n.ResumedAt, asleep)
-	case len(n.Attempts) > 0 && n.StartedAt != nil && n.EndedAt != nil && n.Status != flow.StepFailed:
-		c.until(*n.StartedAt, asleep)
 	}
-	last := working
-	if n.Status == flow.StepPending && !started {
-		last = queued
+	switch {
+	case n.Status == flow.StepFailed || n.Status == flow.StepQuarantined:
+		c.add(end, broken)
+	case n.Status == flow.StepPending:
+		c.until(end, c.pending(n))
+	default:
+		c.until(end, working)
 	}
-	c.until(end, last)
 	if len(c.all) == 0 {
-		c.all = []segment{{c.now, c.now, last}}
+		c.add(end, working)
 	}
 	return c.all
 }
@@ -146,9 +153,25 @@ func (c *cutter) pause() state {
 	return asleep
 }
 
+// pending is what a run is taken for that is queued, or being run: as long as it never began, the first.
+func (c *cutter) pending(n flow.NodeRun) state {
+	if n.StartedAt == nil {
+		return queued
+	}
+	return working
+}
+
+// until adds a segment, if it is not empty.
 func (c *cutter) until(t time.Time, s state) {
-	if !t.After(c.now) {
-		return
+	if t.After(c.now) {
+		c.add(t, s)
+	}
+}
+
+// add adds a segment, however short.
+func (c *cutter) add(t time.Time, s state) {
+	if t.Before(c.now) {
+		t = c.now
 	}
 	c.all = append(c.all, segment{c.now, t, s})
 	c.now = t
@@ -168,9 +191,11 @@ type span struct {
 	cut      string
 }
 
-// Idle time is cut out when it is longer than a share of all time, and longer than what the rest needs.
+// Idle time is cut out when it is so long that it would leave the rest no room: in seconds, everything is drawn to scale.
 const (
-	idleShare = 5 // a fifth
+	minIdle   = 30 * time.Second
+	idleShare = 5 // a fifth of all time
+	idleTimes = 4 // of the time in which something works
 	maxCuts   = 4
 )
 
@@ -182,9 +207,10 @@ func newScale(rows []row, cells int, l Look) *scale {
 	slices.SortStableFunc(idle, func(a, b span) int { return int(b.length() - a.length()) })
 	var cuts []span
 	room, rest := cells, last.Sub(first)
+	least := max(minIdle, rest/idleShare, idleTimes*(rest-lengths(idle)))
 	for _, g := range idle {
 		g.cut = l.label(g.length())
-		if len(cuts) == maxCuts || g.length() < rest/idleShare || room-columns(g.cut) < minBars {
+		if len(cuts) == maxCuts || g.length() < least || room-columns(g.cut) < minBars {
 			break
 		}
 		g.cells = columns(g.cut)
@@ -193,6 +219,13 @@ func newScale(rows []row, cells int, l Look) *scale {
 	}
 	s.lay(first, last, cuts, room, rest)
 	return s
+}
+
+func lengths(all []span) (sum time.Duration) {
+	for _, p := range all {
+		sum += p.length()
+	}
+	return sum
 }
 
 func (p span) length() time.Duration { return p.to.Sub(p.from) }

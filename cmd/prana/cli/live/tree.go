@@ -182,7 +182,7 @@ func (t *tree) facts(g *group) []string {
 	} else if n.Error != nil {
 		add(n.Error.Code + ": " + n.Error.Message)
 	}
-	if len(n.Children) == 1 && n.Status.Live() == (t.waits[run{n.Node, n.RunIndex}] == nil) {
+	if len(n.Children) == 1 {
 		add("child " + n.Children[0])
 	}
 	return facts
