@@ -95,13 +95,14 @@ func (r Reason) clause(now time.Time) string {
 		return text
 	}
 	text += ", until " + clock(*r.Until, now)
-	if left := r.Until.Sub(now); left <= 0 {
+	left := r.Until.Sub(now)
+	if left <= 0 {
 		return text + " (overdue by " + Span(-left) + ": a worker takes it as soon as one is free)"
-	} else if r.Then == "" {
-		return text + " (in " + Span(left) + ")"
-	} else {
-		return text + " (in " + Span(left) + "; then it " + r.Then + ")"
 	}
+	if r.Then == "" {
+		return text + " (in " + Span(left) + ")"
+	}
+	return text + " (in " + Span(left) + "; then it " + r.Then + ")"
 }
 
 // opening begins the sentence of an execution that lives.

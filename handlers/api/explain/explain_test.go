@@ -158,12 +158,16 @@ func TestStates(t *testing.T) {
 	later.ResumeAt = in(time.Hour)
 	for status, want := range map[flow.Status]expectation{
 		flow.Completed: {"3m ago it completed, after 57m; nothing is left to do.", []string{"prana result x1", "prana rerun x1"}},
-		flow.Failed: {"3m ago it failed at call in attempt 4: http_status: 503. Once the cause is mended, a retry goes on from there.",
-			[]string{"prana retry x1", "prana show x1 --node call", "prana rerun x1 --from call --plan"}},
+		flow.Failed: {
+			"3m ago it failed at call in attempt 4: http_status: 503. Once the cause is mended, a retry goes on from there.",
+			[]string{"prana retry x1", "prana show x1 --node call", "prana rerun x1 --from call --plan"},
+		},
 		flow.TimedOut:  {"3m ago it ran out of the time that it had as a whole, 57m; it cannot go on, only be run again.", []string{"prana rerun x1", "prana show x1 --timeline"}},
 		flow.Cancelled: {"3m ago it was ended by somebody: http_status: 503; it cannot go on, only be run again.", []string{"prana rerun x1", "prana show x1 --timeline"}},
-		flow.Quarantined: {"It is in quarantine at call in attempt 4, whose workers died again and again: http_status: 503. Nothing runs it by itself any more: find out why they die, then retry it, or give it up.",
-			[]string{"prana retry x1", "prana cancel x1"}},
+		flow.Quarantined: {
+			"It is in quarantine at call in attempt 4, whose workers died again and again: http_status: 503. Nothing runs it by itself any more: find out why they die, then retry it, or give it up.",
+			[]string{"prana retry x1", "prana cancel x1"},
+		},
 		flow.Pending:    {"It has not begun: it is to begin later, since 3m, until 13:00 UTC (in 1h; then it begins). Time moves it.", []string{"prana cancel x1"}},
 		flow.Cancelling: {"It ends before its time (http_status: 503), and what it did is being undone: it sleeps at start, since 3m, until 13:00 UTC (in 1h; then it goes on). Time moves it. To wake it early: prana resume x1", []string{watch, "prana terminate x1"}},
 		flow.Paused:     {"Somebody paused it, and nothing goes on until somebody lets it: it sleeps at start, since 3m, until 13:00 UTC (in 1h; then it goes on). Time moves it. To wake it early: prana resume x1", []string{"prana unpause x1", "prana cancel x1"}},

@@ -125,10 +125,10 @@ func segmentsOf(n flow.NodeRun, fan bool, s *flow.Suspension, end time.Time) []s
 	case n.ResumedAt != nil:
 		c.until(*n.ResumedAt, asleep)
 	}
-	switch {
-	case n.Status == flow.StepFailed || n.Status == flow.StepQuarantined:
+	switch n.Status {
+	case flow.StepFailed, flow.StepQuarantined:
 		c.add(end, broken)
-	case n.Status == flow.StepPending:
+	case flow.StepPending:
 		c.until(end, c.pending(n))
 	default:
 		c.until(end, working)
@@ -390,10 +390,9 @@ func (s *scale) ruler() string {
 // legend says when it began and what the fillings mean.
 func (s *scale) legend(v *flow.View) string {
 	first, last := s.spans[0].from, s.spans[len(s.spans)-1].to
-	text := first.In(s.Now.Location()).Format("2006-01-02 15:04:05 MST") + " + " + explain.Span(last.Sub(first))
-	words := [...]string{"queued", "working", "waiting", "failed"}
-	for st, word := range words {
-		text += "  " + s.fill(state(st)).text + " " + word
+	words := []string{first.In(s.Now.Location()).Format("2006-01-02 15:04:05 MST") + " + " + explain.Span(last.Sub(first))}
+	for st, word := range []string{"queued", "working", "waiting", "failed"} {
+		words = append(words, s.fill(state(st)).text+" "+word)
 	}
-	return text
+	return strings.Join(words, "  ")
 }
