@@ -221,36 +221,3 @@ func mustJSON(t *testing.T, v any) []byte {
 	}
 	return b
 }
-
-func TestShow(t *testing.T) {
-	t.Parallel()
-	v := viewOf(flow.Suspended)
-	v.CreatedAt = noon
-	v.Nodes = []flow.NodeRun{
-		{
-			Node: "call", Type: "http.request", Status: flow.StepCompleted, Attempt: 1, Port: "main", CreatedAt: noon, StartedAt: &noon, EndedAt: &later,
-			Attempts: []flow.AttemptView{{Number: 0, StartedAt: &noon, EndedAt: later, Error: &flow.Problem{Code: "http_status", Message: "503"}}},
-		},
-		{Node: "nap", Status: flow.StepSuspended, RunIndex: 1, CreatedAt: later, Children: []string{"kid"}},
-	}
-	v.Suspensions = []flow.Suspension{{ID: "s", Node: "nap", RunIndex: 1, Type: "custom", SuspendedAt: later}}
-	f := newFake(t, map[string]any{"GET /v1/executions/x1": v})
-	got := trimmed(prana(t, f.url, "show", "x1").stdout)
-	want := trimmed(`
-		execution  x1
-		workflow   order v1
-		status     suspended
-		created    2026-01-02T12:00:00.000Z
-
-		NODE           STATUS     ATTEMPT  PORT  STARTED                   TOOK  WHAT
-		├─ call        completed  2        main  2026-01-02T12:00:00.000Z  1.5s
-		│  └─ attempt  failed     1              2026-01-02T12:00:00.000Z  1.5s  http_status: 503
-		└─ nap #2      suspended  1
-		   ├─ child                                                              kid
-		   └─ wait                               2026-01-02T12:00:01.500Z        waits (custom)`)
-	if got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	raw, _ := json.Marshal(v)
-	same(t, prana(t, f.url, "show", "x1", "-o", "json").stdout, string(raw))
-}

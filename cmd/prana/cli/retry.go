@@ -35,7 +35,8 @@ func (sh *shell) retryCommand() *cobra.Command {
 // waiting adds the flags of verbs that may wait for the end.
 func (f *runFlags) waiting(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "wait for the end")
-	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "tell what happens, and wait for the end")
+	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "show what happens, and wait for the end")
+	asciiFlag(cmd, &f.ascii)
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0*time.Second, "with --wait: how long, such as 30s; the execution goes on after it (default: no end)")
 }
 
