@@ -116,13 +116,13 @@ func patient[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		res, err := try()
 		p, ok := errors.AsType[*flow.Problem](err)
-		if !ok || p.RetryAfter == 0 || n == maxTries || rest(ctx, min(p.RetryAfter, maxPause)) != nil {
+		if !ok || p.RetryAfter == 0 || n == maxTries || sleep(ctx, min(p.RetryAfter, maxPause)) != nil {
 			return res, err
 		}
 	}
 }
 
-func rest(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -171,7 +171,7 @@ func (b *bulk[T]) print() error {
 		fmt.Fprint(b.sh.stderr, "\r\x1b[K")
 	}
 	if untried := len(b.done) - b.n; failed > 0 || untried > 0 {
-		b.sh.note("%d of %s: done; failed: %d; not tried: %d", b.n-failed, counted(len(b.done), "execution"), failed, untried)
+		b.sh.note("%d of %s done; %d failed, %d not tried", b.n-failed, counted(len(b.done), "execution"), failed, untried)
 	}
 	if b.sh.output == formatLines {
 		return nil
@@ -187,7 +187,7 @@ func (b *bulk[T]) outcome(ctx context.Context) error {
 	var first error
 	for _, d := range b.done {
 		switch {
-		case d.err == nil:
+		case d.err == nil || errors.Is(d.err, context.Canceled):
 		case first == nil:
 			first = d.err
 		case exitCode(d.err) != exitCode(first):

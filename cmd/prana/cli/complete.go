@@ -17,6 +17,12 @@ const maxOffers = 100
 
 // completion lets shells complete arguments by the placeholders in usage lines, and the values of flags by their names.
 func (sh *shell) completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.RunE = verb(func(context.Context, []string) error {
+			return usagef("completion needs a shell: bash, zsh, fish or powershell")
+		})
+	}
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	table := sh.offers()
 	for cmd := range verbs(root) {
@@ -78,9 +84,9 @@ func choice(c cobra.Completion) string {
 	return word
 }
 
-// offer is one offer. What is described was written by users.
+// offer is one offer. What is described was written by users, and is cut to what fits into a line.
 func offer(word, description string) cobra.Completion {
-	return cobra.CompletionWithDesc(word, strings.ReplaceAll(oneLine(description), "\t", " "))
+	return cobra.CompletionWithDesc(word, cut(strings.ReplaceAll(oneLine(description), "\t", " "), 80))
 }
 
 // fixed offers words that are always the same.

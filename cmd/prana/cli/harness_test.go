@@ -61,6 +61,7 @@ type request struct {
 type fake struct {
 	url     string
 	answers map[string]any // by method and path: an error, or what becomes JSON
+	all     http.Handler   // answers everything instead
 
 	mu   sync.Mutex
 	seen []request
@@ -78,13 +79,17 @@ func newFake(t *testing.T, answers map[string]any) *fake {
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	line := r.Method + " " + r.URL.Path
-	if line == "GET /v1/executions" && f.answers[line] == nil {
+	if line == "GET /v1/executions" && f.answers[line] == nil && f.all == nil {
 		_ = json.NewEncoder(w).Encode(f.known())
 		return
 	}
 	f.mu.Lock()
 	f.seen = append(f.seen, request{line, r.URL.Query(), r.Header, string(body)})
 	f.mu.Unlock()
+	if f.all != nil {
+		f.all.ServeHTTP(w, r)
+		return
+	}
 	switch a := f.answers[line].(type) {
 	case http.HandlerFunc:
 		a(w, r)

@@ -63,7 +63,7 @@ func happened(v *flow.View) []live.Line {
 // nodeHistory tells of one run of a node. Of a run that was kept from another execution nothing happened here.
 func nodeHistory(v *flow.View, n flow.NodeRun) []live.Line {
 	var all []live.Line
-	name := runName(n)
+	name := runOf(n)
 	add := func(at *time.Time, format string, args ...any) {
 		if at != nil {
 			all = append(all, live.Line{At: *at, Node: name, Text: fmt.Sprintf(format, args...)})
@@ -75,12 +75,12 @@ func nodeHistory(v *flow.View, n flow.NodeRun) []live.Line {
 	}
 	for _, a := range n.Attempts {
 		add(a.StartedAt, "started%s", again(a.Number))
-		add(&a.EndedAt, "attempt %s failed%s", attempt(a.Number), because(a.Error))
+		add(&a.EndedAt, "attempt %d failed%s", a.Number+1, because(a.Error))
 	}
 	add(n.StartedAt, "started%s", again(n.Attempt))
 	for _, s := range v.Suspensions {
 		if s.Node == n.Node && s.RunIndex == n.RunIndex {
-			add(&s.SuspendedAt, "%s", live.Waiting(s))
+			add(&s.SuspendedAt, "%s", waits(s))
 		}
 	}
 	add(n.ResumedAt, "%s", resumption(n))
@@ -88,11 +88,22 @@ func nodeHistory(v *flow.View, n flow.NodeRun) []live.Line {
 	return all
 }
 
+// runOf tells later runs of a node from the first.
+func runOf(n flow.NodeRun) string {
+	if n.RunIndex == 0 {
+		return n.Node
+	}
+	return fmt.Sprintf("%s #%d", n.Node, n.RunIndex+1)
+}
+
+// waits says what a suspension waits for.
+func waits(s flow.Suspension) string { return live.Waiting(s) }
+
 func again(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return ", attempt " + attempt(n)
+	return fmt.Sprintf(", attempt %d", n+1)
 }
 
 func because(p *flow.Problem) string {

@@ -123,7 +123,7 @@ func (sh *shell) waiting(kind string) offers {
 		for _, s := range page.Items {
 			if !seen[s.ExecutionID] {
 				seen[s.ExecutionID] = true
-				all = append(all, offer(s.ExecutionID, fmt.Sprintf("%s %s, for %s", s.Workflow, live.Waiting(s), age(s.SuspendedAt))))
+				all = append(all, offer(s.ExecutionID, fmt.Sprintf("%s %s, for %s", s.Workflow, waits(s), age(s.SuspendedAt))))
 			}
 		}
 		return all, err
@@ -139,7 +139,7 @@ func (sh *shell) waitingNodes(ctx context.Context, c *client.Client, args []stri
 	page, err := c.Suspensions(ctx, flow.SuspensionFilter{Execution: id})
 	var all []cobra.Completion
 	for _, s := range page.Items {
-		all = append(all, offer(s.Node, live.Waiting(s)))
+		all = append(all, offer(s.Node, waits(s)))
 	}
 	return all, err
 }
@@ -198,18 +198,18 @@ func versionsOf(ctx context.Context, c *client.Client, args []string) ([]cobra.C
 // eventTypes are those that something waits for.
 func eventTypes(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
 	page, err := c.Suspensions(ctx, flow.SuspensionFilter{Type: flow.ExternalEvent, Limit: newest})
-	waits := map[string]int{}
+	counts := map[string]int{}
 	for _, s := range page.Items {
 		var data struct {
 			EventType string `json:"event_type"`
 		}
 		if json.Unmarshal(s.Data, &data) == nil && data.EventType != "" {
-			waits[data.EventType]++
+			counts[data.EventType]++
 		}
 	}
 	var all []cobra.Completion
-	for _, name := range slices.Sorted(maps.Keys(waits)) {
-		all = append(all, offer(name, counted(waits[name], "wait")))
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, offer(name, counted(counts[name], "wait")))
 	}
 	return all, err
 }
@@ -240,7 +240,7 @@ func (sh *shell) startable(ctx context.Context, args []string, typed string) ([]
 	all, directive := sh.asked(workflowIDs)(ctx, args, typed)
 	entries, _ := os.ReadDir(".")
 	for _, e := range entries {
-		if !e.IsDir() && isDefinition(e.Name()) && !strings.HasPrefix(e.Name(), ".") {
+		if !e.IsDir() && isDefinition(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
 			all = append(all, offer(e.Name(), "file"))
 		}
 	}

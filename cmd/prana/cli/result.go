@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,12 +40,12 @@ func (sh *shell) result(ctx context.Context, s service, id string, f runFlags) e
 	if v.Status == flow.Completed {
 		return sh.printOutput(v)
 	}
-	why := fmt.Sprintf("execution %s is %s", v.ID, v.Status)
+	why := ""
 	if v.Error != nil {
-		why += ": " + v.Error.Error()
+		why = ": " + v.Error.Error()
 	}
-	sh.note("%s", why)
-	return outcome(v.Status)
+	sh.note("execution %s is %s%s", v.ID, v.Status, why)
+	return silent(outcome(v.Status))
 }
 
 // printOutput prints JSON, since an output is data, also for people.
