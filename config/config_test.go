@@ -119,12 +119,17 @@ func TestSecretFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "token")
 	write(t, path, "  s3cret \n")
-	c, err := choose(t, "", "PRANA_TOKEN_FILE="+path, "PRANA_SECRET_DB_FILE="+path, "PRANA_LISTEN=0.0.0.0")
+	key := filepath.Join(t.TempDir(), "key")
+	write(t, key, strings.Repeat("k", shortestKey))
+	c, err := choose(t, "", "PRANA_TOKEN_FILE="+path, "PRANA_RESUME_KEY_FILE="+key, "PRANA_SECRET_DB_FILE="+path, "PRANA_LISTEN=0.0.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Token.Reveal() != "  s3cret " || c.Secrets["db"].Reveal() != "  s3cret " {
 		t.Errorf("got %q and %q", c.Token.Reveal(), c.Secrets["db"].Reveal())
+	}
+	if c.ResumeKey.Len() != shortestKey {
+		t.Errorf("the key of resume URLs has %d bytes", c.ResumeKey.Len())
 	}
 }
 
@@ -170,9 +175,9 @@ func TestProblems(t *testing.T) {
 		"duplicate key":        {text: "port: 1\nport: 2\n", want: []string{"already defined at line 1"}},
 		"mapping for a value":  {text: "port: {a: 1}", want: []string{"port: must be a value"}},
 		"value for a mapping":  {text: "redis: redis://h", want: []string{"write the address as url below redis"}},
-		"all types at once": {text: "port: many\nworker: {intake: maybe, shutdown_grace: 20}\nlimits: {body: big}\ntoken: 123456\nmiddleware: 3\n", want: []string{
+		"all types at once": {text: "port: many\nworker: {intake: maybe, shutdown_grace: 20}\nlimits: {body: big}\ntoken: 123456\nresume_key: 123456\nmiddleware: 3\n", want: []string{
 			`prana.yaml:1:1: port is "many": must be a whole number`, "must be true or false", "must be a duration with its unit",
-			"must be a size", `token is "[REDACTED]": must be a text`, "must be a list",
+			"must be a size", `token is "[REDACTED]": must be a text`, `resume_key is "[REDACTED]": must be a text`, "must be a list",
 		}},
 		"all values at once": {text: "port: 70000\npartitions: 0\nlisten: 0.0.0.0\nlog: {level: warning}\nresume_key: short\nhooks: {a: {event: e, workflow: w, secret: short}}\nenv_allow: [PRANA_TOKEN]\n" +
 			"worker: {servers: 99, queues: [slow, Fast, slow], queue_weights: [slow=2, slow=3, fast, x=0]}\non_retry_exhausted: {url: 'ftp://x'}\nserver: ''\n", want: []string{

@@ -123,10 +123,14 @@ func variable(key string) string {
 }
 
 func variables() []string {
-	names := []string{"PRANA_REDIS", "PRANA_CONFIG", "PRANA_TOKEN_FILE"}
+	names := []string{"PRANA_REDIS", "PRANA_CONFIG"}
 	for _, key := range schema {
-		if !strings.Contains(key, "*") {
-			names = append(names, variable(key))
+		if strings.Contains(key, "*") {
+			continue
+		}
+		names = append(names, variable(key))
+		if isSecret(key) {
+			names = append(names, variable(key)+fileSuffix)
 		}
 	}
 	return names

@@ -16,25 +16,31 @@ import (
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 
 // schema has every key; * stands for a name that the user chooses.
-var schema = keysOf(reflect.TypeFor[Config](), "")
+var schema = keysOf(reflect.TypeFor[Config](), "", func(reflect.Type) bool { return true })
 
-func keysOf(t reflect.Type, prefix string) []string {
+// secretKeys are those whose values must not be shown. A URL of Redis may hold a password.
+var secretKeys = append(keysOf(reflect.TypeFor[Config](), "", isSecretType), "redis.url")
+
+// keysOf lists the keys of values of some types.
+func keysOf(t reflect.Type, prefix string, wanted func(reflect.Type) bool) []string {
 	var keys []string
 	for f := range fieldsOf(t) {
 		key := prefix + f.Tag.Get("key")
 		switch {
-		case f.Type.Kind() == reflect.Map && f.Type.Elem() == reflect.TypeFor[Secret]():
+		case f.Type.Kind() == reflect.Map && isSecretType(f.Type.Elem()):
 			keys = append(keys, key+".*")
 		case f.Type.Kind() == reflect.Map:
-			keys = append(keys, keysOf(f.Type.Elem(), key+".*.")...)
+			keys = append(keys, keysOf(f.Type.Elem(), key+".*.", wanted)...)
 		case isSection(f.Type):
-			keys = append(keys, keysOf(f.Type, key+".")...)
-		default:
+			keys = append(keys, keysOf(f.Type, key+".", wanted)...)
+		case wanted(f.Type):
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
+
+func isSecretType(t reflect.Type) bool { return t == reflect.TypeFor[Secret]() }
 
 // fieldsOf yields the fields that have a key.
 func fieldsOf(t reflect.Type) iter.Seq[reflect.StructField] {
@@ -48,7 +54,7 @@ func fieldsOf(t reflect.Type) iter.Seq[reflect.StructField] {
 }
 
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Secret]()
+	return t.Kind() == reflect.Struct && !isSecretType(t)
 }
 
 // field is one value to fill in.
@@ -97,7 +103,7 @@ func fits(pattern, key string, prefix bool) bool {
 
 // isSecret tells whether the value of a key must not be shown, and may come from a file of its own.
 func isSecret(key string) bool {
-	return key == "redis.url" || key == "token" || strings.HasPrefix(key, "secrets.") || strings.HasSuffix(key, ".secret") || strings.HasSuffix(key, ".previous_secret")
+	return slices.ContainsFunc(secretKeys, func(s string) bool { return fits(s, key, false) })
 }
 
 // set fills the field from what a flag, a variable or the file holds.

@@ -55,8 +55,5 @@ func (a *api) rerun(w http.ResponseWriter, r *http.Request) error {
 	}
 	replayed(w, res.Replayed)
 	w.Header().Set("Location", "/v1/executions/"+res.ExecutionID)
-	if res.Replayed {
-		return respond(w, http.StatusOK, res)
-	}
-	return respond(w, http.StatusCreated, res)
+	return respond(w, http.StatusAccepted, res)
 }

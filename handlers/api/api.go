@@ -8,7 +8,7 @@ import (
 	"prana/engine/flow"
 )
 
-// MaxBody bounds the body of a request.
+// MaxBody is the default bound of the body of a request.
 const MaxBody = 1 << 20
 
 // api holds what the routes need.
@@ -25,7 +25,7 @@ func New(c Config) http.Handler {
 }
 
 func newAPI(c Config) *api {
-	a := &api{Config: c, guard: newGuard(c.Token, c.Hosts), log: c.Logger}
+	a := &api{Config: c, guard: newGuard(c), log: c.Logger}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -93,6 +93,9 @@ func (a *api) routes() []route {
 			route{method: "GET", path: "/v1/hooks/{name}/deliveries/{id}", do: a.getDelivery},
 			route{method: "POST", path: "/v1/hooks/{name}/deliveries/{id}:replay", do: a.replayDelivery},
 		)
+	}
+	if a.Queues != nil {
+		routes = append(routes, a.queueRoutes()...)
 	}
 	if a.Webhooks != nil {
 		do := pass(a.Webhooks)

@@ -45,6 +45,9 @@ var samples = map[string]struct{ target, body string }{
 	"GET /v1/hooks/{name}/deliveries":              {"/v1/hooks/shop/deliveries", ""},
 	"GET /v1/hooks/{name}/deliveries/{id}":         {"/v1/hooks/shop/deliveries/a1-0", ""},
 	"POST /v1/hooks/{name}/deliveries/{id}:replay": {"/v1/hooks/shop/deliveries/a1-0:replay", ""},
+	"GET /v1/dead/{id}":                            {"/v1/dead/a", ""},
+	"POST /v1/dead/{id}:run":                       {"/v1/dead/a:run", ""},
+	"DELETE /v1/dead/{id}":                         {"/v1/dead/a", ""},
 	"POST /webhook/{workflow}":                     {"/webhook/order", `{}`},
 	"POST /webhook/{workflow}/{path}":              {"/webhook/order/paid/now", `{}`},
 }
@@ -251,6 +254,24 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+func TestConfiguredBodyLimit(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.MaxBody = 30
+	for body, want := range map[string]int{`{"type":"t","data":"12345678"}`: 202, `{"type":"t","data":"123456789"}`: 413} {
+		for _, announced := range []int64{int64(len(body)), -1} {
+			r := request("POST", "/v1/events", body)
+			r.ContentLength = announced
+			if w := serve(c, r); w.Code != want || want == 413 && !strings.Contains(w.Body.String(), "30 bytes") {
+				t.Errorf("%d bytes: got %d %s, want %d", len(body), w.Code, w.Body, want)
+			}
+		}
+	}
+	if w := serve(c, request("POST", "/resume/a-1.000-b", `"`+strings.Repeat("x", 30)+`"`)); w.Code != 413 {
+		t.Errorf("a resume URL: got %d", w.Code)
+	}
+}
+
 func TestHead(t *testing.T) {
 	t.Parallel()
 	if w := send(newFake(), "HEAD", "/v1/executions/"+execID, ""); w.Code != 200 {
@@ -312,6 +333,18 @@ func TestMetricsAreBehindTheToken(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("with %q /metrics answers %d, want %d", token, w.Code, want)
+		}
+	}
+}
+
+func TestMetricsAreOnlyRead(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for method, want := range map[string]int{"GET": http.StatusTeapot, "HEAD": http.StatusTeapot, "POST": 405, "DELETE": 405} {
+		w := serve(c, request(method, "/metrics", ""))
+		if w.Code != want || (w.Header().Get("Allow") == "GET, HEAD") != (want == 405) {
+			t.Errorf("%s: got %d, Allow %q, want %d", method, w.Code, w.Header().Get("Allow"), want)
 		}
 	}
 }

@@ -26,8 +26,13 @@ type Config struct {
 	// Hosts are names, without port, that may be used without a token; "*" allows all.
 	Hosts []string
 
+	// MaxBody bounds the body of a request, in bytes; 0 = 1 MiB. Hooks and Webhooks bound theirs themselves.
+	MaxBody int64
+
 	// Hooks are the named webhooks; nil = there are none.
 	Hooks Hooks
+	// Queues tells of the queues and the workers; nil = nobody does.
+	Queues Queues
 	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
 	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.

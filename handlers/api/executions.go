@@ -21,6 +21,9 @@ func executionID(r *http.Request) (string, error) {
 // shown is the execution in the path.
 func (a *api) shown(w http.ResponseWriter, r *http.Request) (*flow.View, error) {
 	id, err := executionID(r)
+	if err == nil {
+		err = queryOf(r).end()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type fake struct {
 	unending  bool // Await blocks until ctx is done
 	panicking bool
 	cursor    string
+	published []flow.WorkflowInfo
 
 	resume  flow.ResumeView // what a resume URL leads to; zero = a wait that is no approval
 	refuse  error           // how its end is refused
@@ -173,17 +174,45 @@ func (f *fake) Schedules(_ context.Context, q flow.ScheduleFilter) (flow.Page[fl
 	}}, f.ask(q)
 }
 
-func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) { return nil, f.ask(nil) }
+func (f *fake) Workflows(context.Context) ([]flow.WorkflowInfo, error) {
+	return f.published, f.ask(nil)
+}
 
 func (f *fake) Workflow(_ context.Context, id, v string) (*flow.Workflow, string, error) {
 	return &flow.Workflow{ID: id}, version, f.ask(id + "@" + v)
 }
 
 func (f *fake) Versions(_ context.Context, id string) ([]flow.WorkflowInfo, error) {
+	if f.published != nil {
+		return f.published, f.ask(id)
+	}
 	return []flow.WorkflowInfo{{ID: id, Version: version}}, f.ask(id)
 }
 
 func (f *fake) Ready(context.Context) error { return f.ask(nil) }
+
+// fakeQueues has a dead task of every name.
+type fakeQueues struct{ *fake }
+
+func (q fakeQueues) Queues(_ context.Context, f wire.QueueFilter) (flow.Page[wire.Queue], error) {
+	return flow.Page[wire.Queue]{Items: []wire.Queue{{Queue: "prana", ServedBy: []string{}}}, Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) Workers(_ context.Context, f wire.PageFilter) (flow.Page[wire.Worker], error) {
+	return flow.Page[wire.Worker]{Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) Dead(_ context.Context, f wire.PageFilter) (flow.Page[wire.DeadTask], error) {
+	return flow.Page[wire.DeadTask]{Cursor: q.cursor}, q.ask(f)
+}
+
+func (q fakeQueues) DeadTask(_ context.Context, id string) (wire.DeadTask, error) {
+	return wire.DeadTask{ID: id}, q.ask("show " + id)
+}
+
+func (q fakeQueues) RunDead(_ context.Context, id string) error { return q.ask("run " + id) }
+
+func (q fakeQueues) DeleteDead(_ context.Context, id string) error { return q.ask("delete " + id) }
 
 // fakeHooks has a delivery wherever one is looked for.
 type fakeHooks struct{ *fake }
@@ -219,7 +248,7 @@ func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 func config(f *fake) Config {
 	return Config{
 		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
-		Hooks: fakeHooks{f},
+		Hooks: fakeHooks{f}, Queues: fakeQueues{f},
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, r.Method+" "+r.PathValue("workflow")+" "+r.PathValue("path"))
 		}),

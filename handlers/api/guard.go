@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -20,28 +21,29 @@ const maxDrain = 8 << 20
 // guard decides who may come in, before anything of the body is read.
 type guard struct {
 	token  [sha256.Size]byte
-	closed bool // a token is asked for
+	closed bool  // a token is asked for
+	most   int64 // bytes of a body
 	hosts  []string
 	origin *http.CrossOriginProtection
 }
 
-func newGuard(token string, hosts []string) guard {
+func newGuard(c Config) guard {
 	return guard{
-		token: sha256.Sum256([]byte(token)), closed: token != "", hosts: hosts,
-		origin: http.NewCrossOriginProtection(),
+		token: sha256.Sum256([]byte(c.Token)), closed: c.Token != "", hosts: c.Hosts,
+		most: cmp.Or(c.MaxBody, MaxBody), origin: http.NewCrossOriginProtection(),
 	}
 }
 
 // admit bounds the body, then asks for the token, or else for an allowed host.
 func (g guard) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > MaxBody {
+		if r.ContentLength > g.most {
 			// Who is cut off while sending may never read why.
 			_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
-			respondError(w, tooLarge())
+			respondError(w, tooLarge(g.most))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, g.most)
 		if err := g.check(r); err != nil {
 			refuse(w, err)
 			return
@@ -53,7 +55,7 @@ func (g guard) admit(next http.Handler) http.Handler {
 // Anonymous judges requests that need bring no token: a server that asks for none serves them
 // only by an allowed host, and not to pages of others.
 func Anonymous(c Config) func(r *http.Request) error {
-	g := newGuard(c.Token, c.Hosts)
+	g := newGuard(c)
 	return func(r *http.Request) error {
 		if g.closed {
 			return nil

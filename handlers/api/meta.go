@@ -34,6 +34,9 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, http.StatusOK, wire.Health{Status: "ready"})
 }
 
-func (a *api) listNodeTypes(w http.ResponseWriter, _ *http.Request) error {
+func (a *api) listNodeTypes(w http.ResponseWriter, r *http.Request) error {
+	if err := queryOf(r).end(); err != nil {
+		return err
+	}
 	return respond(w, http.StatusOK, map[string]any{"items": a.NodeTypes})
 }

@@ -74,6 +74,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"Summary": flow.Summary{}, "View": flow.View{}, "NodeRun": flow.NodeRun{}, "LetterView": flow.LetterView{}, "Attempt": flow.AttemptView{},
 		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "FamilyLink": flow.FamilyLink{}, "Family": flow.Family{}, "Delay": flow.DelayView{},
 		"Schedule": flow.ScheduleView{}, "Hook": flow.HookView{}, "Delivery": flow.Delivery{}, "DeliveryCounts": flow.DeliveryCounts{},
+		"Queue": wire.Queue{}, "Worker": wire.Worker{}, "RunningTask": wire.Running{}, "DeadTask": wire.DeadTask{}, "DeadTaskID": wire.Dead{},
 		"Failure": flow.Problem{}, "Health": wire.Health{},
 	} {
 		documented := slices.Sorted(maps.Keys(doc.Components.Schemas[name].Properties))

@@ -63,6 +63,11 @@ func (q *query) time(names ...string) time.Time {
 	return t
 }
 
+// page reads what every list takes.
+func (q *query) page() wire.PageFilter {
+	return wire.PageFilter{Limit: q.limit(), Cursor: q.text("cursor")}
+}
+
 func (q *query) limit() int { return q.number("limit", maxLimit) }
 
 // number gives a number from 1 to the highest; 0 when it is not given.

@@ -23,15 +23,15 @@ func invalid(format string, args ...any) error {
 	return flow.Problemf(flow.ErrInvalid.Code, format, args...)
 }
 
-func tooLarge() error {
-	return flow.Problemf(flow.ErrTooLarge.Code, "the body is larger than %d bytes", MaxBody)
+func tooLarge(most int64) error {
+	return flow.Problemf(flow.ErrTooLarge.Code, "the body is larger than %d bytes (limits.body)", most)
 }
 
 // body reads the whole body.
 func body(r *http.Request) ([]byte, error) {
 	raw, err := io.ReadAll(r.Body)
-	if _, big := errors.AsType[*http.MaxBytesError](err); big {
-		return nil, tooLarge()
+	if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge(big.Limit)
 	}
 	if err != nil {
 		return nil, invalid("the body cannot be read to its end")

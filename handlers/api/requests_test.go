@@ -64,8 +64,9 @@ func TestRepetitionsSaySo(t *testing.T) {
 		startPath:                                     200,
 		"/v1/executions/" + execID + ":resume":        202,
 		"/v1/executions/" + execID + ":approve":       202,
+		"/v1/executions/" + execID + ":reject":        202,
 		"/v1/executions/" + execID + ":retry":         202,
-		"/v1/executions/" + execID + ":rerun":         200,
+		"/v1/executions/" + execID + ":rerun":         202,
 		"/v1/suspensions/" + execID + ":1.0:1:resume": 202,
 	} {
 		f := newFake()
@@ -97,7 +98,7 @@ func TestRerun(t *testing.T) {
 	path := "/v1/executions/" + execID + ":rerun"
 	w := send(f, "POST", path, `{"from":"pay","input":null,"version":"latest","id":"r-1"}`, "Traceparent", traceparent)
 	want := flow.RerunRequest{Execution: execID, From: "pay", Input: []byte("null"), Version: "latest", ID: "r-1", Trace: map[string]string{"traceparent": traceparent}}
-	if w.Code != 201 || w.Header().Get("Location") != "/v1/executions/"+execID || !reflect.DeepEqual(f.last(), want) {
+	if w.Code != 202 || w.Header().Get("Location") != "/v1/executions/"+execID || !reflect.DeepEqual(f.last(), want) {
 		t.Errorf("got %d %s, asked %+v", w.Code, w.Body, f.last())
 	}
 	if !strings.Contains(w.Body.String(), `"rerun_of":"`+execID+`"`) {
@@ -293,6 +294,15 @@ func TestBadFilters(t *testing.T) {
 		"/v1/executions/" + execID + "/relations?depth=0":   "from 1 to 100",
 		"/v1/executions/" + execID + "/relations?depht=3":   `did you mean \"depth\"?`,
 		"/v1/executions/" + execID + "/relations?depth=1e3": "from 1 to 100",
+		"/v1/executions/" + execID + "?wait=1":              "no parameter",
+		"/v1/executions/" + execID + "/history?limit=1":     "no parameter",
+		"/v1/executions/" + execID + "/suspensions?node=a":  "no parameter",
+		"/v1/executions/" + execID + "/output?path=a":       "no parameter",
+		"/v1/workflows?limt=3":                              `did you mean \"limit\"?`,
+		"/v1/workflows?limit=0":                             "from 1 to 1000",
+		"/v1/workflows/order?version=1":                     "no parameter",
+		"/v1/workflows/order/versions?curser=a":             `did you mean \"cursor\"?`,
+		"/v1/node-types?type=core.log":                      "no parameter",
 		"/v1/workflows:validate?flie=a.txt":                 `did you mean \"file\"?`,
 	} {
 		f, method := newFake(), "GET"

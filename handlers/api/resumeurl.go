@@ -29,7 +29,7 @@ func (a *api) resumeByURL(w http.ResponseWriter, r *http.Request) error {
 	if err := a.guard.sameOrigin(r); err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, a.guard.most)
 	b, err := a.brought(r)
 	if err != nil && wantsPage(r) {
 		return refusePage(w, err)

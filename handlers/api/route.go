@@ -18,6 +18,7 @@ type route struct {
 	do           action
 	open         bool // neither token nor host is asked for
 	every        bool // other methods come here too: the action judges them
+	free         bool // ids are not ours and may have any colons: only what is a verb for the method is one
 }
 
 // endpoint is all routes below one pattern of the mux: verb, method, route. The
@@ -42,7 +43,8 @@ func (a *api) mux(routes []route) *http.ServeMux {
 		}
 	}
 	if a.Metrics != nil {
-		mux.Handle("GET /metrics", a.guard.admit(a.Metrics))
+		methods := map[string]route{http.MethodGet: {do: pass(a.Metrics)}}
+		mux.Handle("/metrics", a.guard.admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.run(w, r, methods) })))
 	}
 	return mux
 }
@@ -97,13 +99,30 @@ func (e endpoint) open() bool {
 	return false
 }
 
+// split separates the verb from the id in a request.
+func (e endpoint) split(r *http.Request) (id, verb string) {
+	whole := r.PathValue("id")
+	id, verb = splitVerb(whole)
+	if _, ok := e[verb][r.Method]; e.free() && (verb == "" || !ok) {
+		return whole, ""
+	}
+	return id, verb
+}
+
+func (e endpoint) free() bool {
+	for _, rt := range e[""] {
+		return rt.free
+	}
+	return false
+}
+
 // serve finds the route of a request below the pattern and runs it.
 func (a *api) serve(pattern string, e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		verb := ""
 		if strings.HasSuffix(pattern, "/{id}") {
 			var id string
-			id, verb = splitVerb(r.PathValue("id"))
+			id, verb = e.split(r)
 			r.SetPathValue("id", id)
 		}
 		methods, ok := e[verb]

@@ -2,6 +2,8 @@ package api
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"net/http"
 	"strings"
 
@@ -71,8 +73,17 @@ func (a *api) validate(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) listWorkflows(w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r)
+	f := q.page()
+	if err := q.end(); err != nil {
+		return err
+	}
 	list, err := a.Store.Workflows(r.Context())
-	return respondList(w, r, list, err)
+	if err != nil {
+		return err
+	}
+	page, err := wire.CutPage(list, func(i flow.WorkflowInfo) string { return i.ID }, f.Limit, f.Cursor)
+	return respondPage(w, r, page, err)
 }
 
 func (a *api) listVersions(w http.ResponseWriter, r *http.Request) error {
@@ -80,13 +91,39 @@ func (a *api) listVersions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	q := queryOf(r)
+	f := q.page()
+	if err := q.end(); err != nil {
+		return err
+	}
 	list, err := a.Store.Versions(r.Context(), id)
-	return respondList(w, r, list, err)
+	if err != nil {
+		return err
+	}
+	page, err := wire.CutPage(list, versionKey(list), f.Limit, f.Cursor)
+	return respondPage(w, r, page, err)
+}
+
+// versionKey orders versions: the newest in force, which is the first, then the others from new to old.
+func versionKey(list []flow.WorkflowInfo) func(flow.WorkflowInfo) string {
+	newest := ""
+	if len(list) > 0 {
+		newest = list[0].Version
+	}
+	return func(i flow.WorkflowInfo) string {
+		if i.Version == newest {
+			return "first"
+		}
+		return fmt.Sprintf("then %020d %s", math.MaxInt64-i.CreatedAt.UnixMilli(), i.Version)
+	}
 }
 
 func (a *api) getWorkflow(w http.ResponseWriter, r *http.Request) error {
 	id, err := workflowID(r)
 	if err != nil {
+		return err
+	}
+	if err := queryOf(r).end(); err != nil {
 		return err
 	}
 	def, version, err := a.Store.Workflow(r.Context(), id, r.PathValue("version"))

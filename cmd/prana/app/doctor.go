@@ -14,7 +14,8 @@ import (
 // What a check can come to.
 const (
 	Passed  = "ok"
-	Warning = "warning" // it works, and somebody should know
+	Advice  = "advice"  // nothing is wrong; it could be better, or cannot be seen
+	Warning = "warning" // it works, and work waits, was given up or is about to be refused
 	Failed  = "failed"
 )
 
@@ -28,7 +29,7 @@ type Check struct {
 
 // Report is what the doctor found.
 type Report struct {
-	OK     bool    `json:"ok"` // nothing failed
+	OK     bool    `json:"ok"` // there are no findings: neither a warning nor a failure
 	Redis  string  `json:"redis"`
 	Checks []Check `json:"checks"`
 }

@@ -16,7 +16,7 @@ func (d *doctor) hooks() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name].Scheme == hooks.None {
-			d.tell("hook "+name, Warning, "its scheme is none: anybody who reaches the server can use it", "give it a scheme and a secret, unless only those you trust reach the server")
+			d.tell("hook "+name, Advice, "its scheme is none: anybody who reaches the server can use it", "give it a scheme and a secret, unless only those you trust reach the server")
 		}
 	}
 }

@@ -33,7 +33,7 @@ type doctor struct {
 
 func (d *doctor) tell(name, status, message, hint string) {
 	d.report.Checks = append(d.report.Checks, Check{name, status, message, hint})
-	if status == Failed {
+	if status == Warning || status == Failed {
 		d.report.OK = false
 	}
 }
@@ -46,7 +46,7 @@ func (d *doctor) servers(ctx context.Context) error {
 	}
 	for _, s := range all {
 		if s.Forbidden != nil && s.Version != "" {
-			d.tell("settings", Warning, s.String()+" does not tell its settings: "+s.Forbidden.Error(),
+			d.tell("settings", Advice, s.String()+" does not tell its settings: "+s.Forbidden.Error(),
 				"what INFO tells was checked; look yourself at save, appendfsync and min-replicas-to-write, or allow CONFIG|GET")
 		}
 		for _, check := range []func(suspend.Server){d.version, d.eviction, d.persistence, d.memory, d.replicas, d.clock} {
@@ -75,7 +75,7 @@ func (d *doctor) eviction(s suspend.Server) {
 	case policy == suspend.NoEviction, s.Version == "":
 		d.tell("eviction", Passed, "nothing is evicted", "")
 	case policy == "":
-		d.tell("eviction", Warning, "whether keys are evicted cannot be seen", "make sure that maxmemory-policy is noeviction")
+		d.tell("eviction", Advice, "whether keys are evicted cannot be seen", "make sure that maxmemory-policy is noeviction")
 	default:
 		d.tell("eviction", Failed, "maxmemory-policy is "+policy+": when memory is short, Redis deletes executions", "set maxmemory-policy to noeviction")
 	}
@@ -85,13 +85,13 @@ func (d *doctor) persistence(s suspend.Server) {
 	const hint = "set appendonly yes; appendfsync everysec may lose the last second, always loses nothing"
 	switch aof := s.Settings["appendonly"]; {
 	case d.kind == InMemory:
-		d.tell("persistence", Warning, "volatile: all data ends with the process", "for anything but a try, use a redis-server")
+		d.tell("persistence", Advice, "volatile: all data ends with the process", "for anything but a try, use a redis-server")
 	case !s.AOFOK || !s.LastSaveOK:
 		d.tell("persistence", Failed, "the last attempt to write data to disk failed", "look at the log of the Redis server; often its disk is full")
 	case aof == "yes":
 		d.tell("persistence", Passed, "every write goes to the append-only file"+synced(s.Settings["appendfsync"]), "")
 	case aof == "":
-		d.tell("persistence", Warning, "whether data survives a restart cannot be seen", hint)
+		d.tell("persistence", Advice, "whether data survives a restart cannot be seen", hint)
 	default:
 		d.snapshots(s, hint)
 	}
@@ -105,7 +105,7 @@ func (d *doctor) snapshots(s suspend.Server, hint string) {
 	case save == "":
 		d.tell("persistence", Failed, "the append-only file is off, and so are snapshots: a restart of Redis loses everything", hint)
 	default:
-		d.tell("persistence", Warning, "the append-only file is off: a crash of Redis loses what came after the last snapshot ("+save+")", hint)
+		d.tell("persistence", Advice, "the append-only file is off: a crash of Redis loses what came after the last snapshot ("+save+")", hint)
 	}
 }
 
@@ -138,7 +138,7 @@ func (d *doctor) replicas(s suspend.Server) {
 	least := s.Settings["min-replicas-to-write"]
 	message := fmt.Sprintf("%d replicas", s.Replicas)
 	if s.Replicas > 0 && (least == "" || least == "0") {
-		d.tell("replication", Warning, message+", but writes do not wait for any of them to be connected", "set min-replicas-to-write 1, so that a master which is cut off stops accepting what a failover would lose")
+		d.tell("replication", Advice, message+", but writes do not wait for any of them to be connected", "set min-replicas-to-write 1, so that a master which is cut off stops accepting what a failover would lose")
 		return
 	}
 	d.tell("replication", Passed, message, "")

@@ -69,11 +69,11 @@ func TestDoctorFindings(t *testing.T) {
 	}{
 		{"eviction", Failed, "allkeys-lru", configSet("maxmemory-policy", "allkeys-lru")},
 		{"persistence", Failed, "loses everything", configSet("appendonly", "no")},
-		{"persistence", Warning, "after the last snapshot (3600 1)", func(ctx context.Context, c *redis.Client) error {
+		{"persistence", Advice, "after the last snapshot (3600 1)", func(ctx context.Context, c *redis.Client) error {
 			return errors.Join(c.ConfigSet(ctx, "save", "3600 1").Err(), c.ConfigSet(ctx, "appendonly", "no").Err())
 		}},
 		{"memory", Warning, "are used", configSet("maxmemory", "1200kb")},
-		{"settings", Warning, "does not tell its settings", func(ctx context.Context, c *redis.Client) error {
+		{"settings", Advice, "does not tell its settings", func(ctx context.Context, c *redis.Client) error {
 			return c.Do(ctx, "ACL", "SETUSER", "default", "-config").Err()
 		}},
 		{"queue", Warning, "it is paused", func(ctx context.Context, c *redis.Client) error {
@@ -82,7 +82,7 @@ func TestDoctorFindings(t *testing.T) {
 			}
 			return asynq.NewInspectorFromRedisClient(c).PauseQueue(tasks.QueueOf(0))
 		}},
-		{"queue", Warning, "the next one for", func(ctx context.Context, c *redis.Client) error {
+		{"queue", Warning, "the oldest for", func(ctx context.Context, c *redis.Client) error {
 			if err := c.HSet(ctx, "asynq:{prana-0}:t:a", "pending_since", time.Now().Add(-time.Hour).UnixNano()).Err(); err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ func TestDoctorFindings(t *testing.T) {
 		{"queue", Warning, "do not know it", func(ctx context.Context, c *redis.Client) error {
 			return c.LPush(ctx, "asynq:{prana-0}:pending", "ghost").Err()
 		}},
-		{"queue", Warning, "prana-0.slow: 1 tasks wait, the next one for 1h0m0s; no worker serves it", func(ctx context.Context, c *redis.Client) error {
+		{"queue", Warning, "prana-0.slow: 1 tasks wait, the oldest for 1h0m0s; no worker serves it", func(ctx context.Context, c *redis.Client) error {
 			store := suspend.New(c, tasks.Encoder{}, suspend.Options{})
 			d := flow.Dispatch{Kind: flow.KindStep, Execution: id, Token: "t", Workflow: "w@v", Queue: "slow"}
 			return errors.Join(store.AddQueue(ctx, "slow"), store.Enqueue(ctx, d),
@@ -116,7 +116,7 @@ func TestDoctorFindings(t *testing.T) {
 			if got.Status != test.status || !strings.Contains(got.Message, test.message) || got.Hint == "" {
 				t.Errorf("got %+v, want %s with %q", got, test.status, test.message)
 			}
-			if r.OK != (test.status != Failed) {
+			if r.OK != (test.status == Advice) {
 				t.Errorf("ok is %v", r.OK)
 			}
 		})
@@ -142,7 +142,7 @@ func TestDoctorLooksAtHooks(t *testing.T) {
 	secret := config.NewSecret("of-at-least-24-bytes-in-all")
 	o.Config.Hooks = map[string]config.Hook{"shut": {Event: "e", Secret: secret}, "open": {Event: "e", Scheme: "none"}}
 	r := examine(t, o)
-	if got := r.find("hook open"); got.Status != Warning || !strings.Contains(got.Message, "anybody") || got.Hint == "" || r.find("hook shut").Name != "" {
+	if got := r.find("hook open"); got.Status != Advice || !r.OK || !strings.Contains(got.Message, "anybody") || got.Hint == "" || r.find("hook shut").Name != "" {
 		t.Errorf("got %+v", r.Checks)
 	}
 	o.Config.Hooks["typo"] = config.Hook{Event: "e", Secret: secret, When: "$bdy.x"}
@@ -172,7 +172,7 @@ func TestDoctorEmbedded(t *testing.T) {
 		c := TestConfig()
 		c.Redis.URL = config.Miniredis
 		r := examine(t, Options{Config: c})
-		if got := r.find("persistence"); !r.OK || got.Status != Warning || !strings.Contains(got.Message, "volatile") {
+		if got := r.find("persistence"); !r.OK || got.Status != Advice || !strings.Contains(got.Message, "volatile") {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -223,10 +223,11 @@ func TestDoctorJudges(t *testing.T) {
 		{"version", suspend.Server{Name: "redis", Version: "6.2.14"}, Failed},
 		{"version", suspend.Server{Name: "redis", Version: "8.0.1"}, Passed},
 		{"version", suspend.Server{Name: "valkey", Version: "7.2.5"}, Passed},
-		{"eviction", suspend.Server{Version: "7.0.0"}, Warning},
-		{"persistence", suspend.Server{Version: "7.0.0", AOFOK: true, LastSaveOK: true}, Warning},
+		{"eviction", suspend.Server{Version: "7.0.0"}, Advice},
+		{"persistence", suspend.Server{Version: "7.0.0", AOFOK: true, LastSaveOK: true}, Advice},
+		{"persistence", suspend.Server{Version: "7.0.0", AOFOK: true, LastSaveOK: true, Settings: map[string]string{"appendonly": "no"}}, Warning},
 		{"persistence", suspend.Server{Version: "7.0.0", AOFOK: false, LastSaveOK: true}, Failed},
-		{"replication", suspend.Server{Replicas: 1}, Warning},
+		{"replication", suspend.Server{Replicas: 1}, Advice},
 		{"replication", suspend.Server{Replicas: 1, Settings: map[string]string{"min-replicas-to-write": "1"}}, Passed},
 		{"clock", suspend.Server{Ahead: -2 * time.Second}, Warning},
 		{"clock", suspend.Server{Ahead: 6 * time.Second}, Failed},

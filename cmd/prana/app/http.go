@@ -90,7 +90,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 	})
 	served := api.Config{
 		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: reg.Describe(), Token: c.Token.Reveal(),
-		Hosts: []string{c.Listen}, Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
+		Hosts: []string{c.Listen}, MaxBody: int64(c.Limits.Body), Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
 	}
 	anonymous := api.Anonymous(served)
 	known, err := hooks.New(hooks.Config{
@@ -104,6 +104,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 		Engine: a.engine, Anonymous: anonymous, Public: !isLocal(at), Logger: a.log,
 	})
 	served.Webhooks = a.triggers
+	served.Queues = queues{a.client, a.store}
 	return api.New(served), nil
 }
 

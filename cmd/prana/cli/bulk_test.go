@@ -93,7 +93,7 @@ func TestBulkRefusesWithoutATerminal(t *testing.T) {
 	c := people(3)
 	f := c.serve(t)
 	r := prana(t, f.url, "cancel", "--workflow", "order")
-	r.wants(t, 2, "", "this would cancel 15 executions, and nobody can be asked: --yes does it\n  3 order paused\n  3 order pending\n")
+	r.wants(t, 2, "", "this would cancel 15 executions; --yes does it without asking\n  3 order paused\n  3 order pending\n")
 	prana(t, f.url, "retry", "--all").wants(t, 2, "", "12 executions")
 	prana(t, f.url, "rerun", "--status", "failed").wants(t, 2, "", "6 executions")
 	if n := c.count(); n != 0 {
@@ -201,12 +201,12 @@ func TestBulkIsUsedRight(t *testing.T) {
 	}
 }
 
-func TestConfirm(t *testing.T) {
+func TestAsking(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]error{"y\n": nil, " YES \n": nil, "\n": errDeclined, "no\n": errDeclined, "": errDeclined, "yep\n": errDeclined} {
 		var asked bytes.Buffer
 		sh := &shell{stdin: strings.NewReader(answer), stderr: &asked}
-		if err := sh.confirm(t.Context(), "cancel 2 executions"); err != want || asked.String() != "cancel 2 executions? [y/N] " { //nolint:errorlint // the same value
+		if err := sh.ask(t.Context(), "cancel 2 executions"); err != want || asked.String() != "cancel 2 executions? [y/N] " { //nolint:errorlint // the same value
 			t.Errorf("%q: %v, after %q", answer, err, asked.String())
 		}
 	}
@@ -214,7 +214,7 @@ func TestConfirm(t *testing.T) {
 	cancel()
 	never, w := io.Pipe()
 	defer w.Close()
-	if err := (&shell{stdin: never, stderr: io.Discard}).confirm(ctx, "x"); exitCode(err) != 130 {
+	if err := (&shell{stdin: never, stderr: io.Discard}).ask(ctx, "x"); exitCode(err) != 130 {
 		t.Errorf("interrupted: %v", err)
 	}
 }

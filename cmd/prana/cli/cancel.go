@@ -11,8 +11,8 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// ending is `prana cancel` or `prana terminate`.
-type ending struct {
+// early is how an execution ends before its time: `prana cancel` or `prana terminate`.
+type early struct {
 	name, short, done string
 	end               func(*client.Client, context.Context, flow.CancelRequest) error
 	can               func(flow.Status) bool
@@ -23,20 +23,20 @@ func isLive(s flow.Status) bool { return !s.Terminal() }
 func isCancellable(s flow.Status) bool { return isLive(s) && s != flow.Cancelling }
 
 func (sh *shell) cancelCommand() *cobra.Command {
-	return sh.endCommand(ending{
+	return sh.endCommand(early{
 		"cancel", "End executions before their time; what they did is undone (on_cancel)", "cancelling", (*client.Client).Cancel,
 		isCancellable,
 	})
 }
 
 func (sh *shell) terminateCommand() *cobra.Command {
-	return sh.endCommand(ending{
+	return sh.endCommand(early{
 		"terminate", "End executions at once; nothing is undone", "terminated", (*client.Client).Terminate,
 		isLive,
 	})
 }
 
-func (sh *shell) endCommand(e ending) *cobra.Command {
+func (sh *shell) endCommand(e early) *cobra.Command {
 	var reason string
 	s := selection{verb: e.name, can: e.can}
 	cmd := &cobra.Command{

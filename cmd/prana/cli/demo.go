@@ -17,14 +17,14 @@ func (sh *shell) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch the five suspension patterns run live, and survive the kill of their worker",
-		Long: "Watch the five suspension patterns run live, and survive the kill of their worker. It stays up with API and console\n" +
-			"when stdin and stdout are terminals; otherwise it ends like --once, with a temporary data directory.",
+		Long: "Watch the five suspension patterns run live, and survive the kill of their worker. Then it stays up with API and console\n" +
+			"until it is interrupted. With --once it ends when all is done, and takes its data with it unless --data-dir says where to keep it.",
 		Args: takes(0, 0),
 	}
 	g := overrides(cmd).listening()
 	cmd.Flags().BoolVar(&once, "once", false, "end when all is done")
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error {
-		return sh.demo(ctx, g, once || !isTerminal(sh.stdin) || !isTerminal(sh.stdout))
+		return sh.demo(ctx, g, once)
 	})
 	return cmd
 }

@@ -12,7 +12,14 @@ func (sh *shell) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check Redis, its settings, and what the engine keeps there",
-		Args:  takes(0, 0),
+		Long: "Check Redis, its settings, and what the engine keeps there. Each check comes to one of\n" +
+			"  ok       nothing to say\n" +
+			"  advice   nothing is wrong; it could be better, or cannot be seen: snapshots instead of an append-only file, hooks without a secret\n" +
+			"  warning  work waits, was given up, or is about to be refused: a queue that nobody serves, tasks of the intake queue that were\n" +
+			"           given up (prana dead), memory that is almost full\n" +
+			"  failed   executions can be lost, or an invariant is broken\n" +
+			"With a warning or a failure it exits with 1, so that a script can tell; with advice only, with 0.",
+		Args: takes(0, 0),
 	}
 	g := overrides(cmd)
 	cmd.RunE = verb(func(ctx context.Context, _ []string) error { return sh.doctor(ctx, g) })

@@ -3,6 +3,7 @@ package cli
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ func TestErrorsOfTheServerHaveExitCodes(t *testing.T) {
 		{flow.ErrMismatch, 5, ""},
 		{&flow.Problem{Code: "conflict", Message: "m", Details: map[string]any{"winner": "event"}}, 5, `  winner: "event"`},
 		{flow.ErrUnavailable, 6, ""},
+		{flow.ErrTooManyEvents, 6, "too_many_events"},
 		{wire.ErrUnauthorized, 7, "PRANA_TOKEN"},
 		{wire.ErrForbidden, 7, ""},
 		{flow.Problemf("internal", "oops"), 1, "oops"},
@@ -90,8 +92,13 @@ func TestEveryVerbIsExplained(t *testing.T) {
 
 func TestForeignAnswer(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "<html>", http.StatusBadGateway)
-	})})
-	prana(t, f.url, "list").wants(t, 1, "", "502")
+	for status, code := range map[int]int{
+		http.StatusBadGateway: 6, http.StatusServiceUnavailable: 6, http.StatusGatewayTimeout: 6, // a proxy that does not reach the server
+		http.StatusNotFound: 1, http.StatusInternalServerError: 1, http.StatusTooManyRequests: 1,
+	} {
+		f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>", status)
+		})})
+		prana(t, f.url, "list").wants(t, code, "", strconv.Itoa(status))
+	}
 }

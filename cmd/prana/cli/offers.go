@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"prana/config"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
+	"prana/handlers/api/wire"
 )
 
 // patience is how long a shell waits for what a server has to offer.
@@ -60,12 +62,16 @@ func (sh *shell) offers() offerTable {
 		"--data-dir":         directories,
 		"bench --cpuprofile": files(),
 
-		"event send TYPE": sh.asked(eventTypes),
-		"--event-type":    sh.asked(eventTypes),
-		"NAME":            sh.asked(hookNames),
-		"DELIVERY":        sh.asked(deliveryIDs),
-		"nodes TYPE":      sh.nodeTypes,
-		"KEY":             sh.settingKeys,
+		"event send TYPE":   sh.asked(eventTypes),
+		"--event-type":      sh.asked(eventTypes),
+		"hooks NAME":        sh.asked(hookNames),
+		"hooks show NAME":   sh.asked(hookNames),
+		"hooks replay NAME": sh.asked(hookNames),
+		"queues NAME":       sh.asked(queueNames),
+		"TASK":              sh.asked(deadIDs),
+		"DELIVERY":          sh.asked(deliveryIDs),
+		"nodes TYPE":        sh.nodeTypes,
+		"KEY":               sh.settingKeys,
 
 		"--status":    fixed(texts(flow.Statuses())...),
 		"--type":      fixed(suspendTypes...),
@@ -228,6 +234,27 @@ func deliveryIDs(ctx context.Context, c *client.Client, args []string) ([]cobra.
 	var all []cobra.Completion
 	for _, d := range page.Items {
 		all = append(all, offer(d.ID, d.Outcome+", "+age(d.At)+" ago"))
+	}
+	return all, err
+}
+
+func queueNames(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
+	page, err := c.Queues(ctx, wire.QueueFilter{PageFilter: wire.PageFilter{Limit: newest}})
+	var all []cobra.Completion
+	for _, q := range page.Items {
+		if name := cmp.Or(q.Name, q.Queue); !slices.Contains(all, name) { // a name has a queue in each partition
+			all = append(all, name)
+		}
+	}
+	return all, err
+}
+
+// deadIDs are the newest of those that were given up.
+func deadIDs(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
+	page, err := c.Dead(ctx, wire.PageFilter{Limit: maxOffers})
+	var all []cobra.Completion
+	for _, d := range page.Items {
+		all = append(all, offer(d.ID, d.Type+", "+d.Reason))
 	}
 	return all, err
 }

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,7 +61,8 @@ func (s *selection) choose(ctx context.Context, sh *shell, c *client.Client, ids
 	if err != nil || len(chosen) == 0 {
 		return nil, err
 	}
-	if err := s.agree(ctx, sh, chosen); err != nil {
+	what := s.verb + " " + counted(len(chosen), "execution")
+	if err := sh.confirm(ctx, what, census(chosen), s.yes); err != nil {
 		return nil, err
 	}
 	ids = make([]string, len(chosen))
@@ -118,41 +117,6 @@ func (s *selection) list(ctx context.Context, c *client.Client) ([]flow.Summary,
 		}
 	}
 	return chosen, nil
-}
-
-var errDeclined = errors.New("nothing was done")
-
-// agree asks whether it is to be done, and tells to how many.
-func (s *selection) agree(ctx context.Context, sh *shell, chosen []flow.Summary) error {
-	if s.yes {
-		return nil
-	}
-	what := fmt.Sprintf("%s %s", s.verb, counted(len(chosen), "execution"))
-	if !isTerminal(sh.stdin) || !isTerminal(sh.stderr) {
-		return usagef("this would %s, and nobody can be asked: --yes does it%s", what, census(chosen))
-	}
-	sh.note("%s", strings.TrimPrefix(census(chosen), "\n"))
-	return sh.confirm(ctx, what)
-}
-
-// confirm asks a question that only y and yes agree to.
-func (sh *shell) confirm(ctx context.Context, what string) error {
-	fmt.Fprintf(sh.stderr, "%s? [y/N] ", what)
-	answer := make(chan string, 1)
-	go func() { // reading cannot be interrupted; the process ends soon
-		line, _ := bufio.NewReader(sh.stdin).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		sh.note("")
-		return ctx.Err()
-	case line := <-answer:
-		if line == "y" || line == "yes" {
-			return nil
-		}
-		return errDeclined
-	}
 }
 
 // census counts them by workflow and status, a line for each.

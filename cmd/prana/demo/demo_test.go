@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,7 +149,13 @@ func alive(t *testing.T, pid string) bool {
 // begun starts a demo and returns when its first worker runs, with the worker's process id.
 func begun(t *testing.T) (*exec.Cmd, string, *bufio.Reader) {
 	t.Helper()
-	cmd := command(t, "demo", "--once", "--redis", "miniredis", "--port", "0")
+	return saying(t, workerLine, "demo", "--once", "--redis", "miniredis", "--port", "0")
+}
+
+// saying starts a command and returns when it says something on stderr, with what is found in it.
+func saying(t *testing.T, text *regexp.Regexp, args ...string) (*exec.Cmd, string, *bufio.Reader) {
+	t.Helper()
+	cmd := command(t, args...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -160,9 +167,9 @@ func begun(t *testing.T) (*exec.Cmd, string, *bufio.Reader) {
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			t.Fatalf("it ended before a worker was started: %v", err)
+			t.Fatalf("it ended and did not say %s: %v", text, err)
 		}
-		if m := workerLine.FindStringSubmatch(line); m != nil {
+		if m := text.FindStringSubmatch(line); m != nil {
 			return cmd, m[1], lines
 		}
 	}
@@ -205,6 +212,32 @@ func TestInterruptedDemo(t *testing.T) {
 	}
 	if alive(t, pid) {
 		t.Errorf("worker process %s still lives", pid)
+	}
+}
+
+// TestDemoStaysUp: without --once it serves API and console until it is interrupted, terminal or not.
+func TestDemoStaysUp(t *testing.T) {
+	t.Parallel()
+	cmd, url, lines := saying(t, regexp.MustCompile(`(http://\S+) stays up`), "demo", "--redis", "miniredis", "--port", "0")
+	for _, path := range []string{"/v1/executions", "/"} {
+		res, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("GET %s: %d", path, res.StatusCode)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Skip("this system has no interrupts for other processes")
+	}
+	rest, err := io.ReadAll(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, rest)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// ErrUnreachable means that no answer came from the server. Whether it acted is not known.
+// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it. Whether it
+// acted is not known.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 // Error is an answer that is not the one hoped for.
@@ -24,17 +26,22 @@ type Error struct {
 	Problem *flow.Problem
 	// Diagnostics are those of a refused definition.
 	Diagnostics []json.RawMessage
+	// away: a proxy answered, for a server that it does not reach.
+	away bool
 }
 
 // Error gives the message, with the code.
 func (e *Error) Error() string { return e.Problem.Error() }
 
-// Unwrap gives the problem, and the kind that its code belongs to: a refused
-// definition is also flow.ErrInvalid.
+// Unwrap gives the problem, and the kind that it belongs to: a refused
+// definition is also flow.ErrInvalid, the 502 of a proxy ErrUnreachable.
 func (e *Error) Unwrap() []error {
 	list := []error{e.Problem}
 	if c, ok := wire.LookupCode(e.Problem.Code); ok && c.Kind != nil {
 		list = append(list, c.Kind)
+	}
+	if e.away {
+		list = append(list, ErrUnreachable)
 	}
 	return list
 }
@@ -65,5 +72,6 @@ func errorOf(res *http.Response, raw []byte) error {
 // foreign is the error of somebody else in between, or of no Prana server at all.
 func foreign(res *http.Response) error {
 	p := flow.Problemf("http_"+strconv.Itoa(res.StatusCode), "%s answered %s, and not as a Prana server does", res.Request.URL.Host, res.Status)
-	return &Error{Status: res.StatusCode, Problem: p}
+	away := slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, res.StatusCode)
+	return &Error{Status: res.StatusCode, Problem: p, away: away}
 }

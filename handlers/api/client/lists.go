@@ -72,6 +72,24 @@ func list[T any](ctx context.Context, c *Client, path string, limit int, cursor 
 	return page, err
 }
 
+// largestPage is the most that the server gives at once.
+const largestPage = 1000
+
+// listAll reads a whole list, page by page.
+func listAll[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	var all []T
+	for cursor := ""; ; {
+		page, err := list[T](ctx, c, path, largestPage, cursor, nil)
+		if err != nil {
+			return nil, err
+		}
+		all, cursor = append(all, page.Items...), page.Cursor
+		if cursor == "" {
+			return all, nil
+		}
+	}
+}
+
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -35,16 +35,12 @@ func definition(path, file string, src []byte) call {
 
 // Workflows lists the published workflows.
 func (c *Client) Workflows(ctx context.Context) ([]flow.WorkflowInfo, error) {
-	var page flow.Page[flow.WorkflowInfo]
-	_, err := c.do(ctx, get("/v1/workflows", nil), &page)
-	return page.Items, err
+	return listAll[flow.WorkflowInfo](ctx, c, "/v1/workflows")
 }
 
 // Versions lists the versions of a workflow.
 func (c *Client) Versions(ctx context.Context, id string) ([]flow.WorkflowInfo, error) {
-	var page flow.Page[flow.WorkflowInfo]
-	_, err := c.do(ctx, get(workflow(id)+"/versions", nil), &page)
-	return page.Items, err
+	return listAll[flow.WorkflowInfo](ctx, c, workflow(id)+"/versions")
 }
 
 // WorkflowSource gives a definition and its version; an empty version asks for

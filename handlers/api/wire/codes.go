@@ -30,6 +30,8 @@ var (
 
 // Codes lists every problem code that the API answers with, by status.
 func Codes() []Code {
+	// too_many_events is of the kind of unavailable, as a Redis that refuses writes is: the request is right, nothing was done, and
+	// trying again later is what helps.
 	return []Code{
 		{"invalid", http.StatusBadRequest, "Invalid request", "A value of the request breaks a stated bound. Correct it.", flow.ErrInvalid},
 		{"invalid_json", http.StatusBadRequest, "Invalid JSON", "The body is not the JSON that is expected: line, column and pointer say where.", flow.ErrInvalid},
@@ -49,8 +51,11 @@ func Codes() []Code {
 		{"definition_invalid", http.StatusUnprocessableEntity, "Invalid definition", "The definition has errors; diagnostics lists all of them.", flow.ErrInvalid},
 		{"invalid_data", http.StatusUnprocessableEntity, "Invalid data", "What is brought does not fit what the wait asks for, which stands: fields lists what is wrong, each with its pointer.", flow.ErrInvalid},
 		{"idempotency_mismatch", http.StatusUnprocessableEntity, "Idempotency mismatch", "The same id or Idempotency-Key came with another body before.", flow.ErrMismatch},
+		{"invalid_concurrency_key", http.StatusUnprocessableEntity, "Invalid concurrency key", "The concurrency_key of the workflow gives no short text for this input. Correct the input, or the workflow.", flow.ErrInvalid},
+		{"expression_error", http.StatusUnprocessableEntity, "Expression failed", "The concurrency_key of the workflow cannot be computed for this input. Correct the input, or the workflow.", flow.ErrInvalid},
+		{"too_many_queues", http.StatusUnprocessableEntity, "Too many queues", "The definition names one queue more than there may be. Use one that exists, or default.", flow.ErrInvalid},
 		{"hook_expression_failed", http.StatusUnprocessableEntity, "Expression failed", "An expression of the named webhook cannot be computed from this delivery; expression, line and column say where. Correct the hook, or what is sent.", flow.ErrInvalid},
-		{"too_many_events", http.StatusTooManyRequests, "Too many events", "So many events of the type are kept that one more is refused. Have them consumed, or publish with ttl_ms 0.", nil},
+		{"too_many_events", http.StatusTooManyRequests, "Too many events", "So many events of the type are kept that one more is refused. Nothing was changed. Have them consumed and try again, or publish with ttl_ms 0.", flow.ErrUnavailable},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
 		{"unavailable", http.StatusServiceUnavailable, "Unavailable", "Redis cannot be reached or refuses writes. Nothing was changed; try again after Retry-After.", flow.ErrUnavailable},
