@@ -107,9 +107,14 @@ func TestBulkDoesWhatFiltersChoose(t *testing.T) {
 		args string
 		n    int
 	}{
-		{"cancel --all --yes", 30}, {"terminate --all -y", 36}, {"cancel --workflow order -y", 15},
-		{"cancel --status suspended -y", 6}, {"cancel --workflow order --status running --yes", 3},
-		{"cancel --workflow order --since 1h --yes", 15}, {"retry --all -y", 12}, {"rerun --workflow order -y", 15},
+		{"cancel --all --yes", 30},
+		{"terminate --all -y", 36},
+		{"cancel --workflow order -y", 15},
+		{"cancel --status suspended -y", 6},
+		{"cancel --workflow order --status running --yes", 3},
+		{"cancel --workflow order --since 1h --yes", 15},
+		{"retry --all -y", 12},
+		{"rerun --workflow order -y", 15},
 	} {
 		c := people(3)
 		r := prana(t, c.serve(t).url, strings.Fields(tt.args)...)
@@ -213,7 +218,7 @@ func TestAsking(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	never, w := io.Pipe()
-	defer w.Close()
+	defer func() { _ = w.Close() }()
 	if err := (&shell{stdin: never, stderr: io.Discard}).ask(ctx, "x"); exitCode(err) != 130 {
 		t.Errorf("interrupted: %v", err)
 	}

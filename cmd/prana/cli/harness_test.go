@@ -110,7 +110,7 @@ func (f *fake) known() flow.Page[flow.Summary] {
 	for line := range f.answers {
 		_, rest, ok := strings.Cut(line, " /v1/executions/")
 		id := strings.FieldsFunc(rest, func(r rune) bool { return r == ':' || r == '/' })
-		if ok && !slices.ContainsFunc(page.Items, func(x flow.Summary) bool { return x.ID == id[0] }) {
+		if ok && len(id) > 0 && !slices.ContainsFunc(page.Items, func(x flow.Summary) bool { return x.ID == id[0] }) {
 			page.Items = append(page.Items, flow.Summary{ID: id[0]})
 		}
 	}
