@@ -13,21 +13,9 @@ import (
 // lastLook bounds the look at an execution after its wait elapsed.
 const lastLook = 5 * time.Second
 
-// await waits for the end and prints the result. Who detaches is told how to find the execution again.
+// await waits for the end and prints the result.
 func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f runFlags) error {
-	waiting, cancel := ctx, context.CancelFunc(func() {})
-	if f.timeout > 0 {
-		waiting, cancel = context.WithTimeout(ctx, f.timeout)
-	}
-	defer cancel()
-	v, err := sh.watched(waiting, s, res.ExecutionID, f)
-	switch {
-	case ctx.Err() != nil:
-		sh.note("detached; the execution goes on: prana show %s --follow", res.ExecutionID)
-		return context.Canceled
-	case waiting.Err() != nil:
-		v, err = look(ctx, s, res.ExecutionID)
-	}
+	v, err := sh.ended(ctx, s, res.ExecutionID, f)
 	if err != nil {
 		return err
 	}
@@ -42,6 +30,24 @@ func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f r
 		sh.note("it stands in the data directory; `prana dev` goes on with it")
 	}
 	return err
+}
+
+// ended waits for the end, as long as the flags say. Who detaches is told how to find the execution again.
+func (sh *shell) ended(ctx context.Context, s service, id string, f runFlags) (*flow.View, error) {
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if f.timeout > 0 {
+		waiting, cancel = context.WithTimeout(ctx, f.timeout)
+	}
+	defer cancel()
+	v, err := sh.watched(waiting, s, id, f)
+	switch {
+	case ctx.Err() != nil:
+		sh.note("detached; the execution goes on: prana show %s --follow", id)
+		return nil, context.Canceled
+	case waiting.Err() != nil:
+		return look(ctx, s, id)
+	}
+	return v, err
 }
 
 // look sees an execution as it is, with a limit of its own.

@@ -133,7 +133,7 @@ func TestDelaysAndRelations(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{
 		"GET /v1/delays":    flow.Page[flow.DelayView]{Items: []flow.DelayView{{ExecutionID: "x", Node: "nap", ResumeAt: later, Status: flow.DelayPending}}},
-		"GET /v1/relations": flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: "p", ChildID: "c"}}},
+		"GET /v1/relations": flow.Page[flow.Relation]{Items: []flow.Relation{{ParentID: "p", ChildID: "c"}}}, "GET /v1/executions/p": nil,
 	})
 	prana(t, f.url, "delays", "--workflow", "w", "--from", "2026-01-02T12:00:00Z", "--until", "2026-01-02T13:00:00Z").wants(t, 0, "2026-01-02T12:00:01.500Z", "")
 	if got := f.asked()[0].query.Encode(); got != "from=2026-01-02T12%3A00%3A00Z&until=2026-01-02T13%3A00%3A00Z&workflow=w" {
@@ -177,7 +177,7 @@ func TestFamily(t *testing.T) {
 		t.Errorf("%d lines, want 4", n)
 	}
 	prana(t, f.url, "relations", "alone").wants(t, 0, "alone (this)  running", "")
-	prana(t, f.url, "relations", "me", "--parent", "p").wants(t, 2, "", "leave --parent")
+	prana(t, f.url, "relations", "me", "--parent", "alone").wants(t, 2, "", "leave --parent")
 	prana(t, f.url, "relations", "--depth", "2").wants(t, 2, "", "prana relations ID")
 }
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"prana/handlers/api/explain"
 	"prana/handlers/api/client"
+	"prana/handlers/api/explain"
 	"prana/handlers/api/wire"
 )
 
