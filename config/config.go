@@ -69,7 +69,7 @@ type Config struct {
 type Redis struct {
 	// URL is redis://, rediss:// (TLS), unix://, redis-sentinel:// or redis-cluster://, the last two with a list of
 	// hosts divided by commas; or "miniredis" for one in memory. Default "": a redis-server found on PATH is started as
-	// a child, else one in memory. It may hold a password: print it with Redacted only.
+	// a child, else one in memory. It may hold a password, which is not shown.
 	URL string `key:"url"`
 }
 

@@ -56,13 +56,14 @@ var layers = []layer{
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/streams", may: []string{"handlers/streams", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
+	{dir: "handlers/docs", may: []string{"handlers/docs", "handlers/api/wire", "engine/flow"}, why: "it shows pages, whatever they are about"},
 	{
 		dir: "handlers/nodes", may: []string{"handlers/nodes", "engine/node", "engine/flow", "engine/eval", "engine/cron", "engine/telemetry"}, test: []string{"engine"},
 		why: "a built-in node can do no more than a user's own: it sees the contract and the world",
 	},
 	{dir: "config", may: []string{"config"}, why: "configuration hands out plain structs and knows nobody"},
 	{dir: "config/localredis", why: "starting a child process needs none of us"},
-	{dir: "cmd", may: []string{"cmd", "engine", "suspend", "tasks", "handlers", "config"}, why: "cmd wires: it is the only place that knows all the others"},
+	{dir: "cmd", may: []string{"cmd", "engine", "suspend", "tasks", "handlers", "config", "deploy"}, why: "cmd wires: it is the only place that knows all the others"},
 	{dir: "integration", may: []string{"integration", "engine", "suspend", "tasks", "handlers", "cmd", "config/localredis"}, why: "scenarios use what users use; configuration reaches them through cmd"},
 	{dir: "deploy", why: "deploy ships what is built and contains no wiring"},
 }
@@ -84,6 +85,7 @@ var owners = []owner{
 	{pkg: "github.com/hibiken/asynqmon", dirs: []string{"handlers/console", "cmd"}, why: "the view of the queues is part of the console"},
 	{pkg: "github.com/hibiken/asynq", dirs: []string{"tasks", "handlers/worker", "handlers/console", "cmd"}, tests: true, why: "its words are in tasks, its server in the worker, its inspector in the console"},
 	{pkg: "github.com/golang-jwt/jwt", dirs: []string{"handlers/hooks"}, tests: true, why: "tokens are judged in one place, by one list of algorithms"},
+	{pkg: "github.com/yuin/goldmark", dirs: []string{"handlers/docs"}, tests: true, why: "what a page may contain is decided in one place"},
 	{pkg: "github.com/spf13/viper", dirs: []string{"config"}, why: "everybody else gets plain structs"},
 	{pkg: "go.opentelemetry.io/otel/sdk", dirs: []string{"cmd"}, tests: true, why: "libraries speak the API; the binary chooses what happens to it"},
 	{pkg: "go.opentelemetry.io/otel/exporters", dirs: []string{"cmd"}, why: "the binary chooses where telemetry goes"},

@@ -151,7 +151,7 @@ func TestProblemsTellWhoWon(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"type": "urn:prana:problem:conflict", "title": "Conflict", "status": 409.0, "detail": "too late", "code": "conflict",
+		"type": "/docs/problems#conflict", "title": "Conflict", "status": 409.0, "detail": "too late", "code": "conflict",
 		"execution_id": execID, "node": "wait", "resolved_by": "timeout", "execution_status": "completed",
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -37,6 +37,8 @@ type Config struct {
 	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.
 	Console http.Handler
+	// Docs serves /docs and what is below it, to everybody: problems lead there, also those of who has no token; nil = there is none.
+	Docs http.Handler
 	// Metrics serves /metrics, behind the token; nil = there are none.
 	Metrics http.Handler
 	Logger  *slog.Logger // nil = none

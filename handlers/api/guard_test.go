@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -128,5 +129,18 @@ func TestAnonymousCallers(t *testing.T) {
 		if err := Anonymous(Config{Token: tt.token})(r); (err != nil) != tt.refused {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Who is refused can follow the link of the problem: documentation is no secret.
+func TestDocumentationIsOpen(t *testing.T) {
+	t.Parallel()
+	c := config(newFake())
+	c.Token = "sesame"
+	c.Docs = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+	refused := problemIn(t, serve(c, request("GET", "/v1/executions", "")))
+	page, _, _ := strings.Cut(refused.Type, "#")
+	if w := serve(c, request("GET", page, "")); w.Code != 200 || w.Body.String() != "/docs/problems" {
+		t.Errorf("%s: got %d %s", refused.Type, w.Code, w.Body)
 	}
 }

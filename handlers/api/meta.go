@@ -1,7 +1,7 @@
 package api
 
 import (
-	_ "embed"
+	"embed"
 	"errors"
 	"net/http"
 
@@ -11,6 +11,11 @@ import (
 
 //go:embed openapi.json
 var openapiJSON []byte
+
+// Pages are the references of the API and of its problems.
+//
+//go:embed *.md
+var Pages embed.FS
 
 func (a *api) openapi(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")

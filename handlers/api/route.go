@@ -42,6 +42,10 @@ func (a *api) mux(routes []route) *http.ServeMux {
 			mux.Handle(pattern, console)
 		}
 	}
+	if a.Docs != nil {
+		mux.Handle("/docs", a.Docs)
+		mux.Handle("/docs/", a.Docs)
+	}
 	if a.Metrics != nil {
 		methods := map[string]route{http.MethodGet: {do: pass(a.Metrics)}}
 		mux.Handle("/metrics", a.guard.admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.run(w, r, methods) })))

@@ -4,9 +4,7 @@ package console
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 
@@ -77,15 +75,9 @@ var (
 	pageStyle string
 
 	page = template.Must(template.New("page").Parse(pageSource))
-	// The style stands inside the page, allowed by its digest: nothing else is ever loaded.
-	pagePolicy = "default-src 'none'; style-src 'sha256-" + digest(pageStyle) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
+	pagePolicy = wire.PagePolicy(pageStyle, "'none'")
+)
 
 func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), pagePolicy)
@@ -99,9 +91,6 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func secure(h http.Header, policy string) {
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Frame-Options", "DENY")
+	wire.SecurePage(h, policy)
 	h.Set("Cache-Control", "no-store")
 }

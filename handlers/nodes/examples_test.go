@@ -2,10 +2,8 @@ package nodes
 
 import (
 	"encoding/json"
-	"flag"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -231,24 +229,4 @@ func received(body io.Reader) string {
 		return err.Error()
 	}
 	return string(raw)
-}
-
-var update = flag.Bool("update", false, "write REFERENCE.md anew")
-
-// The reference is what the types say of themselves.
-func TestReference(t *testing.T) {
-	t.Parallel()
-	want, err := definition.Reference(node.NewRegistry(Builtin(Options{})...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *update {
-		if err := os.WriteFile("REFERENCE.md", []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile("REFERENCE.md")
-	if err != nil || string(got) != want {
-		t.Errorf("REFERENCE.md is not what the types say (%v): go test ./handlers/nodes -run TestReference -update", err)
-	}
 }

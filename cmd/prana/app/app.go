@@ -25,6 +25,7 @@ import (
 	"prana/engine/node"
 	enginetelemetry "prana/engine/telemetry"
 	"prana/handlers/console"
+	"prana/handlers/docs"
 	"prana/handlers/hooks"
 	"prana/handlers/nodes"
 	"prana/handlers/worker"
@@ -50,6 +51,8 @@ type Options struct {
 	Registry *node.Registry
 	// Middleware adds to the names that the configuration may use.
 	Middleware map[string]Middleware
+	// Pages are more folders of the documentation than those of the parts.
+	Pages []docs.Folder
 	// StreamIdle is after how long an entry of a stream that its reader did not acknowledge is taken over; 0 = 30 s.
 	StreamIdle time.Duration
 }

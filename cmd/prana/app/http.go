@@ -18,6 +18,7 @@ import (
 	"prana/engine/plan"
 	"prana/handlers/api"
 	"prana/handlers/console"
+	"prana/handlers/docs"
 	"prana/handlers/hooks"
 )
 
@@ -90,7 +91,7 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 	})
 	served := api.Config{
 		Engine: a.engine, Store: a.store, Check: a.checker(reg), NodeTypes: reg.Describe(), Token: c.Token.Reveal(),
-		Hosts: []string{c.Listen}, MaxBody: int64(c.Limits.Body), Console: a.console, Metrics: a.tel.MetricsHandler, Logger: a.log,
+		Hosts: []string{c.Listen}, MaxBody: int64(c.Limits.Body), Console: a.console, Docs: docs.New(a.pages()...), Metrics: a.tel.MetricsHandler, Logger: a.log,
 	}
 	anonymous := api.Anonymous(served)
 	known, err := hooks.New(hooks.Config{

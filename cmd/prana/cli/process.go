@@ -67,7 +67,7 @@ func (sh *shell) options(cfg config.Config) app.Options {
 	return app.Options{
 		Config: cfg,
 		Listen: net.JoinHostPort(cfg.Listen, strconv.Itoa(cfg.Port)), Version: thisBuild().Version,
-		Stderr: sh.stderr,
+		Stderr: sh.stderr, Pages: pages(),
 		Logger: sh.logger(cfg.Log),
 	}
 }

@@ -18,6 +18,10 @@ type Code struct {
 	Kind *flow.Problem
 }
 
+// Page is where the documentation explains the code, on every server: a reference without host, so that it is the same
+// from all of them.
+func (c Code) Page() string { return "/docs/problems#" + c.Code }
+
 // Problems of the API alone; clients match them with errors.Is.
 var (
 	// ErrUnauthorized: no token came, or a wrong one.

@@ -18,6 +18,7 @@ const ProblemType = "application/problem+json"
 
 // Problem is a problem document. Extra members stand beside the standard ones.
 type Problem struct {
+	// Type leads to what the documentation of the server says of Code, such as "/docs/problems#not_found".
 	Type        string
 	Title       string
 	Status      int
@@ -30,6 +31,9 @@ type Problem struct {
 	// RetryAfter is sent as the header of that name.
 	RetryAfter time.Duration
 }
+
+// untyped is the type of a problem that no page explains (RFC 9457).
+const untyped = "about:blank"
 
 // diagnosed is a definition that was refused.
 type diagnosed struct {
@@ -52,11 +56,11 @@ func ProblemOf(err error) Problem {
 		p = opaque(err)
 	}
 	doc := Problem{
-		Type: "urn:prana:problem:" + p.Code, Code: p.Code, Detail: p.Message, Node: p.Node,
+		Type: untyped, Code: p.Code, Detail: p.Message, Node: p.Node,
 		Title: "Internal error", Status: http.StatusInternalServerError, RetryAfter: p.RetryAfter,
 	}
 	if c, ok := LookupCode(p.Code); ok {
-		doc.Title, doc.Status = c.Title, c.Status
+		doc.Type, doc.Title, doc.Status = c.Page(), c.Title, c.Status
 	}
 	if doc.Status == http.StatusServiceUnavailable && doc.RetryAfter == 0 {
 		doc.RetryAfter = time.Second

@@ -73,6 +73,9 @@ func TestProblemOf(t *testing.T) {
 		if doc.Status != tt.status || doc.Code != tt.code || strings.Contains(doc.Detail, "secret") {
 			t.Errorf("%v: got %+v", tt.err, doc)
 		}
+		if _, known := LookupCode(tt.code); known != (doc.Type == "/docs/problems#"+tt.code) || !known && doc.Type != "about:blank" {
+			t.Errorf("%v: its type is %q", tt.err, doc.Type)
+		}
 	}
 }
 
