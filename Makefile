@@ -8,7 +8,7 @@ help: ## show this list
 demo: ## build, then watch the five suspension patterns run live
 	@sh .ci/demo
 
-test: ## all Go tests; needs Go and make, and installs Redis where it may
+test: ## all Go tests; needs Go and make, and installs Redis, curl, Python and Node where it may
 	@sh .ci/test
 
 check: ## what needs more than the tests: vet, modules, generated files, the quick fault programme

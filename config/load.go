@@ -35,6 +35,7 @@ type Setting struct {
 	Key      string `json:"key"`
 	Variable string `json:"variable"` // the variable that sets it
 	Value    string `json:"value"`    // as it would be written; secrets are redacted
+	Default  string `json:"default"`  // what it is when nobody sets it; empty for what has no default
 	Origin   string `json:"origin"`   // prana.yaml:3:5, PRANA_PORT, command line or default
 }
 
@@ -47,25 +48,27 @@ func Settings(o Options) ([]Setting, error) {
 		if origin == "" {
 			origin = "default"
 		}
-		settings = append(settings, Setting{f.key, l.variable(f.key), show(f), origin})
+		settings = append(settings, Setting{f.key, l.variable(f.key), show(f), l.standards[f.key], origin})
 	}
 	return settings, l.problems.err()
 }
 
 // loader is one run of Load.
 type loader struct {
-	viper    *viper.Viper
-	config   Config
-	fields   []field
-	origins  map[string]string
-	problems Problems
+	viper   *viper.Viper
+	config  Config
+	fields  []field
+	origins map[string]string
+	// standards are the defaults, as they would be written.
+	standards map[string]string
+	problems  Problems
 }
 
 func load(o Options) *loader {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
-	l := &loader{viper: viper.New(), config: Default(), origins: map[string]string{}}
+	l := &loader{viper: viper.New(), config: Default(), origins: map[string]string{}, standards: map[string]string{}}
 	l.defaults(o.Environ)
 	l.file(o)
 	l.environ(o.Environ)
@@ -84,6 +87,7 @@ func (l *loader) defaults(environ []string) {
 	l.fields = leaves(reflect.ValueOf(&l.config).Elem(), "")
 	for _, f := range l.fields {
 		l.viper.SetDefault(f.key, f.value.Interface())
+		l.standards[f.key] = show(f)
 	}
 	const standard = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	if endpoint := lookup(environ, standard); endpoint != "" {
@@ -166,6 +170,7 @@ func (l *loader) fill() {
 }
 
 func (l *loader) add(f field) {
+	l.standards[f.key] = show(f)
 	l.set(f)
 	l.fields = append(l.fields, f)
 }

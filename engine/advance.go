@@ -83,6 +83,9 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 			return nil, nil, err
 		}
 	}
+	if x.Status != flow.Paused {
+		x.Pause = nil // whatever it came to
+	}
 	t.ch.Front = x.Front
 	t.ch.Fans, t.ch.Parts = loadedFans(x)
 	forget(t.ch.Fans, fans)
@@ -99,7 +102,9 @@ func (t *transition) letGo() error {
 }
 
 // moved tells whether the change changes anything.
-func moved(ch *flow.Change) bool { return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil || ch.Posted }
+func moved(ch *flow.Change) bool {
+	return len(ch.Steps) > 0 || ch.Ended || ch.Head != nil || ch.Posted || ch.Was != ch.Front.Status
+}
 
 // begin makes the change that creates an execution. first puts its first task
 // ahead of the queue, as for a child whose parent waits.

@@ -14,9 +14,9 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 		return nil, err
 	}
 	v := &flow.View{
-		Summary: summary(x), StartID: x.StartID, From: x.From, Only: x.Only, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation, Deadline: flow.TimePointer(x.Deadline()),
+		Summary: summary(x), StartID: x.StartID, From: x.From, Only: x.Only, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation, Deadline: deadline(x),
 		Input: orNull(x.Input), Output: orNull(x.Result), Reply: x.Reply, Trace: x.Trace,
-		Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
+		Pause: pauseView(x.Pause), Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
 	}
 	if len(x.State) > 0 {
 		v.State = newScope(p, x, nil).state()
@@ -37,6 +37,21 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 		}
 	}
 	return v, nil
+}
+
+// deadline is when the time of the execution is up; nil while it is paused, since it stands still.
+func deadline(x *flow.Execution) *time.Time {
+	if x.Status == flow.Paused {
+		return nil
+	}
+	return flow.TimePointer(x.Deadline())
+}
+
+func pauseView(p *flow.Pause) *flow.PauseView {
+	if p == nil {
+		return nil
+	}
+	return &flow.PauseView{Since: p.Since, By: p.By, Reason: p.Reason}
 }
 
 func summary(x *flow.Execution) flow.Summary {

@@ -31,7 +31,7 @@ func (t *transition) settle() error {
 	if err := t.next(); err != nil {
 		return err
 	}
-	if s := t.awake(); s != t.x.Status && t.x.Status != flow.Pending {
+	if s := t.awake(); s != t.x.Status && t.x.Status != flow.Pending && t.x.Status != flow.Paused {
 		t.x.Status = s
 		if s == flow.Suspended {
 			t.record(flow.ExecutionSuspended, nil)

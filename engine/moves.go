@@ -35,11 +35,11 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	}
 	s.Wait, s.Status = nil, flow.StepPending
 	t.write(s)
-	switch t.x.Status {
-	case flow.Pending: // its start was planned for now: nothing was resumed
-		t.x.Status = flow.Running
+	switch {
+	case t.x.Planned(): // its start was planned for now: nothing was resumed
+		t.begun()
 		return
-	case flow.Suspended:
+	case t.x.Status == flow.Suspended:
 		t.x.Status = flow.Running
 		t.record(flow.ExecutionResumed, nil)
 	}
@@ -49,16 +49,25 @@ func (t *transition) wake(s *flow.Step, f waitEnded, outside bool) {
 	}
 }
 
+// begun notes that an execution began whose start was planned.
+func (t *transition) begun() {
+	if t.x.Pause != nil {
+		t.x.Pause.Planned = false
+		return
+	}
+	t.x.Status = flow.Running
+}
+
 // holdsBack tells whether the wait is the engine's own, before an attempt: the node
 // did not ask for it, and does not learn how it ended.
 func holdsBack(x *flow.Execution, w *flow.Wait) bool {
-	return w.Type == flow.Retry || w.Type == flow.Concurrency || x.Status == flow.Pending
+	return w.Type == flow.Retry || w.Type == flow.Concurrency || x.Planned()
 }
 
-// alarmOf names the alarm of a timer; nil = it has none. A commit cannot write into a named queue, nor withdraw
+// alarmOf names the alarm of a timer; nil = it has none, since it rang while the execution was paused, or lies elsewhere: a commit cannot write into a named queue, nor withdraw
 // anything from it: there the due index alone brings the task when the time has come.
 func (t *transition) alarmOf(s *flow.Step) *flow.Dispatch {
-	if t.queue(s) != "" {
+	if t.queue(s) != "" || s.Token == "" {
 		return nil
 	}
 	return &flow.Dispatch{Kind: flow.KindResume, Execution: t.x.ID, Step: s.ID, Token: s.Token, Workflow: t.plan.ref}
@@ -244,9 +253,13 @@ func (t *transition) goRound(n int) bool {
 }
 
 // dispatch asks for a task for the step, unless this change has its fill: the
-// due index then brings the step up at once.
+// due index then brings the step up at once. While the execution is paused the step is held instead.
 func (t *transition) dispatch(s *flow.Step, kind string) {
 	t.write(s)
+	if t.x.Status == flow.Paused {
+		s.Token = "" // held
+		return
+	}
 	if len(t.ch.Dispatch) >= flow.MaxDispatch {
 		return
 	}

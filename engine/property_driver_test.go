@@ -126,10 +126,33 @@ func (d *driver) move() {
 		d.resume()
 	case what == 3 && pending > 0:
 		d.env.Pass(10 * time.Millisecond)
+	case what == 4:
+		d.pause()
 	case pending == 0:
 		d.wait()
 	default:
 		d.work(pending)
+	}
+}
+
+// pause has the execution stand still for a few moves, or goes on at once when nothing else moves.
+func (d *driver) pause() {
+	r := flow.PauseRequest{Execution: d.id, Reason: "to see"}
+	if err := d.engine().Pause(d.rt.Context(), r); errors.Is(err, flow.ErrConflict) {
+		return // it is over
+	} else if err != nil {
+		d.rt.Fatal(err)
+	}
+	for range rapid.IntRange(0, 5).Draw(d.rt, "paused for") {
+		switch pending := len(d.env.Store().Tasks(0)); {
+		case pending > 0:
+			d.work(pending)
+		default:
+			d.wait()
+		}
+	}
+	if err := d.engine().Unpause(d.rt.Context(), r); err != nil && !errors.Is(err, flow.ErrConflict) {
+		d.rt.Fatal(err)
 	}
 }
 

@@ -243,6 +243,9 @@ func (t *transition) unquarantine() {
 		case s.Status == flow.StepPending && !slices.Contains(t.x.Ready, s.ID):
 			s.Token = flow.NewToken()
 			t.dispatch(s, kindOf(s))
+		case s.Token == "" && s.Status == flow.StepSuspended: // it was held
+			s.Token = flow.NewToken()
+			t.write(s)
 		default:
 			t.write(s)
 		}

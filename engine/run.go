@@ -75,6 +75,9 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if c := x.Claims[d.Step]; !ok || c != "" && !strings.HasPrefix(c, lookNote) {
 		return nil, nil
 	}
+	if x.Status == flow.Paused {
+		return nil, e.redispatch(ctx, p, x, s, false) // which holds it
+	}
 	return e.jobOf(ctx, d, p, x, woke, carried.turns)
 }
 

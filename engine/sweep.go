@@ -165,6 +165,9 @@ func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (d *flow.Dis
 	case s == nil || !s.Status.Live() || x.Status.Terminal():
 		return nil, e.store.Forget(ctx, entry)
 	}
+	if s.Token == "" { // held meanwhile, and its line with it
+		return nil, nil
+	}
 	entry.Token = s.Token
 	if x.Status == flow.Quarantined || s.Status == flow.StepOpen { // its parts have lines of their own
 		return nil, e.store.Settle(ctx, entry, -1, "")
@@ -180,6 +183,9 @@ func (e *Engine) expire(ctx context.Context, entry flow.DueEntry) error {
 	}
 	if err != nil {
 		return err
+	}
+	if x.Status == flow.Paused { // its time stands still; it gets another line when it goes on
+		return e.store.Settle(ctx, entry, -1, "")
 	}
 	problem := flow.Problemf("execution_timeout", "the execution took longer than %s", time.Duration(p.Workflow.TimeoutMS)*time.Millisecond)
 	err = e.apply(ctx, x.ID, p, nil, ended{status: flow.TimedOut, reason: problem.Message, err: problem})

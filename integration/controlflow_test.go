@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write PATTERNS.md anew")
+var update = flag.Bool("update", false, "write PATTERNS.md and the golden files anew")
 
 // pattern is a file of testdata/patterns: lines "NAME: VALUE", then sections that begin with a line "-- name --".
 type pattern struct {

@@ -130,6 +130,7 @@ func (s *system) addServer(t testing.TB) (*proc.Process, *client.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Patience = 0 // tests want to see what is lost
 	return p, c
 }
 

@@ -47,6 +47,12 @@ var layers = []layer{
 	{dir: "handlers", why: "a handler is one package below handlers"},
 	{dir: "handlers/worker", may: []string{"handlers/worker", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/api", may: []string{"handlers/api", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
+	{dir: "handlers/api/wire", may: []string{"handlers/api/wire", "engine/flow"}, why: "the words of the wire come with every client, and bring only the nouns"},
+	{
+		dir: "handlers/api/client", may: []string{"engine/flow", "handlers/api/wire"}, test: []string{"handlers/api$"},
+		why: "who imports the client gets neither the engine nor the queue with it",
+	},
+	{dir: "handlers/api/explain", may: []string{"engine/flow"}, why: "a sentence about an execution is a function of what the API shows of it"},
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/streams", may: []string{"handlers/streams", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
@@ -99,6 +105,20 @@ var bans = []banned{
 	{"engine", "os/exec", "the engine starts no processes"},
 	{"suspend", "net/http", "the store speaks to Redis and nobody else"},
 	{"tasks", "net/http", "tasks speaks to asynq and nobody else"},
+}
+
+// bare says what must not come with a directory, neither by its own imports nor by those of what it imports.
+type bare struct {
+	dir  string
+	pkgs []string // import paths, with those below them
+	why  string
+}
+
+var bares = []bare{
+	{
+		dir: "handlers/api/client", pkgs: []string{"prana/engine$", "github.com/redis/go-redis", "github.com/hibiken/asynq", "github.com/expr-lang/expr"},
+		why: "a program that starts workflows is not to carry the engine, Redis and the queue",
+	},
 }
 
 // file is one Go file with what it imports.
@@ -259,6 +279,73 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// comesWith lists every package that a directory's own files import, and what those of ours import in turn.
+func comesWith(files []file, dir string) map[string]bool {
+	found := map[string]bool{}
+	queue := []string{dir}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, f := range files {
+			if f.dir != at || f.isTest() {
+				continue
+			}
+			for _, i := range f.imports {
+				ours, is := strings.CutPrefix(i.path, module+"/")
+				if is && !found[i.path] {
+					queue = append(queue, ours)
+				}
+				found[i.path] = true
+			}
+		}
+	}
+	return found
+}
+
+// stowaways are those of what comes with a directory that must not.
+func (c bare) stowaways(files []file) []string {
+	var found []string
+	for pkg := range comesWith(files, c.dir) {
+		if slices.ContainsFunc(c.pkgs, func(no string) bool { return pkg+"$" == no || under(pkg, no) }) {
+			found = append(found, pkg)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func TestNothingComesAlong(t *testing.T) {
+	t.Parallel()
+	files := sources(t, "..")
+	for _, c := range bares {
+		for _, pkg := range c.stowaways(files) {
+			t.Errorf("%s comes with %s: %s", pkg, c.dir, c.why)
+		}
+	}
+}
+
+func TestStowawaysAreFound(t *testing.T) {
+	t.Parallel()
+	imports := func(dir, name string, pkgs ...string) file {
+		f := file{dir: dir, name: name}
+		for _, pkg := range pkgs {
+			f.imports = append(f.imports, imported{pkg, 1})
+		}
+		return f
+	}
+	files := []file{
+		imports("a", "a.go", "prana/b", "net/http"), imports("b", "b.go", "prana/c", "prana/engine/flow"), imports("b", "b_test.go", "github.com/x/test"),
+		imports("c", "c.go", "prana/a", "github.com/x/y/z"), imports("engine/flow", "f.go", "prana/engine"),
+	}
+	for no, want := range map[string][]string{
+		"github.com/x/y": {"github.com/x/y/z"}, "github.com/x/test": nil, "prana/engine$": {"prana/engine"}, "prana/b": {"prana/b"}, "net": {"net/http"},
+	} {
+		if got := (bare{dir: "a", pkgs: []string{no}}).stowaways(files); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", no, got, want)
+		}
+	}
+}
+
 // TestLayersFindsViolations feeds the judge what it must and must not object to.
 func TestLayersFindsViolations(t *testing.T) {
 	t.Parallel()
@@ -272,6 +359,10 @@ func TestLayersFindsViolations(t *testing.T) {
 		{"tasks", "x.go", "prana/suspend", "do not know who stores"},
 		{"handlers/api", "x.go", "prana/handlers/hooks", "never import one another"},
 		{"handlers/api", "x_test.go", "prana/handlers/hooks", "never import one another"},
+		{"handlers/api/client", "x.go", "prana/engine", "neither the engine nor the queue"},
+		{"handlers/api/client", "x.go", "prana/engine/telemetry", "neither the engine nor the queue"},
+		{"handlers/api/client", "x.go", "prana/handlers/api", "neither the engine nor the queue"},
+		{"handlers/api/wire", "x.go", "prana/tasks", "only the nouns"},
 		{"handlers/nodes", "x.go", "prana/engine", "no more than a user's own"},
 		{"handlers/worker", "x.go", "prana/config", "only cmd imports config"},
 		{"integration", "x_test.go", "prana/config", "only cmd imports config"},
@@ -300,6 +391,8 @@ func TestLayersFindsViolations(t *testing.T) {
 		{"suspend", "x_test.go", "github.com/alicebob/miniredis/v2", ""},
 		{"suspend", "x_test.go", "prana/suspend", ""},
 		{"config", "x_test.go", "prana/engine/fuzztest", ""},
+		{"handlers/api/client", "x.go", "prana/handlers/api/wire", ""},
+		{"handlers/api/client", "x_test.go", "prana/handlers/api", ""},
 		{"handlers/worker", "x.go", "github.com/hibiken/asynq", ""},
 		{"handlers/console", "x.go", "github.com/hibiken/asynqmon", ""},
 		{"handlers/nodes", "x.go", "net/http", ""},
@@ -328,6 +421,11 @@ func TestEveryRuleHasItsReason(t *testing.T) {
 	for _, o := range owners {
 		if o.why == "" {
 			t.Errorf("the owner of %s has no reason", o.pkg)
+		}
+	}
+	for _, c := range bares {
+		if c.why == "" {
+			t.Errorf("that %s is bare has no reason", c.dir)
 		}
 	}
 }

@@ -253,13 +253,17 @@ func (l *look) line(s *flow.Step, cmd redis.Cmder, hint string) {
 	ms := score.Val()
 	never := ms > 1e15
 	switch {
-	case s.Status == flow.StepQuarantined || l.x.Status == flow.Quarantined || l.x.Status == flow.Paused || slices.Contains(l.x.Ready, s.ID):
+	case s.Status == flow.StepQuarantined || l.x.Status == flow.Quarantined || slices.Contains(l.x.Ready, s.ID):
+	case l.held(s):
 	case s.Status == flow.StepPending && never:
 		l.find("I1", "step "+s.ID.String()+" is pending, but its line in the due index never comes up", hint)
 	case s.Wait != nil && !s.Wait.Due.IsZero() && ms > float64(max(s.Wait.Due.UnixMilli(), l.now)+late.Milliseconds()):
 		l.find("I6", fmt.Sprintf("step %s waits until %s, but its line in the due index stands long after that", s.ID, s.Wait.Due.Format(time.RFC3339)), hint)
 	}
 }
+
+// held tells whether a step has no token, which only those of paused executions may lack.
+func (l *look) held(s *flow.Step) bool { return s.Token == "" && l.x.Status == flow.Paused }
 
 // waits: what waits is listed, can be found by events, and has a child that can end it.
 func (l *look) waits() {
@@ -302,11 +306,11 @@ func (l *look) child(s *flow.Step) {
 
 // tasks: who should run has a task, or comes up soon.
 func (a *audit) tasks(l *look) {
-	if l.x.Status.Terminal() || l.x.Status == flow.Quarantined || l.x.Status == flow.Paused {
+	if l.x.Status.Terminal() || l.x.Status == flow.Quarantined {
 		return
 	}
 	for _, s := range l.unended() {
-		if s.Status != flow.StepPending || slices.Contains(l.x.Ready, s.ID) {
+		if s.Status != flow.StepPending || slices.Contains(l.x.Ready, s.ID) || l.held(s) {
 			continue
 		}
 		t, err := a.store.encoder.Encode(flow.Dispatch{Kind: flow.KindStep, Execution: l.id, Step: s.ID, Token: s.Token, Queue: l.queue(s)})

@@ -53,6 +53,7 @@ type storedFront struct {
 	Undo       string         `json:"u,omitempty"`
 	Inbox      []storedLetter `json:"i,omitempty"`
 	Ending     *storedEnding  `json:"z,omitempty"`
+	Pause      *storedPause   `json:"b,omitempty"`
 	Closes     bool           `json:"c,omitempty"`
 }
 
@@ -68,6 +69,13 @@ type storedEnding struct {
 	Status flow.Status   `json:"s"`
 	Reason string        `json:"r,omitempty"`
 	Error  *flow.Problem `json:"e,omitempty"`
+}
+
+type storedPause struct {
+	Since   int64  `json:"s"`
+	By      string `json:"p,omitempty"`
+	Reason  string `json:"r,omitempty"`
+	Planned bool   `json:"n,omitempty"`
 }
 
 type storedRegion struct {
@@ -238,6 +246,9 @@ func storedFrontOf(f *flow.Front) storedFront {
 	if e := f.Ending; e != nil {
 		st.Ending = &storedEnding{Status: e.Status, Reason: e.Reason, Error: e.Error}
 	}
+	if p := f.Pause; p != nil {
+		st.Pause = &storedPause{Since: millis(p.Since), By: p.By, Reason: p.Reason, Planned: p.Planned}
+	}
 	for _, l := range f.Inbox {
 		st.Inbox = append(st.Inbox, storedLetter{Node: l.Node, ID: l.ID, Actor: l.Actor, Ref: string(l.Ref), Error: l.Error})
 	}
@@ -261,6 +272,9 @@ func decodeFront(s string) (flow.Front, error) {
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
 	if e := st.Ending; e != nil {
 		f.Ending = &flow.Ending{Status: e.Status, Reason: e.Reason, Error: e.Error}
+	}
+	if p := st.Pause; p != nil {
+		f.Pause = &flow.Pause{Since: timeOf(p.Since), By: p.By, Reason: p.Reason, Planned: p.Planned}
 	}
 	if f.Undo, err1 = stepNamed(st.Undo); err1 != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err1)

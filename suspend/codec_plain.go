@@ -12,7 +12,7 @@ import (
 // appendPlainFront appends the JSON of a front in which at most one node lives and one path ended; false = it is another.
 func appendPlainFront(b []byte, f *flow.Front) ([]byte, bool) {
 	rare := len(f.Live) > 1 || len(f.Ends) > 1 || len(f.Joins) > 0 || f.InParts != (flow.Live{}) || len(f.Ready) > 0 || f.Generation != 0 ||
-		len(f.Retries) > 0 || f.Stood != 0 || f.Undo != nil || len(f.Inbox) > 0 || f.Ending != nil || f.Closes
+		len(f.Retries) > 0 || f.Stood != 0 || f.Undo != nil || len(f.Inbox) > 0 || f.Ending != nil || f.Pause != nil || f.Closes
 	if rare {
 		return b, false
 	}

@@ -405,6 +405,8 @@ func (b *script) line(ch *flow.Change, st *flow.Step, tag string) {
 		b.op("=", due, "+inf", entry)
 	case !st.Status.Live():
 		b.op("-", due, entry)
+	case st.Token == "": // held, as long as the execution is paused
+		b.op("=", due, "+inf", entry)
 	case dispatched(ch, st):
 		b.op("+", due, flow.FreshDue.Milliseconds(), entry)
 	case st.Status == flow.StepSuspended:
@@ -551,7 +553,7 @@ func (b *script) wake() {
 // status moves the execution between the lists by status. Those of terminal
 // statuses are ordered by their end, and retention goes along them.
 func (b *script) status(ch *flow.Change, tag string) {
-	if ch.Revived && !ch.Ended && !ch.Deadline.IsZero() {
+	if !ch.Ended && !ch.Deadline.IsZero() {
 		b.op("=", dueKey(tag), ch.Deadline.UnixMilli(), ch.Execution+":"+deadlineEntry)
 	}
 	if ch.Was == ch.Front.Status && !ch.Revived {

@@ -98,6 +98,7 @@ var goldens = []golden{
 	{"poison", "in quarantine", writePoison, readPoison()},
 	{"fan", "a loop over items, in one of which a step has parts of its own; what a node's runs share; a list of results", writeFan, readFan()},
 	{"undoing", "failed, and a step that undoes another runs", writeUndoing, readUndoing()},
+	{"paused", "paused before it began, with a step that is held", writePaused, readPaused()},
 	{"closing", "started a child that nobody waits for, and has it terminated when it ends; its own parent abandons it", writeClosing, readClosing()},
 	{"approval", "waits since the turn before, when it reminded; what follows from the reminder; another one, decided by somebody", writeApproval, readApproval()},
 	{"section", "holds a place of its workflow's concurrency key; one step holds a place, another waits for one, a third gives its place up", writeSection, readSection()},

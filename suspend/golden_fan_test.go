@@ -106,3 +106,27 @@ func readUndoing() *flow.Execution {
 	x.Error = boom
 	return x
 }
+
+func pausedFront() flow.Front {
+	return flow.Front{
+		Status: flow.Paused, Seq: 2, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}},
+		Pause: &flow.Pause{Since: after(time.Second), By: "ada", Reason: "the partner is down", Planned: true},
+	}
+}
+
+func writePaused(z *zoo, clock func(time.Duration)) {
+	z.commit(suspended(z.birth("paused", waits(1, flow.Wait{Type: flow.TimedWait, Timer: true, In: time.Second}))))
+	clock(time.Second)
+	s := waits(1, flow.Wait{Type: flow.TimedWait, Timer: true, Due: after(time.Second), Since: began})
+	s.CreatedAt, s.Token = began, ""
+	ch := z.next("paused", s)
+	ch.Front = pausedFront()
+	z.commit(ch)
+}
+
+func readPaused() *flow.Execution {
+	return holding(alive("paused", "op000000002", pausedFront()), map[int]flow.NodeState{1: fresh}, &flow.Step{
+		ID: step1, Status: flow.StepSuspended, Op: "op000000002", At: after(time.Second), Turn: 1, CreatedAt: began,
+		Wait: &flow.Wait{Type: flow.TimedWait, Timer: true, Due: after(time.Second), Since: began},
+	})
+}

@@ -29,6 +29,8 @@ import (
 //	resume NODE DATA         end a wait by hand; "-" for the only one
 //	cancel REASON
 //	terminate REASON
+//	pause [REASON]
+//	unpause
 //	retry [ID]
 //	rerun [NODE [INPUT]]     run it again, from a node on; the new execution is looked at from here on
 //	advance DURATION         let time pass (24h, 1500ms)
@@ -180,6 +182,12 @@ var commands = map[string]func(s *script, rest string) error{
 	},
 	"terminate": func(s *script, rest string) error {
 		return s.env.engine.Terminate(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
+	},
+	"pause": func(s *script, rest string) error {
+		return s.env.engine.Pause(s.t.Context(), flow.PauseRequest{Execution: s.id, Reason: rest})
+	},
+	"unpause": func(s *script, _ string) error {
+		return s.env.engine.Unpause(s.t.Context(), flow.PauseRequest{Execution: s.id})
 	},
 	"retry": func(s *script, rest string) error {
 		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})

@@ -40,7 +40,7 @@ type Change struct {
 	Ended   bool            // it became terminal: everything that could wake it goes
 	Posted  bool            // a letter came; the front holds it
 	Revived bool            // it was terminal or in quarantine and lives again: its end, its error and its retention are withdrawn
-	// Deadline is when the time of the whole execution is up that is revived; zero = it has none.
+	// Deadline is when the time of the whole execution is up, if that changed; zero = it did not, or it has none.
 	Deadline time.Time
 	// Takes are events that it consumes, at most one with each name. An execution takes an event once: by the waits that
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
@@ -180,6 +180,8 @@ const (
 	ExecutionSuspended = "execution_suspended"
 	ExecutionCompleted = "execution_completed"
 	ExecutionFailed    = "execution_failed"
+	ExecutionPaused    = "execution_paused"
+	ExecutionUnpaused  = "execution_unpaused"
 	WorkflowCancelled  = "workflow_cancelled"
 	NodeStarting       = "node_starting"
 	NodeCompleted      = "node_completed"

@@ -17,7 +17,7 @@ const (
 	Pending     Status = "pending"   // created, to begin at a later time
 	Running     Status = "running"   // at least one step is due or being run
 	Suspended   Status = "suspended" // every live step waits
-	Paused      Status = "paused"
+	Paused      Status = "paused"    // somebody keeps it from going on; Front.Pause says since when
 	Cancelling  Status = "cancelling"
 	Completed   Status = "completed" // terminal
 	Failed      Status = "failed"    // terminal
@@ -145,6 +145,7 @@ type Front struct {
 	Undo        *StepID       // the last completed step that is to be undone if the execution ends before its time; nil = none
 	Inbox       []Letter      // what came before its wait, oldest first; bounded
 	Ending      *Ending       // while it is cancelling: what it will be
+	Pause       *Pause        // while it is paused
 	Closes      bool          // it started children that nobody waits for and that are to be closed when it ends
 }
 
@@ -162,6 +163,19 @@ type Ending struct {
 	Status Status
 	Reason string
 	Error  *Problem
+}
+
+// Pause keeps an execution from going on. A step that would be dispatched meanwhile is held: it has no token.
+type Pause struct {
+	Since   time.Time
+	By      string // as they called themselves; empty = unknown
+	Reason  string
+	Planned bool // it had not begun: it was pending
+}
+
+// Planned tells whether the execution has not begun, be it that it is paused before it does.
+func (x *Execution) Planned() bool {
+	return x.Status == Pending || x.Pause != nil && x.Pause.Planned
 }
 
 // Region is where branches meet one another: a whole execution, or one part of a fan in it.
@@ -275,7 +289,7 @@ type Step struct {
 	Part   *StepID // the part of a fan that it belongs to: itself, or what it follows from; nil = none
 	Of     *PartOf // set on the step that is a part itself
 	Status StepStatus
-	Token  string // of the dispatch that may run it now
+	Token  string // of the dispatch that may run it now; empty while it is held, since its execution is paused
 	Op     string // operation that wrote it last: how a repeated commit is recognised
 	At     time.Time
 

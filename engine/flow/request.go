@@ -179,6 +179,13 @@ type RerunNode struct {
 	Runs int    `json:"runs"`
 }
 
+// PauseRequest pauses an execution, or lets it go on.
+type PauseRequest struct {
+	Execution string
+	By        string // who asks, as they call themselves; at most MaxActor characters
+	Reason    string // cut at 1,024 bytes
+}
+
 // CancelRequest ends an execution before its time, be it by a cancellation or a termination.
 type CancelRequest struct {
 	Execution string

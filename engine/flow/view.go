@@ -46,6 +46,7 @@ type View struct {
 	Only        bool              `json:"only,omitempty"` // nothing follows that node
 	Depth       int               `json:"depth,omitempty"`
 	Deadline    *time.Time        `json:"deadline,omitempty"`
+	Pause       *PauseView        `json:"pause,omitempty"` // while it is paused
 	Transitions int               `json:"transitions"`
 	Generation  int               `json:"generation,omitempty"`
 	Input       json.RawMessage   `json:"input"`
@@ -57,6 +58,13 @@ type View struct {
 	Inbox       []LetterView      `json:"inbox,omitempty"` // resumes that came before their wait, oldest first
 	Children    []Relation        `json:"children"`
 	Trace       map[string]string `json:"trace,omitempty"` // W3C carrier of the span that started it
+}
+
+// PauseView says who keeps an execution from going on.
+type PauseView struct {
+	Since  time.Time `json:"since"`
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // NodeRun is one run of one node.

@@ -112,7 +112,7 @@ func (s *Store) apply(c *flow.Change, now time.Time) {
 	}
 	e.write(c)
 	s.writeSteps(e, home, c, now)
-	if c.Revived && !c.Deadline.IsZero() {
+	if !c.Deadline.IsZero() {
 		home.due[flow.DueEntry{Execution: e.id, Kind: flow.DueDeadline}] = s.line(c.Deadline)
 	}
 	for _, closed := range c.Closed {

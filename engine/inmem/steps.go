@@ -67,6 +67,9 @@ var never time.Time
 
 // dueOf is the line of a step that was just written; live is false when it has none.
 func dueOf(step *flow.Step, c *flow.Change, now time.Time) (at time.Time, live bool) {
+	if step.Status.Live() && step.Token == "" {
+		return never, true // held, as long as the execution is paused
+	}
 	switch step.Status {
 	case flow.StepPending:
 		return duePending(step.ID, c, now), true

@@ -38,6 +38,12 @@ func step(node int, status flow.StepStatus) *flow.Step {
 	return &flow.Step{ID: flow.StepID{Node: node}, Status: status, Token: flow.NewToken()}
 }
 
+// held has no token, since its execution is paused.
+func held(s *flow.Step) *flow.Step {
+	s.Token = ""
+	return s
+}
+
 func waiting(node int, w flow.Wait) *flow.Step {
 	s := step(node, flow.StepSuspended)
 	s.Wait = &w

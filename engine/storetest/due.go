@@ -25,6 +25,8 @@ func lineRules() []promise {
 	}{
 		{"fresh: a step just dispatched", step(1, flow.StepPending), run, flow.FreshDue},
 		{"ready: a step that waits for its turn", step(1, flow.StepPending), ready, never},
+		{"held: a step of a paused execution", held(step(1, flow.StepPending)), steps, never},
+		{"held: a timer of a paused execution", held(waiting(1, flow.Wait{Type: flow.Delay, Timer: true, In: 2 * minute})), suspend, never},
 		{"undispatched: a step beyond the bound", step(1, flow.StepPending), steps, atOnce},
 		{"look: a wait for an event", waiting(1, eventWait("paid", nil)), suspend, flow.LookDue},
 		{"look: a wait for an event with a timeout", waiting(1, flow.Wait{
@@ -101,6 +103,12 @@ var duePromises = []promise{
 		w.Advance(nap + slack)
 		w.wantDue(flow.DueEntry{Execution: id, Kind: flow.DueDeadline})
 		w.wantDue()
+	}},
+	{"deadline: moved", func(w *world) {
+		began := w.Now()
+		id := w.create(timeout(time.Minute))
+		w.move(id, func(c *flow.Change) { c.Deadline = began.Add(4 * time.Minute) })
+		w.quietFor(began, 4*time.Minute)
 	}},
 	{"deadline: gone when the execution ended", func(w *world) {
 		id := w.create(timeout(time.Minute))

@@ -5,40 +5,49 @@ import (
 	"errors"
 	"time"
 
-	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
+	"prana/handlers/api/explain"
 	"prana/handlers/api/wire"
 )
 
 // lastLook bounds the look at an execution after its wait elapsed.
 const lastLook = 5 * time.Second
 
-// await waits for the end and prints the result. Who detaches is told how to find the execution again.
+// await waits for the end and prints the result.
 func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f runFlags) error {
-	waiting, cancel := ctx, context.CancelFunc(func() {})
-	if f.timeout > 0 {
-		waiting, cancel = context.WithTimeout(ctx, f.timeout)
-	}
-	defer cancel()
-	v, err := sh.watched(waiting, s, res.ExecutionID, f.follow)
-	switch {
-	case ctx.Err() != nil:
-		sh.note("detached; the execution goes on: prana show %s", res.ExecutionID)
-		return context.Canceled
-	case waiting.Err() != nil:
-		v, err = look(ctx, s, res.ExecutionID)
-	}
+	v, err := sh.ended(ctx, s, res.ExecutionID, f)
 	if err != nil {
 		return err
 	}
 	if err := sh.printResult(wire.ResultOf(v)); err != nil {
 		return err
 	}
+	if v.Status == flow.Quarantined {
+		sh.note("%s", explain.Of(v, time.Now()).Sentence)
+	}
 	err = outcome(v.Status)
 	if f.embedded && errors.Is(err, errElapsed) {
 		sh.note("it stands in the data directory; `prana dev` goes on with it")
 	}
 	return err
+}
+
+// ended waits for the end, as long as the flags say. Who detaches is told how to find the execution again.
+func (sh *shell) ended(ctx context.Context, s service, id string, f runFlags) (*flow.View, error) {
+	waiting, cancel := ctx, context.CancelFunc(func() {})
+	if f.timeout > 0 {
+		waiting, cancel = context.WithTimeout(ctx, f.timeout)
+	}
+	defer cancel()
+	v, err := sh.watched(waiting, s, id, f)
+	switch {
+	case ctx.Err() != nil:
+		sh.note("detached; the execution goes on: prana show %s --follow", id)
+		return nil, context.Canceled
+	case waiting.Err() != nil:
+		return look(ctx, s, id)
+	}
+	return v, err
 }
 
 // look sees an execution as it is, with a limit of its own.
@@ -52,31 +61,35 @@ func look(ctx context.Context, s service, id string) (*flow.View, error) {
 	return v, err
 }
 
-// followEvery is how often a followed execution is looked at.
-const followEvery = 250 * time.Millisecond
-
-func (sh *shell) watched(ctx context.Context, s service, id string, follow bool) (*flow.View, error) {
-	if !follow {
-		return s.Await(ctx, id)
+// watched waits until the execution is over, in silence or showing what happens.
+func (sh *shell) watched(ctx context.Context, s service, id string, f runFlags) (*flow.View, error) {
+	if f.follow || sh.output == formatTable && isTerminal(sh.stdout) && isTerminal(sh.stderr) {
+		return sh.follow(ctx, s, id, f.ascii)
 	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	var last *flow.View
-	for {
-		v, err := s.Show(ctx, id)
-		if err != nil {
-			return last, err
+	return settled(ctx, s, id)
+}
+
+// over tells whether waiting longer brings nothing: in quarantine, nothing moves an execution but a person.
+func over(v *flow.View) bool { return v.Status.Terminal() || v.Status == flow.Quarantined }
+
+// An execution that is waited for is looked at for a quarantine, of which a wait does not hear: soon, then ever more seldom.
+const (
+	stuckFirst = 250 * time.Millisecond
+	stuckLast  = 5 * time.Second
+)
+
+// settled waits until the execution is over.
+func settled(ctx context.Context, s service, id string) (*flow.View, error) {
+	for every := stuckFirst; ; every = min(2*every, stuckLast) {
+		turn, cancel := context.WithTimeout(ctx, every)
+		v, err := s.Await(turn, id)
+		elapsed := turn.Err() != nil && ctx.Err() == nil
+		cancel()
+		if !elapsed {
+			return v, err
 		}
-		for _, line := range live.Changes(last, v) {
-			sh.note("%s", line)
-		}
-		if last = v; v.Status.Terminal() {
-			return v, nil
-		}
-		select {
-		case <-ctx.Done():
-			return last, ctx.Err()
-		case <-tick.C:
+		if v, err = s.Show(ctx, id); err != nil || over(v) {
+			return v, err
 		}
 	}
 }

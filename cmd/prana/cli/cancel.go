@@ -11,27 +11,53 @@ import (
 	"prana/handlers/api/wire"
 )
 
+// early is how an execution ends before its time: `prana cancel` or `prana terminate`.
+type early struct {
+	name, short, done string
+	end               func(*client.Client, context.Context, flow.CancelRequest) error
+	can               func(flow.Status) bool
+}
+
+func isLive(s flow.Status) bool { return !s.Terminal() }
+
+func isCancellable(s flow.Status) bool { return isLive(s) && s != flow.Cancelling }
+
 func (sh *shell) cancelCommand() *cobra.Command {
-	return sh.endCommand("cancel", "End an execution before its time; what it did is undone (on_cancel)", "cancelling", (*client.Client).Cancel)
+	return sh.endCommand(early{
+		"cancel", "End executions before their time; what they did is undone (on_cancel)", "cancelling", (*client.Client).Cancel,
+		isCancellable,
+	})
 }
 
 func (sh *shell) terminateCommand() *cobra.Command {
-	return sh.endCommand("terminate", "End an execution at once; nothing is undone", "terminated", (*client.Client).Terminate)
+	return sh.endCommand(early{
+		"terminate", "End executions at once; nothing is undone", "terminated", (*client.Client).Terminate,
+		isLive,
+	})
 }
 
-func (sh *shell) endCommand(name, short, done string, end func(*client.Client, context.Context, flow.CancelRequest) error) *cobra.Command {
+func (sh *shell) endCommand(e early) *cobra.Command {
 	var reason string
+	s := selection{verb: e.name, can: e.can}
 	cmd := &cobra.Command{
-		Use:   name + " ID",
-		Short: short,
-		Args:  takes(1, 1),
+		Use:   e.name + " [ID...]",
+		Short: e.short,
+		Long: e.short + ".\n\nName executions, or choose those that have not ended with the filters of `prana list`, or with --all.\n" +
+			"What filters choose is counted first, and only done once you agree, or with --yes.",
+		Example: fmt.Sprintf("  prana %[1]s @last\n  prana %[1]s --workflow order --status suspended --until 24h", e.name),
+		Args:    takes(0, many),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
-			if err := end(c, ctx, flow.CancelRequest{Execution: args[0], Reason: reason}); err != nil {
+			ids, err := s.choose(ctx, sh, c, args)
+			if err != nil {
 				return err
 			}
-			return sh.print(wire.Accepted{ExecutionID: args[0]}, func() { fmt.Fprintln(sh.stdout, done, args[0]) })
+			act := func(ctx context.Context, id string) (wire.Accepted, error) {
+				return wire.Accepted{ExecutionID: id}, e.end(c, ctx, flow.CancelRequest{Execution: id, Reason: reason})
+			}
+			return doAll(ctx, sh, &s, ids, act, func(a wire.Accepted) string { return e.done + " " + a.ExecutionID })
 		})),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it is stored and told")
+	s.flags(cmd)
 	return cmd
 }

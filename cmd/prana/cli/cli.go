@@ -84,7 +84,6 @@ func (sh *shell) root() *cobra.Command {
 	root.SetIn(sh.stdin)
 	root.SetOut(sh.stdout)
 	root.SetErr(sh.stderr)
-	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVarP(&sh.output, "output", "o", formatTable, "how to print data: "+strings.Join(formats, ", "))
 	flags.StringVar(&sh.server, "server", "", "URL of the server to speak to (PRANA_SERVER; default http://127.0.0.1:8484; the token is PRANA_TOKEN)")
@@ -93,10 +92,15 @@ func (sh *shell) root() *cobra.Command {
 	root.AddCommand(
 		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(), sh.benchCommand(),
 		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
-		sh.listCommand(), sh.showCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(), sh.hooksCommand(), sh.queuesCommand(), sh.deadCommand(),
+		sh.listCommand(), sh.showCommand(), sh.explainCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(), sh.hooksCommand(), sh.queuesCommand(), sh.deadCommand(),
 		sh.resumeCommand(), sh.approveCommand(), sh.rejectCommand(), sh.eventCommand(), sh.cancelCommand(), sh.terminateCommand(), sh.retryCommand(), sh.rerunCommand(),
+		sh.initCommand(), sh.workflowsCommand(), sh.historyCommand(), sh.resultCommand(), sh.configCommand(),
 		sh.versionCommand(), exitCodesTopic(),
 	)
+	for cmd := range verbs(root) {
+		sh.shortIDs(cmd)
+	}
+	sh.completion(root)
 	return root
 }
 

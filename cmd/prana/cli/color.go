@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"io"
 	"regexp"
+	"strings"
+	"time"
 
+	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
 )
 
@@ -38,4 +42,18 @@ func (sh *shell) paint(line string) string {
 
 func (sh *shell) colored(w io.Writer) bool {
 	return !sh.noColor && sh.env("NO_COLOR") == "" && sh.env("TERM") != "dumb" && width(w) > 0
+}
+
+// look is how to draw on a stream.
+func (sh *shell) look(w io.Writer, ascii bool) live.Look {
+	return live.Look{Width: width(w), ASCII: ascii || !sh.unicode(), Color: sh.colored(w), Now: time.Now()}
+}
+
+// unicode tells whether more than ASCII can be drawn: unless the terminal or the locale says otherwise.
+func (sh *shell) unicode() bool {
+	if sh.env("NO_UNICODE") != "" || sh.env("TERM") == "dumb" {
+		return false
+	}
+	locale := strings.ToLower(cmp.Or(sh.env("LC_ALL"), sh.env("LC_CTYPE"), sh.env("LANG")))
+	return locale == "" || strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
 }

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +89,7 @@ type ending struct {
 func (sh *shell) deadEndCommand(e ending, short string) *cobra.Command {
 	var all, yes bool
 	cmd := &cobra.Command{
-		Use:   e.name + " TASK...|--all",
+		Use:   e.name + " [TASK...]",
 		Short: short,
 		Long: short + ": those that are named, or with --all those that there are now, which are counted first, and asked about.\n" +
 			"One that somebody else was faster with is told, and the rest goes on.",
@@ -122,7 +120,7 @@ func (sh *shell) allDead(ctx context.Context, c *client.Client, e ending, yes bo
 	if err != nil || len(tasks) == 0 {
 		return nil, err
 	}
-	if err := sh.confirm(fmt.Sprintf("%s %d dead tasks", e.name, len(tasks)), yes); err != nil {
+	if err := sh.confirm(ctx, fmt.Sprintf("%s %d dead tasks", e.name, len(tasks)), "", yes); err != nil {
 		return nil, err
 	}
 	ids := make([]string, len(tasks))
@@ -130,22 +128,6 @@ func (sh *shell) allDead(ctx context.Context, c *client.Client, e ending, yes bo
 		ids[i] = t.ID
 	}
 	return ids, nil
-}
-
-// confirm asks whether to do something. Where nobody can answer, --yes must have.
-func (sh *shell) confirm(what string, yes bool) error {
-	if yes {
-		return nil
-	}
-	if !isTerminal(sh.stdin) {
-		return usagef("this would %s; --yes does it without asking", what)
-	}
-	fmt.Fprintf(sh.stderr, "%s? [y/N] ", what)
-	answer, _ := bufio.NewReader(sh.stdin).ReadString('\n') // what cannot be read is no yes
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return usagef("nothing was done")
-	}
-	return nil
 }
 
 // endDead ends tasks one by one. One that is not there any more keeps nobody from the rest.

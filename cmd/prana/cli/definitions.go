@@ -54,9 +54,9 @@ func (sh *shell) readSource(file string) (source, error) {
 // and a number.
 var hasNodes = regexp.MustCompile(`(?m)^["']?nodes["']?\s*:|"nodes"\s*:\s*[\[{]`)
 
-// isDefinition tells whether a file is called like one.
+// isDefinition tells whether a file is called like one. What `prana schema` prints is none.
 func isDefinition(file string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file)))
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file))) && !strings.HasSuffix(file, ".schema.json")
 }
 
 // readDir reads the definitions of a directory, not of those below it. Others are left out, with a note.

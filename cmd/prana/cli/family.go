@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
 )
@@ -17,7 +18,7 @@ func (sh *shell) family(ctx context.Context, c *client.Client, id string, depth 
 		return printLines(sh, f.Items)
 	}
 	return sh.print(f, func() {
-		sh.printTable(familyTree(f, id))
+		sh.printTable(familyTree(f, id, sh.look(sh.stdout, false)))
 		if f.Truncated {
 			sh.note("there are more than these %d: a greater --depth tells of more generations, `prana relations --parent ID` of all children", len(f.Items))
 		}
@@ -25,7 +26,7 @@ func (sh *shell) family(ctx context.Context, c *client.Client, id string, depth 
 }
 
 // familyTree has a row for each execution, below that of its parent.
-func familyTree(f *flow.Family, self string) *table {
+func familyTree(f *flow.Family, self string, l live.Look) *table {
 	top := flow.FamilyLink{Relation: flow.Relation{ChildID: self}}
 	if len(f.Items) > 0 {
 		top.ChildID = f.Items[0].ParentID
@@ -33,7 +34,7 @@ func familyTree(f *flow.Family, self string) *table {
 	if r := f.Root; r != nil {
 		top.ChildID, top.Workflow, top.Status, top.CreatedAt = r.ID, r.Workflow, r.Status, r.CreatedAt
 	}
-	b := familyRows{table: newTable("EXECUTION", "STATUS", "WORKFLOW", "MODE", "NODE", "CREATED"), self: self, children: map[string][]flow.FamilyLink{}}
+	b := familyRows{table: newTable("EXECUTION", "STATUS", "WORKFLOW", "MODE", "NODE", "CREATED"), self: self, look: l, children: map[string][]flow.FamilyLink{}}
 	for _, l := range f.Items {
 		b.children[l.ParentID] = append(b.children[l.ParentID], l)
 	}
@@ -44,6 +45,7 @@ func familyTree(f *flow.Family, self string) *table {
 type familyRows struct {
 	table    *table
 	self     string
+	look     live.Look
 	children map[string][]flow.FamilyLink
 }
 
@@ -60,6 +62,6 @@ func (b *familyRows) add(l flow.FamilyLink, before, under string) {
 	kids := b.children[l.ChildID]
 	for i, k := range kids {
 		last := i == len(kids)-1
-		b.add(k, under+branch(last), under+stem(last))
+		b.add(k, under+b.look.Branch(last), under+b.look.Stem(last))
 	}
 }

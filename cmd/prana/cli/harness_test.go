@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"prana/config"
+	"prana/engine/flow"
 	"prana/handlers/api/wire"
 )
 
@@ -59,6 +61,7 @@ type request struct {
 type fake struct {
 	url     string
 	answers map[string]any // by method and path: an error, or what becomes JSON
+	all     http.Handler   // answers everything instead
 
 	mu   sync.Mutex
 	seen []request
@@ -76,9 +79,17 @@ func newFake(t *testing.T, answers map[string]any) *fake {
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	line := r.Method + " " + r.URL.Path
+	if line == "GET /v1/executions" && f.answers[line] == nil && f.all == nil {
+		_ = json.NewEncoder(w).Encode(f.known())
+		return
+	}
 	f.mu.Lock()
 	f.seen = append(f.seen, request{line, r.URL.Query(), r.Header, string(body)})
 	f.mu.Unlock()
+	if f.all != nil {
+		f.all.ServeHTTP(w, r)
+		return
+	}
 	switch a := f.answers[line].(type) {
 	case http.HandlerFunc:
 		a(w, r)
@@ -90,6 +101,20 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(a)
 	}
+}
+
+// known are the executions that there are answers about: who gives an id in short has it looked up. Nobody counts that as a
+// request but the tests of it, which have an answer of their own.
+func (f *fake) known() flow.Page[flow.Summary] {
+	var page flow.Page[flow.Summary]
+	for line := range f.answers {
+		_, rest, ok := strings.Cut(line, " /v1/executions/")
+		id := strings.FieldsFunc(rest, func(r rune) bool { return r == ':' || r == '/' })
+		if ok && len(id) > 0 && !slices.ContainsFunc(page.Items, func(x flow.Summary) bool { return x.ID == id[0] }) {
+			page.Items = append(page.Items, flow.Summary{ID: id[0]})
+		}
+	}
+	return page
 }
 
 // asked gives the requests so far.

@@ -15,6 +15,14 @@ func pageFlags(cmd *cobra.Command, limit *int, cursor *string) {
 	cmd.Flags().StringVar(cursor, "cursor", "", "go on where the list before ended")
 }
 
+// filterFlags choose executions, for lists and for verbs that are for many.
+func filterFlags(cmd *cobra.Command, f *flow.ExecutionFilter) {
+	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
+	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
+	ago(cmd, &f.Since, "since", "only those created then or later; with --status, those that have had it since then or later")
+	ago(cmd, &f.Until, "until", "only those created before; with --status, those that have had it since before")
+}
+
 func (sh *shell) listCommand() *cobra.Command {
 	var f flow.ExecutionFilter
 	cmd := &cobra.Command{
@@ -25,10 +33,7 @@ func (sh *shell) listCommand() *cobra.Command {
 			return sh.list(ctx, c, f)
 		})),
 	}
-	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
-	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
-	ago(cmd, &f.Since, "since", "only those created then or later; with --status, those that have had it since then or later")
-	ago(cmd, &f.Until, "until", "only those created before; with --status, those that have had it since before")
+	filterFlags(cmd, &f)
 	pageFlags(cmd, &f.Limit, &f.Cursor)
 	return cmd
 }

@@ -9,13 +9,17 @@ import (
 
 // load reads the configuration. flags are those that were given, by their key in it.
 func (sh *shell) load(flags map[string]any) (config.Config, error) {
+	return config.Load(sh.configOptions(flags))
+}
+
+func (sh *shell) configOptions(flags map[string]any) config.Options {
 	if flags == nil {
 		flags = map[string]any{}
 	}
 	if sh.server != "" {
 		flags["server"] = sh.server
 	}
-	return config.Load(config.Options{File: sh.config, Environ: sh.environ, Flags: flags})
+	return config.Options{File: sh.config, Environ: sh.environ, Flags: flags}
 }
 
 // remote makes a client of the server that was chosen.
@@ -28,6 +32,7 @@ func (sh *shell) remote() (*client.Client, error) {
 	if err != nil {
 		return nil, mark(err, errUsage)
 	}
+	c.Patience = 0 // who sits in front of it wants to know at once
 	return c, nil
 }
 

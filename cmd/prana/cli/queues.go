@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"prana/cmd/prana/cli/live"
 	"prana/handlers/api/client"
+	"prana/handlers/api/explain"
 	"prana/handlers/api/wire"
 )
 
@@ -51,7 +51,7 @@ func oldest(q wire.Queue) string {
 	if q.Pending == 0 {
 		return ""
 	}
-	return live.Span(time.Duration(q.LatencyMS) * time.Millisecond)
+	return explain.Span(time.Duration(q.LatencyMS) * time.Millisecond)
 }
 
 // stateOf says what somebody should look after.

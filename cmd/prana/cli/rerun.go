@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -11,30 +11,48 @@ import (
 	"prana/handlers/api/client"
 )
 
+func isOver(s flow.Status) bool { return s.Terminal() || s == flow.Quarantined }
+
 func (sh *shell) rerunCommand() *cobra.Command {
 	var (
 		r    flow.RerunRequest
 		in   input
 		f    runFlags
 		plan bool
+		s    = selection{verb: "rerun", can: isOver}
 	)
 	cmd := &cobra.Command{
-		Use:   "rerun ID",
-		Short: "Start an execution that runs another one again",
+		Use:   "rerun [ID...]",
+		Short: "Start executions that run others again",
 		Long: "Start a new execution that runs another one again: from the beginning, or from a node, with the recorded input or another.\n" +
-			"What cannot be reached from that node keeps its recorded results. --plan shows what is kept and what runs again.",
-		Example: "  prana rerun ID --from pay --plan\n  prana rerun ID --from pay -i amount:=7 --wait",
-		Args:    takes(1, 1),
-		RunE: verb(func(ctx context.Context, args []string) (err error) {
-			r.Execution = args[0]
+			"What cannot be reached from that node keeps its recorded results. --plan shows what is kept and what runs again.\n\n" +
+			"Name executions, or choose those that have ended with the filters of `prana list`, or with --all. What filters choose\n" +
+			"is counted first, and only done once you agree, or with --yes.",
+		Example: "  prana rerun @last --from pay --plan\n  prana rerun @last --from pay -i amount:=7 --wait\n  prana rerun --workflow order --status failed --since 1h --version latest",
+		Args:    takes(0, many),
+		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) (err error) {
 			if r.Input, err = in.read(sh.stdin); err != nil {
 				return err
 			}
-			if plan {
-				return sh.planRerun(ctx, r)
+			if err := f.forOne(args, r.ID); err != nil {
+				return err
 			}
-			return sh.rerun(ctx, r, f)
-		}),
+			if plan && len(args) != 1 {
+				return usagef("--plan is for one execution, named by its id")
+			}
+			ids, err := s.choose(ctx, sh, c, args)
+			switch {
+			case err != nil:
+				return err
+			case len(ids) != 1 || s.isSet():
+				return sh.rerunAll(ctx, c, &s, ids, r)
+			}
+			r.Execution = ids[0]
+			if plan {
+				return sh.planRerun(ctx, c, r)
+			}
+			return sh.rerun(ctx, c, r, f)
+		})),
 	}
 	in.flags(cmd, "input-json")
 	cmd.Flags().StringVar(&r.From, "from", "", "the node that runs again, with all that follows it (default: from the beginning)")
@@ -42,17 +60,16 @@ func (sh *shell) rerunCommand() *cobra.Command {
 	cmd.Flags().StringVar(&r.ID, "id", "", "a name for this rerun, which then counts once")
 	cmd.Flags().BoolVar(&plan, "plan", false, "show what would be kept and what would run again, and start nothing")
 	f.waiting(cmd)
+	s.flags(cmd)
 	return cmd
 }
 
-func (sh *shell) planRerun(ctx context.Context, r flow.RerunRequest) error {
-	return sh.asking(func(ctx context.Context, c *client.Client, _ []string) error {
-		p, err := c.PlanRerun(ctx, r)
-		if err != nil {
-			return err
-		}
-		return sh.print(p, func() { sh.printPlan(p) })
-	})(ctx, nil)
+func (sh *shell) planRerun(ctx context.Context, c *client.Client, r flow.RerunRequest) error {
+	p, err := c.PlanRerun(ctx, r)
+	if err != nil {
+		return err
+	}
+	return sh.print(p, func() { sh.printPlan(p) })
 }
 
 // printPlan has a row for each node: what becomes of it, and how often it ran.
@@ -75,19 +92,14 @@ func (sh *shell) printPlan(p flow.RerunPlan) {
 	}
 }
 
-func (sh *shell) rerun(ctx context.Context, r flow.RerunRequest, f runFlags) (err error) {
-	c, err := sh.remote()
-	if err != nil {
-		return err
-	}
-	s := distant{c, sh}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
+func (sh *shell) rerun(ctx context.Context, c *client.Client, r flow.RerunRequest, f runFlags) error {
 	res, err := c.Rerun(ctx, r)
 	if err != nil {
 		return err
 	}
+	sh.remember(c.URL(""), res.ExecutionID)
 	if f.wait || f.follow {
-		return sh.await(ctx, s, res.StartResult, f)
+		return sh.await(ctx, distant{c, sh}, res.StartResult, f)
 	}
 	return sh.print(res, func() {
 		t := newTable()
@@ -95,5 +107,16 @@ func (sh *shell) rerun(ctx context.Context, r flow.RerunRequest, f runFlags) (er
 		t.add("workflow", res.Workflow+" "+res.Version)
 		t.add("rerun of", res.RerunOf)
 		sh.printTable(t)
+	})
+}
+
+func (sh *shell) rerunAll(ctx context.Context, c *client.Client, s *selection, ids []string, r flow.RerunRequest) error {
+	act := func(ctx context.Context, id string) (flow.RerunResult, error) {
+		again := r
+		again.Execution = id
+		return c.Rerun(ctx, again)
+	}
+	return doAll(ctx, sh, s, ids, act, func(r flow.RerunResult) string {
+		return fmt.Sprintf("%s runs %s again", r.ExecutionID, r.RerunOf)
 	})
 }

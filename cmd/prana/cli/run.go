@@ -16,11 +16,10 @@ import (
 // runFlags are those of prana run.
 type runFlags struct {
 	in       input
-	id       string
-	from     string
-	only     bool
+	start    flow.StartRequest
 	wait     bool
 	follow   bool
+	ascii    bool
 	embedded bool
 	timeout  time.Duration
 	given    *given
@@ -29,18 +28,21 @@ type runFlags struct {
 func (sh *shell) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run FILE|ID",
+		Use:   "run FILE|WORKFLOW",
 		Short: "Start an execution; of a file, after publishing it",
 		Long: "Start an execution of a published workflow, or of a file, which is published first.\n\n" +
 			"With --wait the exit code tells how it ended. Ctrl-C detaches; the execution goes on.",
-		Example: "  prana run order.yaml -i order_id:=42 --wait -o json",
+		Example: "  prana run order.yaml -i order_id:=42 --wait -o json\n  prana run order -i order_id:=42 --tag customer=ada --at 1h",
 		Args:    takes(1, 1),
 		RunE:    verb(func(ctx context.Context, args []string) error { return sh.run(ctx, args[0], f) }),
 	}
 	f.in.flags(cmd, "input-json")
-	cmd.Flags().StringVar(&f.id, "id", "", "a name for this start, which then counts once")
-	cmd.Flags().StringVar(&f.from, "from", "", "the node that begins, with the input as what arrived there (default: the trigger)")
-	cmd.Flags().BoolVar(&f.only, "only", false, "run that node, and nothing that follows it")
+	cmd.Flags().StringVar(&f.start.ID, "id", "", "a name for this start, which then counts once")
+	cmd.Flags().StringVar(&f.start.Version, "version", "", "the version of a published workflow (default: the newest)")
+	fromNow(cmd, &f.start.StartAt, "at", "when it begins")
+	cmd.Flags().StringToStringVar(&f.start.Tags, "tag", nil, "a tag of the execution: name=value; may be given several times")
+	cmd.Flags().StringVar(&f.start.From, "from", "", "the node that begins, with the input as what arrived there (default: the trigger)")
+	cmd.Flags().BoolVar(&f.start.Only, "only", false, "run that node, and nothing that follows it")
 	f.waiting(cmd)
 	cmd.Flags().BoolVar(&f.embedded, "embedded", false, "run it in this process, on a Redis of its own, and wait; needs no server")
 	f.given = overrides(cmd)
@@ -58,8 +60,7 @@ type service interface {
 }
 
 func (sh *shell) run(ctx context.Context, what string, f runFlags) (err error) {
-	input, err := f.in.read(sh.stdin)
-	if err != nil {
+	if f.start.Input, err = f.in.read(sh.stdin); err != nil {
 		return err
 	}
 	s, err := sh.service(ctx, f)
@@ -67,12 +68,15 @@ func (sh *shell) run(ctx context.Context, what string, f runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	res, err := sh.start(ctx, s, what, flow.StartRequest{Input: input, ID: f.id, From: f.from, Only: f.only})
+	res, err := sh.start(ctx, s, what, f.start)
 	if errors.Is(err, client.ErrUnreachable) {
 		return fmt.Errorf("%w\n  --embedded runs it in this process, without a server", err)
 	}
 	if err != nil {
 		return err
+	}
+	if d, ok := s.(distant); ok {
+		sh.remember(d.URL(""), res.ExecutionID)
 	}
 	if f.wait || f.follow || f.embedded {
 		return sh.await(ctx, s, res, f)
@@ -98,6 +102,9 @@ func (sh *shell) service(ctx context.Context, f runFlags) (service, error) {
 func (sh *shell) start(ctx context.Context, s service, what string, r flow.StartRequest) (flow.StartResult, error) {
 	r.Workflow = what
 	if isFile(what) {
+		if r.Version != "" {
+			return flow.StartResult{}, usagef("--version is for published workflows; a file is a version of its own")
+		}
 		src, err := sh.readSource(what)
 		if err != nil {
 			return flow.StartResult{}, err
@@ -141,7 +148,8 @@ func outcome(s flow.Status) error {
 	switch s {
 	case flow.Completed:
 		return nil
-	case flow.Failed, flow.TimedOut:
+	case flow.Failed, flow.TimedOut, flow.Quarantined:
+		// One in quarantine has not ended, but it failed at what was asked of it: no waiting brings it on, as exit 8 would say.
 		return silent(errFailed)
 	case flow.Cancelled:
 		return silent(errCancelled)

@@ -35,6 +35,16 @@ func TestRunWaits(t *testing.T) {
 	}
 }
 
+// TestRunEndsInQuarantine: nothing but a person moves such an execution, so that nobody waits for it for ever.
+func TestRunEndsInQuarantine(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Quarantined)})
+	for _, how := range []string{"--wait", "--follow"} {
+		r := prana(t, f.url, "run", "order", how, "-o", "json")
+		r.wants(t, 1, `"status":"quarantined"`, "It is in quarantine")
+	}
+}
+
 func TestRunPrintsTheResult(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Completed)})
@@ -131,6 +141,15 @@ func TestRunWithoutServer(t *testing.T) {
 func TestRunOfAFileThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	prana(t, "", "run", "nope.yaml").wants(t, 3, "", "nope.yaml")
+}
+
+// TestRunFollowsEmbedded follows a real execution, from its start to its end.
+func TestRunFollowsEmbedded(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r := pranaWith(t, ctx, "", "", "run", "--embedded", "--redis", "miniredis", filepath.Join("testdata", "nap.yaml"), "--follow")
+	r.wants(t, 0, "status     completed", "nap: sleeps 400ms\nnap: completed\nend: completed\ncompleted\n")
 }
 
 func TestRunEmbedded(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
+	"prana/handlers/api/explain"
 )
 
 func (sh *shell) suspendedCommand() *cobra.Command {
@@ -41,7 +41,7 @@ func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.Suspens
 		if end == nil || s.Type == flow.Approval { // time ends only a turn of that one
 			end = s.TimeoutAt
 		}
-		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), live.Waiting(s))
+		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), explain.Waiting(s, s.SuspendedAt))
 	}
 	if err := printPage(sh, page, t, "nothing waits"); err != nil || len(page.Items) == 0 || sh.output != formatTable {
 		return err

@@ -9,8 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
+	"prana/handlers/api/explain"
 )
 
 // table is a header and rows of cells.
@@ -78,7 +78,7 @@ func took(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return ""
 	}
-	return live.Span(to.Sub(*from))
+	return explain.Span(to.Sub(*from))
 }
 
 // compact writes a JSON value into a cell.

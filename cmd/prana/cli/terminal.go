@@ -4,13 +4,19 @@ import (
 	"os"
 )
 
-// width is the number of columns of a terminal; 0 for anything else.
-func width(stream any) int {
+// size is how many columns and rows a terminal has; 0 for anything else.
+func size(stream any) (columns, rows int) {
 	f, ok := stream.(*os.File)
 	if !ok {
-		return 0
+		return 0, 0
 	}
-	return columns(f)
+	return window(f)
+}
+
+// width is the number of columns of a terminal; 0 for anything else.
+func width(stream any) int {
+	columns, _ := size(stream)
+	return columns
 }
 
 // isTerminal tells whether a person sits at the other end. /dev/null is a device too, but has no columns.

@@ -4,5 +4,5 @@ package cli
 
 import "os"
 
-// columns knows no terminals here: output is as for a pipe.
-func columns(*os.File) int { return 0 }
+// window knows no terminals here: output is as for a pipe.
+func window(*os.File) (columns, rows int) { return 0, 0 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
+	"prana/handlers/api/explain"
 )
 
 // Result is what a demo came to.
@@ -47,7 +47,7 @@ func (d *Demo) pattern(t *tracked) Pattern {
 	if t.view.EndedAt != nil {
 		end = *t.view.EndedAt
 	}
-	p.Took = live.Span(end.Sub(t.view.CreatedAt))
+	p.Took = explain.Span(end.Sub(t.view.CreatedAt))
 	return p
 }
 

@@ -1,14 +1,9 @@
-// Package client speaks to a Prana server over HTTP. Requests and answers are
-// the nouns of package flow, and errors match its problems with errors.Is; no
-// part of the engine or of the queue comes with it.
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,30 +11,55 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of one answer.
-const maxAnswer = 64 << 20
-
-// Client speaks to one server. It may be used by many goroutines.
+// Client speaks to one server. It may be used by many goroutines, and keeps
+// connections for them; make one and keep it. Set its fields before its first use.
 type Client struct {
-	// HTTP does the requests; replace it before the first use, for own certificates for instance.
-	HTTP  *http.Client
+	// HTTP does the requests; replace it for own certificates or proxies, for instance.
+	HTTP *http.Client
+	// Timeout bounds one request, beside the time that the server is asked to wait in it; New sets 30 s, 0 = no bound.
+	Timeout time.Duration
+	// Patience is how long a request is made again that may be, while the server cannot be reached or is unavailable;
+	// New sets 10 s, 0 = not at all. Who waits for an execution that was seen already is at least a minute patient.
+	Patience time.Duration
+
 	base  string
 	token string
-	// pause is the least time between two questions of Await, for servers and proxies that do not wait.
+	most  int // bytes that are read of one answer
+	// pause is the least time between two questions of who waits, for servers and proxies that do not.
 	pause time.Duration
 }
 
 // New makes a client of the server at that URL, such as "http://127.0.0.1:8484".
-// An empty token sends none.
+// The token is sent as Bearer; an empty one is not.
 func New(baseURL, token string) (*Client, error) {
-	u, err := url.Parse(baseURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+	if !absolute(baseURL) {
 		return nil, fmt.Errorf("%q is not the URL of a server, such as http://127.0.0.1:8484", baseURL)
 	}
 	return &Client{
-		HTTP: &http.Client{}, base: strings.TrimSuffix(baseURL, "/"), token: token, pause: 250 * time.Millisecond,
+		HTTP:    &http.Client{Transport: transport(), CheckRedirect: stay},
+		Timeout: 30 * time.Second, Patience: 10 * time.Second,
+		base: strings.TrimSuffix(baseURL, "/"), token: token, most: maxAnswer, pause: 250 * time.Millisecond,
 	}, nil
 }
+
+func absolute(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// transport keeps as many connections as many goroutines need: all of them lead to one host.
+func transport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+// stay follows no redirect: it would lose the body, or show the token to somebody else.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // URL is where the server has a path, which begins with a slash.
 func (c *Client) URL(path string) string { return c.base + path }
@@ -54,10 +74,13 @@ type call struct {
 	media        string // of the body
 	body         []byte
 	header       map[string]string
+	wait         time.Duration // that the server is asked for
+	again        bool          // it may be made again
+	patience     time.Duration // at least, instead of the client's
 }
 
 func get(path string, query url.Values) call {
-	return call{method: http.MethodGet, path: path, query: query}
+	return call{method: http.MethodGet, path: path, query: query, again: true}
 }
 
 // post is a call with a JSON body. What is sent is always fit for JSON, or the server says why not.
@@ -66,49 +89,16 @@ func post(path string, body any) (call, error) {
 	return call{method: http.MethodPost, path: path, media: "application/json", body: raw}, err
 }
 
-// do sends the call and reads the answer into out; header is that of the answer.
+// do makes the call, again if need be, and reads the answer into out; header is that of the answer.
 func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
-	req, err := c.request(ctx, k)
+	header, raw, err := c.insist(ctx, k)
 	if err != nil {
 		return nil, err
-	}
-	res, err := c.HTTP.Do(req)
-	if err != nil {
-		return nil, unreachable(ctx, err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, unreachable(ctx, err)
-	}
-	if res.StatusCode/100 != 2 {
-		return nil, errorOf(res, raw)
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, fmt.Errorf("reading the answer to %s %s: %w", k.method, k.path, err)
 	}
-	return res.Header, nil
-}
-
-func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
-	target := c.base + k.path
-	if len(k.query) > 0 {
-		target += "?" + k.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, k.method, target, bytes.NewReader(k.body))
-	if err != nil {
-		return nil, err
-	}
-	if k.media != "" {
-		req.Header.Set("Content-Type", k.media)
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	for name, value := range k.header {
-		req.Header.Set(name, value)
-	}
-	return req, nil
+	return header, nil
 }
 
 // traced are the headers of a trace carrier.
@@ -117,5 +107,3 @@ func traced(carrier map[string]string) map[string]string {
 	maps.DeleteFunc(header, func(name, _ string) bool { return name != "traceparent" && name != "tracestate" })
 	return header
 }
-
-func wasReplayed(h http.Header) bool { return h.Get("Idempotency-Replayed") == "true" }

@@ -33,6 +33,8 @@ type engine struct {
 	asked  any
 	repeat bool
 	status flow.Status
+	output string
+	left   *flow.Problem
 }
 
 func (e *engine) ask(v any) error { e.asked = v; return e.err }
@@ -83,7 +85,7 @@ func (e *engine) PlanRerun(_ context.Context, r flow.RerunRequest) (flow.RerunPl
 }
 
 func (e *engine) Describe(_ context.Context, id string) (*flow.View, error) {
-	return &flow.View{Summary: flow.Summary{ID: id, Status: e.status}}, e.ask(id)
+	return &flow.View{Summary: flow.Summary{ID: id, Status: e.status, Error: e.left}, Output: wire.OrNull([]byte(e.output))}, e.ask(id)
 }
 
 func (e *engine) Await(ctx context.Context, id string) (*flow.View, error) {
@@ -144,8 +146,8 @@ func dial(t *testing.T, h http.Handler) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.HTTP = s.Client()
-	c.pause = 0
+	c.HTTP.Transport = s.Client().Transport
+	c.pause, c.Patience = 0, 0
 	return c
 }
 
@@ -227,10 +229,10 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	e := &engine{repeat: true}
 	c, ctx := serve(t, e), t.Context()
-	if res, err := c.Start(ctx, flow.StartRequest{Workflow: "order"}); err != nil || res != (flow.StartResult{ExecutionID: execID, Workflow: "order", Version: "v1", Replayed: true}) {
+	if res, err := c.Start(ctx, flow.StartRequest{Workflow: "order", ID: "i"}); err != nil || res != (flow.StartResult{ExecutionID: execID, Workflow: "order", Version: "v1", Replayed: true}) {
 		t.Errorf("start: %+v, %v", res, err)
 	}
-	if res, err := c.Resume(ctx, flow.ResumeRequest{Execution: execID}); err != nil || res != (flow.ResumeResult{Suspension: wait.String(), Node: "n", Repeated: true}) {
+	if res, err := c.Resume(ctx, flow.ResumeRequest{Execution: execID, ID: "i"}); err != nil || res != (flow.ResumeResult{Suspension: wait.String(), Node: "n", Repeated: true}) {
 		t.Errorf("resume: %+v, %v", res, err)
 	}
 	if res, err := c.Publish(ctx, flow.Event{Type: "t", ID: "i"}); err != nil || !res.Repeated || !res.Buffered || res.ID != "i" {
@@ -301,6 +303,7 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
+	c.Patience = 0
 	if _, err := c.Workflows(t.Context()); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("nobody there: %v", err)
 	}
@@ -315,7 +318,7 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	t.Parallel()
 	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) }))
 	_, err := c.Show(t.Context(), execID)
-	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") {
+	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") || !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
 	c = dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))

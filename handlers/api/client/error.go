@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"slices"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -19,9 +19,35 @@ import (
 // acted is not known.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
+// Kinds of answers, for errors.Is. The first ones are those of package flow.
+var (
+	// ErrNotFound: no execution, workflow, node or wait of that name exists.
+	ErrNotFound = flow.ErrNotFound
+	// ErrConflict: it is too late, or something else holds the name; the details say who won.
+	ErrConflict = flow.ErrConflict
+	// ErrGone: it existed and was used up or expired.
+	ErrGone = flow.ErrGone
+	// ErrInvalid: the request, its input or its definition is not valid.
+	ErrInvalid = flow.ErrInvalid
+	// ErrMismatch: the same id came with another body before.
+	ErrMismatch = flow.ErrMismatch
+	// ErrNotWaitingYet: the wait of a resume URL has not begun; call again later.
+	ErrNotWaitingYet = flow.ErrNotWaitingYet
+	// ErrTooLarge: a value is beyond its bound.
+	ErrTooLarge = flow.ErrTooLarge
+	// ErrTooManyEvents: as many events of the type are kept as may be.
+	ErrTooManyEvents = flow.ErrTooManyEvents
+	// ErrUnavailable: the server cannot work now; nothing was changed.
+	ErrUnavailable = flow.ErrUnavailable
+	// ErrUnauthorized: no token was given, or a wrong one.
+	ErrUnauthorized = wire.ErrUnauthorized
+	// ErrForbidden: the request comes from somewhere that is not allowed.
+	ErrForbidden = wire.ErrForbidden
+)
+
 // Error is an answer that is not the one hoped for.
 type Error struct {
-	Status int
+	Status int // of HTTP
 	// Problem has the code and the message; its Details are the further members of the document.
 	Problem *flow.Problem
 	// Diagnostics are those of a refused definition.
@@ -34,7 +60,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Problem.Error() }
 
 // Unwrap gives the problem, and the kind that it belongs to: a refused
-// definition is also flow.ErrInvalid, the 502 of a proxy ErrUnreachable.
+// definition is also ErrInvalid, the 502 of a proxy ErrUnreachable.
 func (e *Error) Unwrap() []error {
 	list := []error{e.Problem}
 	if c, ok := wire.LookupCode(e.Problem.Code); ok && c.Kind != nil {
@@ -50,28 +76,89 @@ func unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if said, ok := errors.AsType[*url.Error](err); ok {
+		said.URL = hostOf(said.URL)
+	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// hostOf leaves the path out: that of a resume URL is a secret, and errors are logged.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "its URL"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func errorOf(res *http.Response, raw []byte) error {
 	var doc wire.Problem
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if media != wire.ProblemType || json.Unmarshal(raw, &doc) != nil {
-		return foreign(res)
+	p, away := foreign(res), notThere(res.StatusCode)
+	if media == wire.ProblemType && json.Unmarshal(raw, &doc) == nil {
+		p, away = told(doc), false
 	}
+	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 {
+		p.RetryAfter = time.Duration(s) * time.Second
+	}
+	return &Error{Status: res.StatusCode, Problem: p, Diagnostics: doc.Diagnostics, away: away}
+}
+
+// told is the problem of a document.
+func told(doc wire.Problem) *flow.Problem {
 	p := &flow.Problem{Code: doc.Code, Message: doc.Detail, Node: doc.Node, Details: doc.Extra}
 	if doc.ExecutionID != "" {
 		p.Details["execution_id"] = doc.ExecutionID
 	}
-	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
-		p.RetryAfter = time.Duration(s) * time.Second
-	}
-	return &Error{Status: res.StatusCode, Problem: p, Diagnostics: doc.Diagnostics}
+	return p
 }
 
-// foreign is the error of somebody else in between, or of no Prana server at all.
-func foreign(res *http.Response) error {
+// foreign is the problem of somebody else in between, or of no Prana server at all.
+func foreign(res *http.Response) *flow.Problem {
 	p := flow.Problemf("http_"+strconv.Itoa(res.StatusCode), "%s answered %s, and not as a Prana server does", res.Request.URL.Host, res.Status)
-	away := slices.Contains([]int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, res.StatusCode)
-	return &Error{Status: res.StatusCode, Problem: p, away: away}
+	if to, err := res.Location(); err == nil {
+		p.Message += "; it points to " + hostOf(to.String())
+	}
+	return p
+}
+
+// notThere tells whether the status is what a proxy says of a server that it does not reach.
+func notThere(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// How an execution ended that did not complete, for errors.Is.
+var (
+	ErrFailed    = errors.New("the execution failed")
+	ErrTimedOut  = errors.New("the execution timed out")
+	ErrCancelled = errors.New("the execution was cancelled")
+)
+
+// ExecutionError is the end of an execution that did not complete.
+type ExecutionError struct {
+	ExecutionID string
+	Status      flow.Status // failed, timed_out or cancelled
+	// Problem is what the execution left: the error of its node, or why it was cancelled; nil = nothing. errors.Is does not
+	// look into it, for a node's "not_found" says nothing of the execution.
+	Problem *flow.Problem
+}
+
+// Error says how the execution ended, and why.
+func (e *ExecutionError) Error() string {
+	text := fmt.Sprintf("execution %s is %s", e.ExecutionID, e.Status)
+	if e.Problem != nil {
+		text += ": " + e.Problem.Error()
+	}
+	return text
+}
+
+// Unwrap gives ErrFailed, ErrTimedOut or ErrCancelled.
+func (e *ExecutionError) Unwrap() error {
+	switch e.Status {
+	case flow.TimedOut:
+		return ErrTimedOut
+	case flow.Cancelled:
+		return ErrCancelled
+	}
+	return ErrFailed
 }

@@ -2,15 +2,14 @@ package client
 
 import (
 	"context"
-	"net/http"
+	"errors"
 	"net/url"
-	"time"
 
 	"prana/engine/flow"
 	"prana/handlers/api/wire"
 )
 
-// Start starts an execution.
+// Start starts an execution. With an ID it starts once, whoever asks how often.
 func (c *Client) Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error) {
 	var res flow.StartResult
 	b := wire.Start{Input: r.Input, ID: r.ID, Version: r.Version, From: r.From, Only: r.Only, Tags: r.Tags}
@@ -22,55 +21,14 @@ func (c *Client) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 		return res, err
 	}
 	k.header = traced(r.Trace)
-	h, err := c.do(ctx, k, &res)
-	res.Replayed = wasReplayed(h)
+	h, err := c.do(ctx, c.once(k, r.ID), &res)
+	res.Replayed = wasReplayed(h, r.ID)
 	return res, err
 }
 
 // Show gives everything about an execution.
 func (c *Client) Show(ctx context.Context, id string) (*flow.View, error) {
-	return c.show(ctx, id, nil)
-}
-
-func (c *Client) show(ctx context.Context, id string, header map[string]string) (*flow.View, error) {
-	k := get(execution(id, ""), nil)
-	k.header = header
-	v := new(flow.View)
-	if _, err := c.do(ctx, k, v); err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-// Await waits until the execution is terminal. When ctx is done first it gives
-// the view that it saw last, if any, and ctx's error.
-func (c *Client) Await(ctx context.Context, id string) (*flow.View, error) {
-	var last *flow.View
-	for {
-		began := time.Now()
-		v, err := c.show(ctx, id, map[string]string{"Prefer": "wait=30"})
-		if err != nil {
-			return last, err
-		}
-		if v.Status.Terminal() {
-			return v, nil
-		}
-		last = v
-		if err := rest(ctx, c.pause-time.Since(began)); err != nil {
-			return last, err
-		}
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return c.show(ctx, get(execution(id, ""), nil))
 }
 
 // Resume ends a wait by hand: that of r.Suspension, of r.Node, or the only one.
@@ -91,28 +49,45 @@ func (c *Client) resume(ctx context.Context, path string, r flow.ResumeRequest) 
 	if r.Error != nil {
 		b.Error = &wire.Failure{Code: r.Error.Code, Message: r.Error.Message, Details: r.Error.Details}
 	}
-	return c.end(ctx, path, b)
+	return c.end(ctx, path, b, r.ID)
 }
 
 // Approve approves at an approval: that of d.Node, or the only one of the execution.
 func (c *Client) Approve(ctx context.Context, id string, d wire.Decide) (flow.ResumeResult, error) {
-	return c.end(ctx, execution(id, ":approve"), d)
+	return c.end(ctx, execution(id, ":approve"), d, d.ID)
 }
 
 // Reject rejects, and is like Approve otherwise.
 func (c *Client) Reject(ctx context.Context, id string, d wire.Decide) (flow.ResumeResult, error) {
-	return c.end(ctx, execution(id, ":reject"), d)
+	return c.end(ctx, execution(id, ":reject"), d, d.ID)
 }
 
 // end ends a wait with a body.
-func (c *Client) end(ctx context.Context, path string, body any) (flow.ResumeResult, error) {
+func (c *Client) end(ctx context.Context, path string, body any, id string) (flow.ResumeResult, error) {
 	k, err := post(path, body)
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
 	var res wire.Resumed
-	h, err := c.do(ctx, k, &res)
-	return flow.ResumeResult{Suspension: res.SuspensionID, Node: res.Node, Buffered: res.Buffered, Repeated: wasReplayed(h)}, err
+	h, err := c.do(ctx, c.once(k, id), &res)
+	return flow.ResumeResult{Suspension: res.SuspensionID, Node: res.Node, Buffered: res.Buffered, Repeated: wasReplayed(h, id)}, err
+}
+
+// ResumeByURL ends the wait of a resume URL, which is good once, and gives its execution. The URL is all that is needed: it may
+// lead to any server, and no token is sent. ErrNotWaitingYet when the wait has not begun, ErrConflict when something came for it
+// before, ErrGone when it ended otherwise.
+func (c *Client) ResumeByURL(ctx context.Context, resumeURL string, data any) (execution string, err error) {
+	if !absolute(resumeURL) {
+		return "", errors.New("a resume URL begins with http:// or https://")
+	}
+	k, err := post("", data)
+	if err != nil {
+		return "", err
+	}
+	u := &Client{HTTP: c.HTTP, Timeout: c.Timeout, base: resumeURL, most: c.most}
+	var res wire.ResumedByURL
+	_, err = u.do(ctx, k, &res)
+	return res.ExecutionID, err
 }
 
 // Cancel requests the end of an execution.
@@ -130,7 +105,7 @@ func (c *Client) endEarly(ctx context.Context, verb string, r flow.CancelRequest
 	if err != nil {
 		return err
 	}
-	_, err = c.do(ctx, k, new(wire.Accepted))
+	_, err = c.do(ctx, c.once(k, r.ID), new(wire.Accepted))
 	return err
 }
 
@@ -141,67 +116,39 @@ func (c *Client) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResu
 	if err != nil {
 		return res, err
 	}
-	h, err := c.do(ctx, k, &res)
-	res.Repeated = wasReplayed(h)
+	h, err := c.do(ctx, c.once(k, r.ID), &res)
+	res.Repeated = wasReplayed(h, r.ID)
 	return res, err
 }
 
 // Rerun starts an execution that runs another one again.
 func (c *Client) Rerun(ctx context.Context, r flow.RerunRequest) (flow.RerunResult, error) {
 	var res flow.RerunResult
-	h, err := c.rerun(ctx, r, false, &res)
-	res.Replayed = wasReplayed(h)
+	k, err := rerun(r, false)
+	if err != nil {
+		return res, err
+	}
+	h, err := c.do(ctx, c.once(k, r.ID), &res)
+	res.Replayed = wasReplayed(h, r.ID)
 	return res, err
 }
 
 // PlanRerun says what a rerun would keep and what would run again.
 func (c *Client) PlanRerun(ctx context.Context, r flow.RerunRequest) (flow.RerunPlan, error) {
 	var plan flow.RerunPlan
-	_, err := c.rerun(ctx, r, true, &plan)
+	k, err := rerun(r, true)
+	if err != nil {
+		return plan, err
+	}
+	k.again = true
+	_, err = c.do(ctx, k, &plan)
 	return plan, err
 }
 
-func (c *Client) rerun(ctx context.Context, r flow.RerunRequest, plan bool, answer any) (http.Header, error) {
+func rerun(r flow.RerunRequest, plan bool) (call, error) {
 	k, err := post(execution(r.Execution, ":rerun"), wire.Rerun{From: r.From, Input: r.Input, Version: r.Version, Plan: plan, ID: r.ID})
-	if err != nil {
-		return nil, err
-	}
 	k.header = traced(r.Trace)
-	return c.do(ctx, k, answer)
-}
-
-// Publish publishes an event.
-func (c *Client) Publish(ctx context.Context, e flow.Event) (flow.PublishResult, error) {
-	var res flow.PublishResult
-	h, err := c.sendEvent(ctx, e, false, &res)
-	res.Repeated = wasReplayed(h)
-	return res, err
-}
-
-// DryRun tells what an event would do, and changes nothing.
-func (c *Client) DryRun(ctx context.Context, e flow.Event) (flow.EventPreview, error) {
-	var res flow.EventPreview
-	_, err := c.sendEvent(ctx, e, true, &res)
-	return res, err
-}
-
-func (c *Client) sendEvent(ctx context.Context, e flow.Event, dry bool, answer any) (http.Header, error) {
-	b := wire.Event{Type: e.Type, Data: e.Data, ID: e.ID, Keep: e.Keep, Limit: e.Limit, TTLMS: ttl(e.TTL), DryRun: dry}
-	k, err := post("/v1/events", b)
-	if err != nil {
-		return nil, err
-	}
-	k.header = traced(e.Trace)
-	return c.do(ctx, k, answer)
-}
-
-// ttl says it in the words of the API: absent is the default, 0 is not kept.
-func ttl(d time.Duration) *int64 {
-	if d == 0 {
-		return nil
-	}
-	ms := max(0, flow.Millis(d))
-	return &ms
+	return k, err
 }
 
 func execution(id, verb string) string { return "/v1/executions/" + url.PathEscape(id) + verb }

@@ -37,7 +37,7 @@ func (c *Client) ReplayDelivery(ctx context.Context, hook, id, key string) (wire
 		k.header = map[string]string{"Idempotency-Key": key}
 	}
 	var res wire.Processed
-	_, err := c.do(ctx, k, &res)
+	_, err := c.do(ctx, c.once(k, key), &res)
 	return res, err
 }
 

@@ -26,7 +26,7 @@ func (c *Client) Validate(ctx context.Context, file string, src []byte) (wire.Va
 
 // definition sends JSON as YAML too: it is a part of YAML.
 func definition(path, file string, src []byte) call {
-	k := call{method: http.MethodPost, path: path, media: "application/yaml", body: src}
+	k := call{method: http.MethodPost, path: path, media: "application/yaml", body: src, again: true} // the content names the version
 	if file != "" {
 		k.query = url.Values{"file": {file}}
 	}
@@ -55,9 +55,11 @@ func (c *Client) WorkflowSource(ctx context.Context, id, version string) (*flow.
 	return d.Definition, d.Version, err
 }
 
-// Ping tells whether the server answers and can work.
+// Ping tells whether the server answers and can work, as it is now.
 func (c *Client) Ping(ctx context.Context) error {
-	_, err := c.do(ctx, get("/readyz", nil), new(wire.Health))
+	k := get("/readyz", nil)
+	k.again = false
+	_, err := c.do(ctx, k, new(wire.Health))
 	return err
 }
 

@@ -174,6 +174,7 @@ func (f *Fleet) AddServer(change ...func(*Setup)) error {
 		p.Kill()
 		return err
 	}
+	c.Patience = 0 // the programme repeats its requests itself, and counts them
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.servers = append(slices.DeleteFunc(f.servers, func(s *server) bool { return !s.Alive() }), &server{p, c})

@@ -1,15 +1,15 @@
-// Package live tells in lines what happened to an execution between two looks at it.
+// Package live draws executions for terminals and logs: as a tree, as a timeline, and in lines that tell what happened between
+// two looks. Drawings are functions of what the API shows, of the time, and of what the terminal can do.
 package live
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"prana/engine/flow"
+	"prana/handlers/api/explain"
 )
 
 // Line is one thing that happened.
@@ -38,11 +38,11 @@ func Changes(before, now *flow.View) []Line {
 	}
 	for _, s := range now.Suspensions {
 		if !waited(before, s.ID) {
-			lines = append(lines, Line{s.SuspendedAt, s.Node, Waiting(s)})
+			lines = append(lines, Line{s.SuspendedAt, s.Node, explain.Waiting(s, s.SuspendedAt)})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b Line) int { return a.At.Compare(b.At) })
-	if now.Status.Terminal() && now.Status != before.Status {
+	if (now.Status.Terminal() || now.Status == flow.Quarantined) && now.Status != before.Status {
 		lines = append(lines, Line{At: at(now.EndedAt), Text: ending(now)})
 	}
 	return lines
@@ -102,107 +102,4 @@ func ending(v *flow.View) string {
 		return string(v.Status)
 	}
 	return fmt.Sprintf("%s: %s", v.Status, v.Error.Error())
-}
-
-// details are the members of suspension data that people want to see.
-type details struct {
-	EventType     string         `json:"event_type"`
-	EventFilter   map[string]any `json:"event_filter"`
-	WorkflowID    string         `json:"workflow_id"`
-	ExecutionMode string         `json:"execution_mode"`
-	Attempts      int            `json:"attempts"`
-	AttemptNumber int            `json:"attempt_number"`
-	MaxAttempts   int            `json:"max_attempts"`
-	OriginalError *flow.Problem  `json:"original_error"`
-	Title         string         `json:"title"`
-	Assignees     []string       `json:"assignees"`
-	Key           string         `json:"key"`
-	Position      int            `json:"position"`
-}
-
-// Waiting says in a few words what a suspension waits for.
-func Waiting(s flow.Suspension) string {
-	var d details
-	_ = json.Unmarshal(s.Data, &d) // a node of a user may note anything: then only the type is told
-	switch s.Type {
-	case flow.ExternalEvent:
-		return "waits for event " + d.EventType + filter(d.EventFilter) + until(s)
-	case flow.SubWorkflow:
-		return strings.TrimSpace(fmt.Sprintf("waits for workflow %s %s", d.WorkflowID, mode(d.ExecutionMode)))
-	case flow.Polling:
-		return fmt.Sprintf("poll %d found no answer yet; asks again%s", d.Attempts, after(s))
-	case flow.Delay:
-		return "sleeps" + strings.Replace(after(s), " in ", " ", 1)
-	case flow.Retry:
-		return fmt.Sprintf("failed%s; retry %d of %d%s", cause(d.OriginalError), d.AttemptNumber, d.MaxAttempts, after(s))
-	case flow.Approval:
-		return "waits for " + cmp.Or(strings.Join(d.Assignees, ", "), "somebody") + " to approve: " + d.Title + until(s)
-	case flow.Concurrency:
-		return fmt.Sprintf("waits for a place of %q; was number %d in the queue", d.Key, d.Position)
-	}
-	return "waits (" + s.Type + ")" + until(s)
-}
-
-func mode(m string) string {
-	if m == "" {
-		return ""
-	}
-	return "(" + m + ")"
-}
-
-func filter(f map[string]any) string {
-	if len(f) == 0 {
-		return ""
-	}
-	raw, err := flow.Encode(f) // keys sorted
-	if err != nil {
-		return ""
-	}
-	return " " + string(raw)
-}
-
-func cause(p *flow.Problem) string {
-	if p == nil {
-		return ""
-	}
-	return " (" + flow.Cut(p.Message, 80) + ")"
-}
-
-// after is the time from the beginning of the wait to its end.
-func after(s flow.Suspension) string {
-	if s.ResumeAt == nil {
-		return ""
-	}
-	return " in " + Span(s.ResumeAt.Sub(s.SuspendedAt))
-}
-
-func until(s flow.Suspension) string {
-	if s.TimeoutAt == nil {
-		return ""
-	}
-	return ", at most " + Span(s.TimeoutAt.Sub(s.SuspendedAt))
-}
-
-// Span writes a duration as people read it: 850ms, 3.2s, 4m10s, 26h.
-func Span(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Hour:
-		return whole(d.Round(time.Second), "m0s")
-	}
-	return whole(d.Round(time.Minute), "h0m0s", "m0s")
-}
-
-// whole leaves out the smaller units where they are nought: 4m0s is 4m.
-func whole(d time.Duration, noughts ...string) string {
-	text := d.String()
-	for _, n := range noughts {
-		if rest, ok := strings.CutSuffix(text, n); ok {
-			return rest + n[:1]
-		}
-	}
-	return text
 }

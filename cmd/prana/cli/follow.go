@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"prana/cmd/prana/cli/live"
+	"prana/engine/flow"
+	"prana/handlers/api/explain"
+)
+
+// followEvery is how often a followed execution is looked at, unless looking takes long.
+const followEvery = 250 * time.Millisecond
+
+// teller shows what is new between two looks at an execution; before is nil at the first.
+type teller func(before, now *flow.View)
+
+// follow shows on stderr what happens until the execution is over.
+func (sh *shell) follow(ctx context.Context, s service, id string, ascii bool) (*flow.View, error) {
+	tell := sh.tellLines
+	if isTerminal(sh.stderr) && sh.env("TERM") != "dumb" {
+		tell = sh.draw(ascii)
+	}
+	var last *flow.View
+	for {
+		began := time.Now()
+		v, err := s.Show(ctx, id)
+		if err != nil {
+			return last, err
+		}
+		tell(last, v)
+		if last = v; over(v) {
+			return v, nil
+		}
+		if err := rest(ctx, max(followEvery, 3*time.Since(began))); err != nil {
+			return last, err
+		}
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// tellLines appends a line for each thing that happened.
+func (sh *shell) tellLines(before, now *flow.View) {
+	for _, line := range live.Changes(before, now) {
+		sh.note("%s", line)
+	}
+}
+
+// draw redraws the tree in place. While something is waited for, the command that would move it stands below.
+func (sh *shell) draw(ascii bool) teller {
+	screen := live.NewScreen(sh.stderr)
+	return func(_, now *flow.View) {
+		l := sh.look(sh.stderr, ascii)
+		frame := live.Tree(now, l)
+		if over(now) {
+			screen.Last(frame)
+			return
+		}
+		_, rows := size(sh.stderr)
+		screen.Draw(append(frame, sh.footer(now, l)...), rows)
+	}
+}
+
+// footer offers the first command that would move the execution, where it can be copied whole.
+func (sh *shell) footer(v *flow.View, l live.Look) []string {
+	for _, r := range explain.Of(v, l.Now).Reasons {
+		if r.Command == nil {
+			continue
+		}
+		line := sh.toServer(r.Command.Line)
+		if len(line) > l.Width {
+			line = sh.toServer("prana explain " + explain.Quoted(v.ID))
+		}
+		return []string{"", "to " + r.Command.Why + ":", line}
+	}
+	return nil
+}
