@@ -179,8 +179,10 @@ func chain(n int) string {
 // keys and fields. Steps of a loop have names of one width, and are held to the byte.
 const digits = 60
 
+// Neither test is parallel: another one has this process trace, and from then on each step carries the name of its trace.
+
+// TestStoringStepThousandSendsNoMoreThanStepTen: what storing a step costs does not grow with what happened before.
 func TestStoringStepThousandSendsNoMoreThanStepTen(t *testing.T) {
-	t.Parallel()
 	p := newStepper(t)
 	began := time.Now()
 	sizes := p.sizes(t, loop, map[string]any{})
@@ -210,7 +212,6 @@ output: "{{ len($nodes.each.output) }}"
 
 // TestLateItemsSendNoMoreThanEarlyOnes: a loop over items stores each once, and goes on by their number.
 func TestLateItemsSendNoMoreThanEarlyOnes(t *testing.T) {
-	t.Parallel()
 	p := newStepper(t)
 	for _, parallel := range []int{1, 5} {
 		sizes := p.sizes(t, visits, map[string]any{"n": 2000, "parallel": parallel})
