@@ -239,19 +239,23 @@ func poison(t *testing.T, env *enginetest.Env, d *dying, id string) []*worker {
 	for n := range 5 {
 		env.WantStatus(id, flow.Running)
 		dead = append(dead, die(t, env, d))
-		for range 40 { // seconds
-			env.Sweep()
-			if got := env.NodeRun(id, "d", 0).Deaths; got == n+1 {
-				break
-			}
-			env.Pass(time.Second)
-		}
-		if got := env.NodeRun(id, "d", 0).Deaths; got != n+1 {
-			t.Fatalf("%d deaths were counted, want %d", got, n+1)
-		}
+		outlive(t, env, id, n+1)
 	}
 	env.WantStatus(id, flow.Quarantined)
 	return dead
+}
+
+// outlive lets time pass until so many deaths of step d are counted. Nobody works meanwhile.
+func outlive(t *testing.T, env *enginetest.Env, id string, deaths int) {
+	t.Helper()
+	for range 40 { // seconds
+		env.Sweep()
+		if env.NodeRun(id, "d", 0).Deaths == deaths {
+			return
+		}
+		env.Pass(time.Second)
+	}
+	t.Fatalf("%d deaths were counted, want %d", env.NodeRun(id, "d", 0).Deaths, deaths)
 }
 
 // TestLongStepIsKept lets a step take longer than any deadline of the sweeper: the

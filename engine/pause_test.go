@@ -111,7 +111,7 @@ nodes:
   - {key: v, type: test.wait, params: {event: other}}
   - {key: a, type: test.echo}
   - {key: d, type: test.dying}
-connections: [t -> w, w -> n, t -> v, v -> a, t -> d]
+connections: [t -> d, t -> w, w -> n, t -> v, v -> a]
 `)
 	id := env.Start("held", nil)
 	for range 3 {
@@ -123,10 +123,14 @@ connections: [t -> w, w -> n, t -> v, v -> a, t -> d]
 		if n == 4 {
 			env.Resume(id, "w", nil)
 			env.Step()
+			env.Step()
 			pauseIt(t, env, id)
 			env.Publish("other", 1)
+			env.Pass(3 * time.Second)
+			env.Sweep()
+			env.Run() // the timer
 		}
-		env.Advance(40 * time.Second)
+		outlive(t, env, id, n+1)
 	}
 	env.WantStatus(id, flow.Quarantined)
 	env.Advance(time.Hour)

@@ -45,7 +45,7 @@ func TestATaskThatIsTakenIsNoGhost(t *testing.T) {
 		t.Fatalf("at first it is %s, %v", state, err)
 	}
 	worker := redis.NewClient(c.Options())
-	defer worker.Close()
+	defer func() { z.must(worker.Close()) }()
 	key := "asynq:{prana-0}:"
 	c.AddHook(afterFirst{new(sync.Once), func() { // as asynq's Dequeue does
 		z.must(worker.LMove(t.Context(), key+"pending", key+"active", "RIGHT", "LEFT").Err())

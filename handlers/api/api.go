@@ -71,6 +71,8 @@ func (a *api) routes() []route {
 		{method: "POST", path: "/v1/executions/{id}:reject", do: a.decide(flow.Rejected)},
 		{method: "POST", path: "/v1/executions/{id}:cancel", do: a.endEarly(Canceller.Cancel)},
 		{method: "POST", path: "/v1/executions/{id}:terminate", do: a.endEarly(Canceller.Terminate)},
+		{method: "POST", path: "/v1/executions/{id}:pause", do: a.pause(Pauser.Pause)},
+		{method: "POST", path: "/v1/executions/{id}:unpause", do: a.pause(Pauser.Unpause)},
 		{method: "POST", path: "/v1/executions/{id}:retry", do: a.retry},
 		{method: "POST", path: "/v1/executions/{id}:rerun", do: a.rerun},
 

@@ -35,6 +35,8 @@ var samples = map[string]struct{ target, body string }{
 	"POST /v1/executions/{id}:reject":              {"/v1/executions/" + execID + ":reject", `{"comment":"no"}`},
 	"POST /v1/executions/{id}:cancel":              {"/v1/executions/" + execID + ":cancel", ""},
 	"POST /v1/executions/{id}:terminate":           {"/v1/executions/" + execID + ":terminate", ""},
+	"POST /v1/executions/{id}:pause":               {"/v1/executions/" + execID + ":pause", ""},
+	"POST /v1/executions/{id}:unpause":             {"/v1/executions/" + execID + ":unpause", ""},
 	"POST /v1/executions/{id}:retry":               {"/v1/executions/" + execID + ":retry", ""},
 	"POST /v1/executions/{id}:rerun":               {"/v1/executions/" + execID + ":rerun", ""},
 	"POST /v1/suspensions/{id}:resume":             {"/v1/suspensions/" + execID + ":1.0:1:resume", `{"data":1}`},

@@ -55,6 +55,7 @@ type Engine interface {
 	Resumer
 	Publisher
 	Canceller
+	Pauser
 	Retrier
 	Rerunner
 	Viewer
@@ -101,6 +102,12 @@ type Canceller interface {
 	Cancel(ctx context.Context, r flow.CancelRequest) error
 	// Terminate ends one at once, with nothing undone.
 	Terminate(ctx context.Context, r flow.CancelRequest) error
+}
+
+// Pauser keeps executions from going on.
+type Pauser interface {
+	Pause(ctx context.Context, r flow.PauseRequest) error
+	Unpause(ctx context.Context, r flow.PauseRequest) error
 }
 
 // Retrier lets executions live again that failed.

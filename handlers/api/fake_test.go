@@ -112,6 +112,13 @@ func (f *fake) Terminate(_ context.Context, r flow.CancelRequest) error {
 	return f.ask(termination(r))
 }
 
+func (f *fake) Pause(_ context.Context, r flow.PauseRequest) error { return f.ask(r) }
+
+func (f *fake) Unpause(_ context.Context, r flow.PauseRequest) error { return f.ask(unpausing(r)) }
+
+// unpausing tells a request to go on from one to pause.
+type unpausing flow.PauseRequest
+
 // termination tells a request to terminate from one to cancel.
 type termination flow.CancelRequest
 

@@ -59,7 +59,7 @@ func FuzzEvents(f *testing.F) {
 func FuzzRequests(f *testing.F) {
 	targets := []string{
 		startPath, "/v1/executions/" + execID + ":resume", "/v1/executions/" + execID + ":approve", "/v1/executions/" + execID + ":reject", "/v1/executions/" + execID + ":retry",
-		"/v1/executions/" + execID + ":rerun", "/v1/executions/" + execID + ":cancel", "/v1/executions/" + execID + ":terminate", "/v1/suspensions/" + execID + ":1.000:1:resume",
+		"/v1/executions/" + execID + ":rerun", "/v1/executions/" + execID + ":cancel", "/v1/executions/" + execID + ":terminate", "/v1/executions/" + execID + ":pause", "/v1/executions/" + execID + ":unpause", "/v1/suspensions/" + execID + ":1.000:1:resume",
 	}
 	for i := range targets {
 		for _, body := range []string{

@@ -365,6 +365,9 @@ func TestResumeAndCancel(t *testing.T) {
 		{"executions/" + execID + ":cancel", `{"reason":"r","id":"i"}`, flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"}},
 		{"executions/" + execID + ":terminate", `{"reason":"r","id":"i"}`, termination{Execution: execID, Reason: "r", ID: "i"}},
 		{"executions/" + execID + ":terminate", ``, termination{Execution: execID}},
+		{"executions/" + execID + ":pause", `{"by":"Ada","reason":"r"}`, flow.PauseRequest{Execution: execID, By: "Ada", Reason: "r"}},
+		{"executions/" + execID + ":pause", ``, flow.PauseRequest{Execution: execID}},
+		{"executions/" + execID + ":unpause", `{"by":"Ada"}`, unpausing{Execution: execID, By: "Ada"}},
 	} {
 		f := newFake()
 		w := send(f, "POST", "/v1/"+tt.target, tt.body)
@@ -383,6 +386,7 @@ func TestBadResumes(t *testing.T) {
 		"executions/" + execID + ":resume?x":       `{"error":{"code":"c","mesage":"m"}}`,
 		"executions/" + execID + ":cancel":         `{"why":"because"}`,
 		"executions/" + execID + ":terminate":      `{"why":"because"}`,
+		"executions/" + execID + ":pause":          `{"why":"because"}`,
 		"suspensions/" + execID + ":1.0:1:resume?": `{"resume":1}`,
 	} {
 		if w := send(newFake(), "POST", "/v1/"+target, body); w.Code != 400 {

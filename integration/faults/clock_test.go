@@ -143,12 +143,14 @@ func (r *shifted) longestStep() time.Duration {
 	return r.step
 }
 
-// jump sets the clock forward, or back.
-func (r *shifted) jump(by time.Duration) {
+// jump sets the clock forward, or back, and gives what it showed before.
+func (r *shifted) jump(by time.Duration) (before time.Time) {
 	r.mu.Lock()
+	before = r.last.Add(r.off)
 	r.off += by
 	r.mu.Unlock()
 	r.tick()
+	return before
 }
 
 // working runs two workers on a Redis, inside of this process.
@@ -221,7 +223,9 @@ func (p *part) jumped(by time.Duration) (*shifted, []time.Duration) {
 	runs := p.timedRuns("timed", a.Engine(), a.Store(), outside)
 	runs.begin(p.size(50, 500), 6*time.Second)
 	rest(p.Context(), time.Second)
-	r.jump(by)
+	if before := r.jump(by); by < 0 {
+		runs.setBack, runs.setBackBy = before.Add(r.longestStep()), -by
+	}
 	runs.await(2 * time.Minute)
 	runs.lateness()
 	return r, runs.seen()

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"prana/handlers/api/client"
 	"prana/integration/faults/figures"
 	"prana/integration/faults/fleet"
 	"prana/suspend"
@@ -163,6 +164,7 @@ func machine() string {
 // fleet starts a fleet that ends with the test.
 func (p *part) fleet(o fleet.Options) *fleet.Fleet {
 	p.Helper()
+	o.Client = func(c *client.Client) { c.Patience = 0 } // the programme repeats its requests itself, and counts them
 	f, err := fleet.Start(p.Context(), o)
 	if err != nil {
 		p.Fatal(err)

@@ -11,10 +11,10 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// early is how an execution ends before its time: `prana cancel` or `prana terminate`.
-type early struct {
+// order is what is asked of executions with a reason: `prana cancel`, `terminate`, `pause` or `unpause`.
+type order struct {
 	name, short, done string
-	end               func(*client.Client, context.Context, flow.CancelRequest) error
+	give              func(ctx context.Context, c *client.Client, id, reason string) error
 	can               func(flow.Status) bool
 }
 
@@ -23,20 +23,24 @@ func isLive(s flow.Status) bool { return !s.Terminal() }
 func isCancellable(s flow.Status) bool { return isLive(s) && s != flow.Cancelling }
 
 func (sh *shell) cancelCommand() *cobra.Command {
-	return sh.endCommand(early{
-		"cancel", "End executions before their time; what they did is undone (on_cancel)", "cancelling", (*client.Client).Cancel,
-		isCancellable,
+	return sh.orderCommand(order{
+		"cancel", "End executions before their time; what they did is undone (on_cancel)", "cancelling",
+		func(ctx context.Context, c *client.Client, id, reason string) error {
+			return c.Cancel(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+		}, isCancellable,
 	})
 }
 
 func (sh *shell) terminateCommand() *cobra.Command {
-	return sh.endCommand(early{
-		"terminate", "End executions at once; nothing is undone", "terminated", (*client.Client).Terminate,
-		isLive,
+	return sh.orderCommand(order{
+		"terminate", "End executions at once; nothing is undone", "terminated",
+		func(ctx context.Context, c *client.Client, id, reason string) error {
+			return c.Terminate(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+		}, isLive,
 	})
 }
 
-func (sh *shell) endCommand(e early) *cobra.Command {
+func (sh *shell) orderCommand(e order) *cobra.Command {
 	var reason string
 	s := selection{verb: e.name, can: e.can}
 	cmd := &cobra.Command{
@@ -52,7 +56,7 @@ func (sh *shell) endCommand(e early) *cobra.Command {
 				return err
 			}
 			act := func(ctx context.Context, id string) (wire.Accepted, error) {
-				return wire.Accepted{ExecutionID: id}, e.end(c, ctx, flow.CancelRequest{Execution: id, Reason: reason})
+				return wire.Accepted{ExecutionID: id}, e.give(ctx, c, id, reason)
 			}
 			return doAll(ctx, sh, &s, ids, act, func(a wire.Accepted) string { return e.done + " " + a.ExecutionID })
 		})),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"prana/engine/flow"
@@ -84,6 +85,17 @@ func TestTerminate(t *testing.T) {
 	f := newFake(t, map[string]any{"POST /v1/executions/x1:terminate": wire.Accepted{ExecutionID: "x1"}})
 	prana(t, f.url, "terminate", "x1", "--reason", "it hangs").wants(t, 0, "terminated x1", "")
 	same(t, f.only(t).body, `{"reason":"it hangs"}`)
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"POST /v1/executions/x1:pause": wire.Accepted{ExecutionID: "x1"}})
+	prana(t, f.url, "pause", "x1", "--reason", "the partner is down").wants(t, 0, "paused x1", "")
+	if body := f.only(t).body; !strings.Contains(body, `"reason":"the partner is down"`) {
+		t.Errorf("the server was asked %s", body)
+	}
+	f = newFake(t, map[string]any{"POST /v1/executions/x1:unpause": wire.Accepted{ExecutionID: "x1"}})
+	prana(t, f.url, "unpause", "x1").wants(t, 0, "unpaused x1", "")
 }
 
 func TestRetry(t *testing.T) {

@@ -39,6 +39,8 @@ func (sh *shell) offers() offerTable {
 		"--child":         executions,
 		"cancel ID":       sh.executions(isCancellable),
 		"terminate ID":    sh.executions(isLive),
+		"pause ID":        sh.executions(isPausable),
+		"unpause ID":      sh.executions(isPaused),
 		"retry ID":        sh.executions(isBroken),
 		"rerun ID":        sh.executions(isOver),
 		"approve ID":      sh.waiting(flow.Approval),

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -96,9 +95,6 @@ func TestExplain(t *testing.T) {
 	prana(t, f.url, "explain", "y").wants(t, 4, "", `there is no execution "y"`)
 }
 
-// promised are verbs of the surface that this binary may not have yet.
-var promised = []string{"result", "unpause"}
-
 // TestOffersCanBeTyped: every command that is offered is one that the command line takes.
 func TestOffersCanBeTyped(t *testing.T) {
 	t.Parallel()
@@ -119,9 +115,6 @@ func TestOffersCanBeTyped(t *testing.T) {
 	}
 	for line := range offered {
 		words := strings.Fields(line)[1:]
-		if slices.Contains(promised, words[0]) {
-			continue
-		}
 		cmd, rest, err := (&shell{environ: []string{}}).root().Find(words)
 		if err == nil {
 			err = cmd.ParseFlags(rest)

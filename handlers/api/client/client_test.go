@@ -72,6 +72,11 @@ func (e *engine) Terminate(_ context.Context, r flow.CancelRequest) error {
 	return e.ask("terminate " + r.Execution + r.Reason + r.ID)
 }
 
+func (e *engine) Pause(_ context.Context, r flow.PauseRequest) error { return e.ask(r) }
+func (e *engine) Unpause(_ context.Context, r flow.PauseRequest) error {
+	return e.ask("unpause " + r.Execution + r.By + r.Reason)
+}
+
 func (e *engine) Retry(_ context.Context, r flow.RetryRequest) (flow.RetryResult, error) {
 	return flow.RetryResult{ExecutionID: r.Execution, Status: flow.Running, Generation: 1, Repeated: e.repeat}, e.ask(r)
 }
@@ -194,6 +199,12 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"terminate": {func(c *Client) error {
 			return c.Terminate(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
 		}, "terminate " + execID + "ri"},
+		"pause": {func(c *Client) error {
+			return c.Pause(t.Context(), flow.PauseRequest{Execution: execID, By: "a", Reason: "r"})
+		}, flow.PauseRequest{Execution: execID, By: "a", Reason: "r"}},
+		"unpause": {func(c *Client) error {
+			return c.Unpause(t.Context(), flow.PauseRequest{Execution: execID, By: "a", Reason: "r"})
+		}, "unpause " + execID + "ar"},
 		"source": {func(c *Client) error {
 			_, _, err := c.WorkflowSource(t.Context(), "order", "v1")
 			return err

@@ -100,6 +100,25 @@ func (c *Client) Terminate(ctx context.Context, r flow.CancelRequest) error {
 	return c.endEarly(ctx, ":terminate", r)
 }
 
+// Pause keeps an execution from going on; repeating it is harmless.
+func (c *Client) Pause(ctx context.Context, r flow.PauseRequest) error {
+	return c.halt(ctx, ":pause", r)
+}
+
+// Unpause lets it go on; repeating it is harmless.
+func (c *Client) Unpause(ctx context.Context, r flow.PauseRequest) error {
+	return c.halt(ctx, ":unpause", r)
+}
+
+func (c *Client) halt(ctx context.Context, verb string, r flow.PauseRequest) error {
+	k, err := post(execution(r.Execution, verb), wire.Pause{By: r.By, Reason: r.Reason})
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, k, new(wire.Accepted))
+	return err
+}
+
 func (c *Client) endEarly(ctx context.Context, verb string, r flow.CancelRequest) error {
 	k, err := post(execution(r.Execution, verb), wire.Cancel{Reason: r.Reason, ID: r.ID})
 	if err != nil {

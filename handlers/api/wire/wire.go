@@ -77,6 +77,12 @@ type ResumedByURL struct {
 	ExecutionID string `json:"execution_id"`
 }
 
+// Pause is the body of POST /v1/executions/{id}:pause and :unpause.
+type Pause struct {
+	By     string `json:"by,omitempty"` // who asks, as they call themselves
+	Reason string `json:"reason,omitempty"`
+}
+
 // Cancel is the body of POST /v1/executions/{id}:cancel and :terminate.
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`

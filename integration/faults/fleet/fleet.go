@@ -35,6 +35,9 @@ type Options struct {
 	Volatile         bool   // Redis keeps nothing on disk
 	// Redis gives the URL under which processes reach the Redis, such as that of a proxy; nil = its own.
 	Redis func(*localredis.Server) (url string, err error)
+	// Client changes how servers are asked; nil = as the client comes. What it sets may be newer than the version that this package is
+	// built with.
+	Client func(*client.Client)
 }
 
 // Fleet is a running fleet.
@@ -48,6 +51,7 @@ type Fleet struct {
 	Engine *engine.Engine
 
 	fsync   string
+	tune    func(*client.Client)
 	mu      sync.Mutex
 	workers []*proc.Process
 	servers []*server
@@ -62,7 +66,7 @@ type server struct {
 
 // Start starts a fleet. After an error nothing is left running.
 func Start(ctx context.Context, o Options) (*Fleet, error) {
-	f := &Fleet{fsync: o.Fsync}
+	f := &Fleet{fsync: o.Fsync, tune: o.Client}
 	if err := f.start(ctx, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -174,7 +178,9 @@ func (f *Fleet) AddServer(change ...func(*Setup)) error {
 		p.Kill()
 		return err
 	}
-	c.Patience = 0 // the programme repeats its requests itself, and counts them
+	if f.tune != nil {
+		f.tune(c)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.servers = append(slices.DeleteFunc(f.servers, func(s *server) bool { return !s.Alive() }), &server{p, c})
