@@ -26,14 +26,6 @@ func (e *Engine) Terminate(ctx context.Context, r flow.CancelRequest) error {
 }
 
 func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string) error {
-	x, err := e.store.Load(ctx, r.Execution, flow.Want{})
-	if err != nil {
-		return err
-	}
-	p, err := e.planFor(ctx, x.Workflow, x.Version)
-	if err != nil {
-		return err
-	}
 	reason := flow.Cut(r.Reason, 1024)
 	problem := flow.Problemf(code, "%s: %s", code, orElse(reason, "no reason was given"))
 	if r.ID != "" {
@@ -43,7 +35,7 @@ func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string
 	if f.hard {
 		f.reason = problem.Message
 	}
-	err = e.apply(ctx, r.Execution, p, nil, f)
+	err := e.applyTo(ctx, r.Execution, f)
 	if r.ID == "" || !errors.Is(err, flow.ErrConflict) {
 		return err
 	}

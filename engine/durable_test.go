@@ -245,6 +245,17 @@ func poison(t *testing.T, env *enginetest.Env, d *dying, id string) []*worker {
 	return dead
 }
 
+// bury lets the dead bring what they have: their tasks are settled, whatever comes of it.
+func bury(t *testing.T, d *dying, dead ...*worker) {
+	t.Helper()
+	close(d.release)
+	for _, w := range dead {
+		if err := <-w.stopped; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // outlive lets time pass until so many deaths of step d are counted. Nobody works meanwhile.
 func outlive(t *testing.T, env *enginetest.Env, id string, deaths int) {
 	t.Helper()

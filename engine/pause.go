@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"unicode/utf8"
 
 	"prana/engine/flow"
 )
@@ -12,8 +11,8 @@ import (
 // execution stands still. It keeps the places of its concurrency keys. Its children go on. Pausing one that is paused
 // changes nothing. flow.ErrConflict when it is ending, over, or in quarantine.
 func (e *Engine) Pause(ctx context.Context, r flow.PauseRequest) error {
-	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
-		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
+	if err := checkActor(r.By); err != nil {
+		return err
 	}
 	return e.applyTo(ctx, r.Execution, paused{by: r.By, reason: flow.Cut(r.Reason, 1024)})
 }

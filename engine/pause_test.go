@@ -91,10 +91,7 @@ func TestPauseOutlivesAWorker(t *testing.T) {
 	unpauseIt(t, env, id)
 	env.Advance(time.Hour)
 	env.WantStatus(id, flow.Completed)
-	close(d.release)
-	if err := <-w.stopped; err != nil {
-		t.Error(err)
-	}
+	bury(t, d, w)
 }
 
 // TestRetryOfWhatWasHeld: an execution that came into quarantine while it was paused goes on whole, with a timer whose time came.
@@ -141,12 +138,7 @@ connections: [t -> d, t -> w, w -> n, t -> v, v -> a]
 	if n, a := env.Runs(id, "n"), env.Runs(id, "a"); n != 1 || a != 1 {
 		t.Errorf("the timer ran %d times, what followed the event %d times", n, a)
 	}
-	close(d.release)
-	for _, w := range dead {
-		if err := <-w.stopped; err != nil {
-			t.Error(err)
-		}
-	}
+	bury(t, d, dead...)
 }
 
 // TestPauseIsNotForWhatIsOver, nor for those that are ending or in quarantine.
@@ -168,10 +160,5 @@ func TestPauseIsNotForWhatIsOver(t *testing.T) {
 			t.Errorf("one that is not there: %v", err)
 		}
 	}
-	close(d.release)
-	for _, w := range dead {
-		if err := <-w.stopped; err != nil {
-			t.Error(err)
-		}
-	}
+	bury(t, d, dead...)
 }

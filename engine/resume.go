@@ -105,7 +105,12 @@ func (e *Engine) checkRequest(r flow.ResumeRequest) error {
 	if p := tooLarge("the error", raw, maxError); p != nil {
 		return p
 	}
-	if !utf8.ValidString(r.By) || utf8.RuneCountInString(r.By) > flow.MaxActor {
+	return checkActor(r.By)
+}
+
+// checkActor judges how somebody calls themselves.
+func checkActor(by string) error {
+	if !utf8.ValidString(by) || utf8.RuneCountInString(by) > flow.MaxActor {
 		return flow.Problemf(flow.ErrInvalid.Code, "by is longer than %d characters, or not UTF-8", flow.MaxActor)
 	}
 	return nil

@@ -59,12 +59,7 @@ func TestRetryOfPoison(t *testing.T) {
 	if n := env.Runs(id, "m"); n != 1 {
 		t.Errorf("the join ran %d times, want 1", n)
 	}
-	close(d.release)
-	for _, w := range dead {
-		if err := <-w.stopped; err != nil {
-			t.Error(err)
-		}
-	}
+	bury(t, d, dead...)
 	if r := env.NodeRun(id, "d", 0); string(r.Output) != `"alive -4.000"` {
 		t.Errorf("a dead worker had its way: %s", r.Output)
 	}

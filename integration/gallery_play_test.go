@@ -12,6 +12,7 @@ import (
 
 	"prana/engine"
 	"prana/engine/definition"
+	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/engine/plan"
@@ -226,23 +227,9 @@ func (p *galleryPlay) told() string {
 func runNames(v *flow.View) []string {
 	all := make([]string, len(v.Nodes))
 	for i, r := range v.Nodes {
-		all[i] = runName(r)
+		all[i] = enginetest.RunName(r)
 	}
 	return all
-}
-
-func runName(r flow.NodeRun) string {
-	name := r.Node
-	if r.RunIndex > 0 {
-		name += fmt.Sprintf("#%d", r.RunIndex)
-	}
-	switch {
-	case r.Status != flow.StepCompleted:
-		return name + "!" + string(r.Status)
-	case r.Port != flow.PortMain:
-		return name + "." + r.Port
-	}
-	return name
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

@@ -308,7 +308,7 @@ func (s *script) wantKept(rest string) {
 	want, got := strings.Fields(rest), []string{}
 	for _, r := range s.env.Execution(s.id).Nodes {
 		if r.Kept {
-			got = append(got, nameOf(r))
+			got = append(got, RunName(r))
 		}
 	}
 	slices.Sort(got)

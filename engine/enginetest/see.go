@@ -43,12 +43,14 @@ func (e *Env) Path(id string) []string {
 	slices.SortStableFunc(runs, func(a, b flow.NodeRun) int { return seq.of(a) - seq.of(b) })
 	path := make([]string, len(runs))
 	for i, r := range runs {
-		path[i] = nameOf(r)
+		path[i] = RunName(r)
 	}
 	return path
 }
 
-func nameOf(r flow.NodeRun) string {
+// RunName names a run of a node as [Env.Path] does: key, number unless it is the first, and status unless it completed, or the port unless
+// it is main; such as "ask#1.timeout".
+func RunName(r flow.NodeRun) string {
 	name := r.Node
 	if r.RunIndex > 0 {
 		name += fmt.Sprintf("#%d", r.RunIndex)
