@@ -15,6 +15,7 @@ import (
 // script collects the keys and arguments of one call of commit.lua.
 type script struct {
 	encoder Encoder
+	format  int
 	keys    []string
 	numbers map[string]int // of the keys, once there are many
 	guards  int
@@ -37,9 +38,9 @@ var scripts = sync.Pool{New: func() any {
 	return &script{keys: make([]string, 0, fewKeys), checks: make([]any, 0, 16), ops: make([]any, 0, 96)}
 }}
 
-func newScript(e Encoder) *script {
+func (s *Store) script() *script {
 	b := scripts.Get().(*script)
-	b.encoder = e
+	b.encoder, b.format = s.encoder, s.format
 	return b
 }
 
@@ -90,7 +91,7 @@ func (b *script) op(letter, key string, args ...any) {
 
 // Commit stores all of the changes in one script, or nothing.
 func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
-	b := newScript(s.encoder)
+	b := s.script()
 	defer b.release()
 	for _, ch := range changes {
 		if err := b.change(ch); err != nil {
@@ -381,8 +382,9 @@ func (b *script) born(ch *flow.Change, tag string) {
 	if ch.Head == nil {
 		return
 	}
-	b.op("+", allKey(tag), 0, ch.Execution)
-	b.op("+", workflowKey(tag, ch.Head.Workflow), 0, ch.Execution)
+	for _, list := range bornLists(b.format, tag, ch.Head.Workflow) {
+		b.op("+", list, 0, ch.Execution)
+	}
 	if ch.Head.Timeout > 0 {
 		b.op("+", dueKey(tag), flow.Millis(ch.Head.Timeout), ch.Execution+":"+deadlineEntry)
 	}
@@ -447,7 +449,7 @@ func (b *script) when(w *flow.Wait, key, member string) {
 // closed removes every trace of a wait but its record.
 func (b *script) closed(ch *flow.Change, c flow.Closed, tag string) error {
 	id := c.ID.String()
-	for _, list := range waitLists(tag, ch.WorkflowID(), c.Type, c.Event) {
+	for _, list := range waitLists(firstFormat, tag, ch.WorkflowID(), c.Type, c.Event) {
 		b.op("-", list, id)
 	}
 	if c.Event != nil {
@@ -474,13 +476,21 @@ func (b *script) opened(ch *flow.Change, tag string) {
 		}
 		w := ch.Steps[i].Wait
 		b.op("s", suspendTypesKey(tag), w.Type)
-		for _, list := range waitLists(tag, ch.WorkflowID(), w.Type, w.Event) {
+		b.known(tag, ch)
+		for _, list := range waitLists(b.format, tag, ch.WorkflowID(), w.Type, w.Event) {
 			b.when(w, list, id.String())
 		}
 		if w.Event != nil {
 			b.op("+", waitersKey(tag, w.Event.Key()), 0, id.String())
 			b.op("#", shapesKey(tag, w.Event.Type), w.Event.Shape(), 1)
 		}
+	}
+}
+
+// known has the lists of a workflow read with those of all others.
+func (b *script) known(tag string, ch *flow.Change) {
+	if b.format > firstFormat {
+		b.op("s", workflowsKey(tag), ch.WorkflowID())
 	}
 }
 
@@ -560,11 +570,12 @@ func (b *script) status(ch *flow.Change, tag string) {
 		return
 	}
 	if ch.Was != "" && ch.Was != ch.Front.Status {
-		for _, list := range statusLists(tag, ch.WorkflowID(), ch.Was) {
+		for _, list := range statusLists(firstFormat, tag, ch.WorkflowID(), ch.Was) {
 			b.op("-", list, ch.Execution)
 		}
 	}
-	for _, list := range statusLists(tag, ch.WorkflowID(), ch.Front.Status) {
+	b.known(tag, ch)
+	for _, list := range statusLists(b.format, tag, ch.WorkflowID(), ch.Front.Status) {
 		b.op("+", list, 0, ch.Execution)
 	}
 	if ch.Ended {
@@ -580,7 +591,7 @@ func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
 		bySlot[t] = append(bySlot[t], d)
 	}
 	for _, slot := range slices.Sorted(maps.Keys(bySlot)) {
-		b := newScript(s.encoder)
+		b := s.script()
 		for _, d := range bySlot[slot] {
 			if err := b.enqueue(d); err != nil {
 				return fmt.Errorf("enqueueing a step of execution %s: %w", d.Execution, err)

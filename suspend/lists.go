@@ -19,7 +19,11 @@ func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Pa
 	}
 	// The status is that of the index, unless the execution moves between the two reads.
 	keep := func(x flow.Summary) bool { return f.Status == "" || x.Status == f.Status }
-	return listed(ctx, s, s.executionKeys(f), f.Cursor, limitOf(f.Limit), downwards.from(f.Since).until(f.Until), s.summaries, keep)
+	keys, err := s.executionKeys(ctx, f)
+	if err != nil {
+		return flow.Page[flow.Summary]{}, err
+	}
+	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), downwards.from(f.Since).until(f.Until), s.summaries, keep)
 }
 
 // one lists an execution, if there is such.
@@ -32,21 +36,49 @@ func (s *Store) one(ctx context.Context, id string) (flow.Page[flow.Summary], er
 	return page, err
 }
 
-func (s *Store) executionKeys(f flow.ExecutionFilter) []string {
+func (s *Store) executionKeys(ctx context.Context, f flow.ExecutionFilter) ([]string, error) {
 	var keys []string
 	for p := range s.partitions {
-		switch t := tag(p); {
-		case f.Status != "" && f.Workflow != "":
-			keys = append(keys, workflowStatusKey(t, f.Workflow, f.Status))
-		case f.Status != "":
-			keys = append(keys, statusKey(t, f.Status))
-		case f.Workflow != "":
-			keys = append(keys, workflowKey(t, f.Workflow))
-		default:
-			keys = append(keys, allKey(t))
+		lists, err := s.listsOf(ctx, tag(p), f)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, lists...)
+	}
+	return keys, nil
+}
+
+// listsOf gives the lists of a partition in which those executions stand that are asked for by workflow and status: in one of
+// their own workflow, or, if they are older, in that of all.
+func (s *Store) listsOf(ctx context.Context, tag string, f flow.ExecutionFilter) ([]string, error) {
+	workflows, err := s.workflowsIn(ctx, tag, f.Workflow)
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, w := range workflows {
+		if f.Status != "" {
+			keys = append(keys, workflowStatusKey(tag, w, f.Status))
+		} else {
+			keys = append(keys, workflowKey(tag, w))
 		}
 	}
-	return keys
+	switch {
+	case f.Workflow != "":
+		return keys, nil
+	case f.Status != "":
+		return append(keys, statusKey(tag, f.Status)), nil
+	}
+	return append(keys, allKey(tag)), nil
+}
+
+// workflowsIn gives the one workflow that is asked for, or all whose lists the partition ever had.
+func (s *Store) workflowsIn(ctx context.Context, tag, only string) ([]string, error) {
+	if only != "" {
+		return []string{only}, nil
+	}
+	workflows, err := s.redis.SMembers(ctx, workflowsKey(tag)).Result()
+	return workflows, trouble("listing the workflows of a partition", err)
 }
 
 // listed fills a page from indexes: it reads rows, makes items of them, and keeps those that pass. Where most do not, the

@@ -9,6 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
+	"prana/suspend"
+	"prana/tasks"
 )
 
 // TestListsWithoutTheirLines: what was written before an index was kept, or what lost its lines, is left out by the lists
@@ -17,6 +19,7 @@ func TestListsWithoutTheirLines(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
+		z.store = suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
 		z.populate()
 		for _, key := range z.keys() {
 			kind, _, _ := strings.Cut(strings.TrimPrefix(key, "{prana-0}:"), ":")

@@ -120,31 +120,23 @@ func bySlot(keys []string) [][]string {
 
 var errPage = errors.New("the script of pages answered with something else than rows")
 
-// rowsAfter reads at most limit rows of each of the sets, beyond a place.
+// rowsAfter reads at most limit rows of the sets together, beyond a place.
 func (s *Store) rowsAfter(ctx context.Context, keys []string, after *row, limit int, part span) ([]row, error) {
 	args := []any{part.low, part.high, map[bool]string{false: "up", true: "down"}[part.down], limit, "", ""}
 	if after != nil {
 		args[4], args[5] = score(after.score), after.member
 	}
-	pages, err := pageScript.Run(ctx, s.redis, keys, args...).Slice()
+	pairs, err := pageScript.Run(ctx, s.redis, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
-	for _, page := range pages {
-		pairs, ok := page.([]any)
-		if !ok {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f, err := strconv.ParseFloat(pairs[i+1], 64)
+		if err != nil {
 			return nil, errPage
 		}
-		for i := 0; i+1 < len(pairs); i += 2 {
-			member, _ := pairs[i].(string)
-			text, _ := pairs[i+1].(string)
-			f, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return nil, errPage
-			}
-			rows = append(rows, row{f, member})
-		}
+		rows = append(rows, row{f, pairs[i]})
 	}
 	return rows, nil
 }

@@ -18,18 +18,27 @@ const storeKey = "prana:store"
 // ErrOtherStore says that the data a process worked on is not there any more.
 var ErrOtherStore = errors.New("this Redis does not hold the store that this process began with")
 
-// Identify gives the name of the store, and names it when it has no name yet.
+// Identify gives the name of the store, and names it when it has no name yet: then nobody works on it who knows old formats
+// alone, and it has the newest. From then on the store is written in its format.
 func (s *Store) Identify(ctx context.Context) (string, error) {
 	name := flow.NewToken() + flow.NewToken()
 	for {
-		if err := s.redis.SetNX(ctx, storeKey, name, 0).Err(); err != nil {
+		fresh, err := s.redis.SetNX(ctx, storeKey, name, 0).Result()
+		if err == nil && fresh {
+			err = s.redis.Set(ctx, formatKey, newestFormat, 0).Err()
+		}
+		if err != nil {
 			return "", trouble("naming the store", err)
 		}
 		id, err := s.redis.Get(ctx, storeKey).Result()
 		if errors.Is(err, redis.Nil) { // emptied in between
 			continue
 		}
-		return id, trouble("naming the store", err)
+		if err != nil {
+			return "", trouble("naming the store", err)
+		}
+		s.format, err = s.Format(ctx)
+		return id, err
 	}
 }
 

@@ -1,10 +1,11 @@
--- Reads a page of sorted sets, from a place on in the order of score and member. It finds its way by ranks, so that a
--- page costs the same wherever it lies, however many members have one score, and whether the place is still taken.
+-- Reads a page of sorted sets that are merged, from a place on in the order of score and member. It finds its way by ranks, so
+-- that a page costs the same wherever it lies, however many members have one score, and whether the place is still taken. Of
+-- each set it reads little more than what the page shows of it.
 --
 -- KEYS: the sets, of one slot.
--- ARGV: lowest and highest score, as ZCOUNT takes them; "up" or "down"; how many members of each set;
+-- ARGV: lowest and highest score, as ZCOUNT takes them; "up" or "down"; how many members at most;
 --       score and member of the place that the page begins after, the score "" = at the beginning.
--- Returns for each set a list of member, score, … in ascending order.
+-- Returns member, score, … in that order. What stands in several sets with one score is given once.
 
 local low, high, down, limit, score, member = ARGV[1], ARGV[2], ARGV[3] == 'down', tonumber(ARGV[4]), ARGV[5], ARGV[6]
 
@@ -37,8 +38,18 @@ local function before(key)
   return first, 0
 end
 
-local function page(key)
-  local first, last = redis.call('ZCOUNT', key, '-inf', '(' .. low), redis.call('ZCOUNT', key, '-inf', high)
+-- The ranks of what the page may show of a set: from the first to before the last.
+local function ranks(key)
+  local first, last = 0, redis.call('ZCARD', key)
+  if last == 0 then
+    return 0, 0
+  end
+  if low ~= '-inf' then
+    first = redis.call('ZCOUNT', key, '-inf', '(' .. low)
+  end
+  if high ~= 'inf' then
+    last = redis.call('ZCOUNT', key, '-inf', high)
+  end
   if score ~= '' then
     local at, there = before(key)
     if down then
@@ -47,19 +58,80 @@ local function page(key)
       first = math.max(first, at + there)
     end
   end
-  if down then
-    first = math.max(first, last - limit)
-  else
-    last = math.min(last, first + limit)
-  end
-  if first >= last then
-    return {}
-  end
-  return redis.call('ZRANGE', key, first, last - 1, 'WITHSCORES')
+  return first, last
 end
 
-local pages = {}
-for n, key in ipairs(KEYS) do
-  pages[n] = page(key)
+local share = math.ceil(limit / #KEYS)
+
+-- Goes on to the next member of a set, and tells whether there is one.
+local function next_(set)
+  set.at = set.at + 1
+  if set.at > #set.rows / 2 then
+    if set.first >= set.last then
+      return false
+    end
+    local count = math.min(set.share, set.last - set.first)
+    if down then
+      set.rows = redis.call('ZRANGE', set.key, set.last - count, set.last - 1, 'WITHSCORES')
+      set.last = set.last - count
+    else
+      set.rows = redis.call('ZRANGE', set.key, set.first, set.first + count - 1, 'WITHSCORES')
+      set.first = set.first + count
+    end
+    set.at, set.share = 1, math.min(2 * set.share, limit)
+  end
+  local n = down and #set.rows - 2 * set.at or 2 * set.at - 2
+  set.member, set.text = set.rows[n + 1], set.rows[n + 2]
+  set.score = set.text == 'inf' and math.huge or tonumber(set.text)
+  return true
 end
-return pages
+
+local function precedes(a, b)
+  if a.score ~= b.score then
+    return (a.score < b.score) ~= down
+  end
+  return a.member ~= b.member and less(a.member, b.member) ~= down
+end
+
+local heap = {} -- the set whose member comes first stands first
+
+local function sink(n)
+  while true do
+    local least = n
+    for child = 2 * n, math.min(2 * n + 1, #heap) do
+      if precedes(heap[child], heap[least]) then
+        least = child
+      end
+    end
+    if least == n then
+      return
+    end
+    heap[n], heap[least], n = heap[least], heap[n], least
+  end
+end
+
+for _, key in ipairs(KEYS) do
+  local first, last = ranks(key)
+  local set = {key = key, first = first, last = last, at = 0, rows = {}, share = share}
+  if next_(set) then
+    heap[#heap + 1] = set
+  end
+end
+for n = math.floor(#heap / 2), 1, -1 do
+  sink(n)
+end
+
+local page = {}
+while #heap > 0 and #page < 2 * limit do
+  local set = heap[1]
+  if set.member ~= page[#page - 1] or set.text ~= page[#page] then
+    page[#page + 1] = set.member
+    page[#page + 1] = set.text
+  end
+  if not next_(set) then
+    heap[1] = heap[#heap]
+    heap[#heap] = nil
+  end
+  sink(1)
+end
+return page

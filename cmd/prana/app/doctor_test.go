@@ -101,8 +101,8 @@ func TestDoctorFindings(t *testing.T) {
 		{"invariant I1", Failed, id, func(ctx context.Context, c *redis.Client) error {
 			return c.ZAdd(ctx, "{prana-0}:due", redis.Z{Score: 1, Member: id + ":0.0"}).Err()
 		}},
-		{"invariant I12", Failed, "{prana-3}:all", func(ctx context.Context, c *redis.Client) error {
-			return errors.Join(c.Set(ctx, "prana:partitions", 4, 0).Err(), c.ZAdd(ctx, "{prana-3}:all", redis.Z{Member: "3" + id[1:]}).Err())
+		{"invariant I12", Failed, "{prana-3}:wf:order", func(ctx context.Context, c *redis.Client) error {
+			return errors.Join(c.Set(ctx, "prana:partitions", 4, 0).Err(), c.ZAdd(ctx, "{prana-3}:wf:order", redis.Z{Member: "3" + id[1:]}).Err())
 		}},
 	} {
 		t.Run(test.check+" "+test.message, func(t *testing.T) {

@@ -1,0 +1,131 @@
+package suspend_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"prana/engine/flow"
+	"prana/suspend"
+	"prana/tasks"
+)
+
+func formatOf(t *testing.T, s *suspend.Store) int {
+	t.Helper()
+	n, err := s.Format(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestFormatOfStores: a new store has the newest format, one from before there were several stays in the first until somebody
+// says that all can read a later one, and one that this version does not know is refused.
+func TestFormatOfStores(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		identify := func() error {
+			_, err := storeOn(c).Identify(t.Context())
+			return err
+		}
+		if err := identify(); err != nil || formatOf(t, storeOn(c)) != 2 {
+			t.Errorf("a new store has format %d, %v", formatOf(t, storeOn(c)), err)
+		}
+		if err := c.Del(t.Context(), "prana:format").Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := identify(); err != nil || formatOf(t, storeOn(c)) != 1 {
+			t.Errorf("an older store has format %d, %v", formatOf(t, storeOn(c)), err)
+		}
+		for _, text := range []string{"3", "0", "x"} {
+			if err := c.Set(t.Context(), "prana:format", text, 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if identify() == nil {
+				t.Errorf("format %q is not refused", text)
+			}
+		}
+	})
+}
+
+// TestFormatRaised: what both formats wrote side by side is listed once, moved, ended and purged by either, and nothing stays.
+func TestFormatRaised(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		z := newZoo(t, c)
+		first, newest := suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1}), suspend.New(c, tasks.Encoder{}, suspend.Options{})
+		var names []string
+		for i, s := range []*suspend.Store{first, newest, first, newest} {
+			names = append(names, animal("wait"+string(rune('0'+i))))
+			z.store = s
+			z.commit(suspended(z.birth("wait"+string(rune('0'+i)), waits(1, flow.Wait{Type: flow.Delay, In: time.Hour}))))
+		}
+		for _, s := range []*suspend.Store{first, newest} {
+			z.store = s
+			z.wantListed(names)
+		}
+		z.store = newest
+		z.wantFindings(z.audit(suspend.AuditOptions{}).Findings, nil)
+		for i, s := range []*suspend.Store{first, newest, newest, first} {
+			z.store = s
+			name := "wait" + string(rune('0'+i))
+			end := over(z.next(name, stepOf(1, flow.StepCompleted)), flow.Completed)
+			end.Closed = []flow.Closed{{ID: flow.SuspensionID{Execution: animal(name), Step: step1, Turn: 1}, Type: flow.Delay}}
+			z.commit(end)
+		}
+		z.store = newest
+		z.wantFindings(z.audit(suspend.AuditOptions{}).Findings, nil)
+		if n, err := newest.Purge(t.Context(), 0, map[flow.Status]time.Duration{flow.Completed: 0}, 10); n != len(names) || err != nil {
+			t.Errorf("purged %d, %v", n, err)
+		}
+		for _, key := range z.keys() {
+			if c.Type(t.Context(), key).Val() == "zset" {
+				t.Errorf("%s is left: %v", key, c.ZRange(t.Context(), key, 0, -1).Val())
+			}
+		}
+	})
+}
+
+// wantListed pages through all that wait, in steps of one.
+func (z *zoo) wantListed(want []string) {
+	z.Helper()
+	var executions, byStatus, waits []string
+	for cursor := ""; ; {
+		page, err := z.store.Executions(z.Context(), flow.ExecutionFilter{Limit: 1, Cursor: cursor})
+		z.must(err)
+		for _, x := range page.Items {
+			executions = append(executions, x.ID)
+		}
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	for cursor := ""; ; {
+		page, err := z.store.Executions(z.Context(), flow.ExecutionFilter{Limit: 3, Cursor: cursor, Status: flow.Suspended})
+		z.must(err)
+		for _, x := range page.Items {
+			byStatus = append(byStatus, x.ID)
+		}
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	for cursor := ""; ; {
+		page, err := z.store.Suspensions(z.Context(), flow.SuspensionFilter{Limit: 1, Cursor: cursor})
+		z.must(err)
+		for _, w := range page.Items {
+			waits = append(waits, w.ExecutionID)
+		}
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	for what, got := range map[string][]string{"executions": executions, "by status": byStatus, "waits": waits} {
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			z.Errorf("%s lists %v, want %v", what, got, want)
+		}
+	}
+}
