@@ -226,7 +226,7 @@ func (b *script) snapshot(ch *flow.Change) error {
 		plain = append(plain, fieldInput, encodeValue(flow.Value{Raw: ch.Input}))
 	}
 	for _, st := range ch.Steps {
-		record, err := encodeStep(st, ch.Op)
+		record, err := encodeStep(st, ch.Op, b.format)
 		if err != nil {
 			return err
 		}
