@@ -185,7 +185,7 @@ var breakages = []breakage{
 		}
 		return c.ZRem(ctx, due, animal(child)+":0.000").Err()
 	}, []string{"I1 child: it is running, but no step of it lives"}},
-	{"runs of a node", hset(x(ran), "n1", "0,-1"), []string{"I2 runs: step 1.000 exists, but node 1 counts 0 runs"}},
+	{"runs of a node", swap(x(ran), "f", ";1:001", ";1:000"), []string{"I2 runs: step 1.000 exists, but node 1 counts 0 runs"}},
 	{"input of a step", hdel(x(ran), "o0.000"), []string{"I8 runs: step 1.000 needs the value o0.000"}},
 	{"letter", swap(x(ran), "f", `"s":"running"`, `"s":"running","i":[{"n":-1,"r":"bgone"}]`), []string{"I8 runs: the inbox needs the value bgone"}},
 	{"input of a join", hdel(x("joins"), "o0.000"), []string{"I8 joins: the join of node 3 needs the value o0.000"}},

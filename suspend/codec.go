@@ -232,7 +232,7 @@ func unstamp(s string) (time.Time, string, error) {
 // then costs no more to store than an early one.
 const countWidth = 6
 
-// encodeFront gives "seq|transitions|json".
+// encodeFront gives "seq|transitions|json". The script puts states of nodes and another bar before the JSON.
 func encodeFront(f *flow.Front) ([]byte, error) {
 	b := append(flow.AppendWide(make([]byte, 0, 64), f.Seq, countWidth), '|')
 	b = append(flow.AppendWide(b, int64(f.Transitions), countWidth), '|')
@@ -260,15 +260,54 @@ func storedFrontOf(f *flow.Front) storedFront {
 	return st
 }
 
-func decodeFront(s string) (flow.Front, error) {
+// frontNodes is from which index on the states of nodes are fields of their own, so that a front stays small whatever the workflow.
+const frontNodes = 16
+
+// frontParts splits a front into its counts, the states of nodes (";node:state" for each) and the JSON.
+func frontParts(s string) (seq, transitions, nodes, body string, err error) {
 	parts := strings.SplitN(s, "|", 3)
 	if len(parts) != 3 {
-		return flow.Front{}, fmt.Errorf("reading the front: %q is not seq|transitions|json", flow.Cut(s, 40))
+		return "", "", "", "", fmt.Errorf("reading the front: %q is not seq|transitions|json", flow.Cut(s, 40))
 	}
-	seq, err1 := strconv.ParseInt(parts[0], 10, 64)
-	transitions, err2 := strconv.Atoi(parts[1])
+	body = parts[2]
+	if !strings.HasPrefix(body, "{") {
+		nodes, body, _ = strings.Cut(body, "|")
+	}
+	return parts[0], parts[1], nodes, body, nil
+}
+
+// decodeFrontNodes gives the states of nodes that stand in a front: since format 2, those of the first ones. Only those that are
+// wanted are read.
+func decodeFrontNodes(s string, wanted func(n int) bool, into map[int]flow.NodeState) error {
+	_, _, nodes, _, err := frontParts(s)
+	if err != nil || nodes == "" {
+		return err
+	}
+	for text := range strings.SplitSeq(strings.TrimPrefix(nodes, ";"), ";") {
+		node, state, _ := strings.Cut(text, ":")
+		n, err := strconv.ParseUint(node, 10, 31)
+		if err != nil {
+			return fmt.Errorf("reading the front: %q names no node", flow.Cut(text, 40))
+		}
+		if !wanted(int(n)) {
+			continue
+		}
+		if into[int(n)], err = decodeNode(state); err != nil {
+			return fmt.Errorf("reading the front: %w", err)
+		}
+	}
+	return nil
+}
+
+func decodeFront(s string) (flow.Front, error) {
+	counted, done, _, body, err := frontParts(s)
+	if err != nil {
+		return flow.Front{}, err
+	}
+	seq, err1 := strconv.ParseInt(counted, 10, 64)
+	transitions, err2 := strconv.Atoi(done)
 	var st storedFront
-	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
+	if err := errors.Join(err1, err2, json.Unmarshal([]byte(body), &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}

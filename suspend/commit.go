@@ -232,8 +232,13 @@ func (b *script) snapshot(ch *flow.Change) error {
 		}
 		stamped = append(stamped, stepField(st.ID), record)
 	}
+	var nodes []any
 	for _, n := range slices.Sorted(maps.Keys(ch.Nodes)) {
-		plain = append(plain, nodeField(n), encodeNode(ch.Nodes[n]))
+		if n < frontNodes {
+			nodes = append(nodes, n, encodeNode(ch.Nodes[n]))
+		} else {
+			plain = append(plain, nodeField(n), encodeNode(ch.Nodes[n]))
+		}
 	}
 	for ref, v := range ch.Values {
 		plain = append(plain, string(ref), encodeValue(v))
@@ -242,7 +247,7 @@ func (b *script) snapshot(ch *flow.Change) error {
 	if err != nil {
 		return err
 	}
-	return b.write(ch, append(plain, fans...), stamped)
+	return b.write(ch, nodes, append(plain, fans...), stamped)
 }
 
 // fanFields gives the fields of the fans and the parts that are written.
@@ -287,7 +292,7 @@ func fansGone(ch *flow.Change) []any {
 	return fields
 }
 
-func (b *script) write(ch *flow.Change, plain, stamped []any) error {
+func (b *script) write(ch *flow.Change, nodes, plain, stamped []any) error {
 	if ch.Result != nil {
 		plain = append(plain, fieldResult, encodeValue(*ch.Result))
 	}
@@ -302,8 +307,9 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 		stamped = append(stamped, fieldEnded, "")
 	}
 	key := executionKey(ch.Execution)
-	args := append([]any{len(plain) / 2, len(stamped) / 2}, plain...)
-	b.op("h", key, append(args, stamped...)...)
+	b.op("v", key, flag(b.format > firstFormat), len(nodes)/2)
+	b.ops = append(append(b.ops, nodes...), len(plain)/2, len(stamped)/2)
+	b.ops = append(append(b.ops, plain...), stamped...)
 	gone := append(fansGone(ch), outlived(ch)...)
 	if len(gone) > 0 {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)

@@ -1,6 +1,7 @@
 package suspend_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -128,4 +129,26 @@ func (z *zoo) wantListed(want []string) {
 			z.Errorf("%s lists %v, want %v", what, got, want)
 		}
 	}
+}
+
+// TestFormatOfNodes: the states of nodes are what was written last, whichever format who wrote them keeps to.
+func TestFormatOfNodes(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		z := newZoo(t, c)
+		first, newest := suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1}), suspend.New(c, tasks.Encoder{}, suspend.Options{})
+		born := z.birth(ran, stepOf(0, flow.StepCompleted), stepOf(1, flow.StepPending), stepOf(11, flow.StepPending), stepOf(20, flow.StepPending))
+		z.must(first.Commit(t.Context(), born))
+		want := map[int]flow.NodeState{0: {Runs: 1}, 1: {Runs: 1, Last: -1}, 11: {Runs: 1, Last: -1}, 20: {Runs: 1, Last: -1}}
+		for i, s := range []*suspend.Store{first, newest, first, newest, first} {
+			x := z.load(ran)
+			moved := map[int]flow.NodeState{[]int{1, 11, 1, 20, 1}[i]: {Runs: 10 + i, Last: i, Rounds: i}, 2 + i: {Runs: 1, Last: -1}}
+			z.must(s.Commit(t.Context(), &flow.Change{Execution: x.ID, Op: z.op(), Prev: x.Rev, Was: x.Status, Workflow: x.Workflow, Front: x.Front, Nodes: moved}))
+			maps.Copy(want, moved)
+			wantSame(t, z.load(ran).Nodes, want)
+			some, err := s.Load(t.Context(), x.ID, flow.Want{Nodes: []int{20}, Outputs: []int{1}, Records: []int{11}})
+			z.must(err)
+			wantSame(t, some.Nodes, map[int]flow.NodeState{1: want[1], 11: want[11], 20: want[20]})
+		}
+	})
 }
