@@ -33,7 +33,7 @@ func TestWaitDataComeBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &flow.Step{Status: flow.StepSuspended, Wait: &flow.Wait{Type: flow.ExternalEvent, Data: json.RawMessage(c.data), In: c.in, Event: c.sub}}
-			raw, err := encodeStep(s, "op", newestFormat)
+			raw, err := encodeStep(s, "op", NewestFormat)
 			if err != nil {
 				t.Fatal(err)
 			}

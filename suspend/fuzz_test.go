@@ -117,7 +117,7 @@ func wantSameAgain(t *testing.T, x *flow.Execution) {
 		if s.Wait != nil && !s.Wait.Due.IsZero() {
 			s.Wait.In = 0 // is written once, and stands for the due time then
 		}
-		again(t, s, func() ([]byte, error) { return encodeStep(s, s.Op, newestFormat) }, func(text string) (*flow.Step, error) {
+		again(t, s, func() ([]byte, error) { return encodeStep(s, s.Op, NewestFormat) }, func(text string) (*flow.Step, error) {
 			return decodeStep(id, stamped(s.At.UnixMilli(), text))
 		})
 	}

@@ -51,7 +51,7 @@ type Options struct {
 func New(client redis.UniversalClient, encoder Encoder, o Options) *Store {
 	return &Store{
 		redis: client, groups: groups{redis: client}, encoder: encoder,
-		partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000), format: cmp.Or(o.Format, newestFormat),
+		partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000), format: cmp.Or(o.Format, NewestFormat),
 	}
 }
 

@@ -25,7 +25,7 @@ func (s *Store) Identify(ctx context.Context) (string, error) {
 	for {
 		fresh, err := s.redis.SetNX(ctx, storeKey, name, 0).Result()
 		if err == nil && fresh {
-			err = s.redis.Set(ctx, formatKey, newestFormat, 0).Err()
+			err = s.redis.Set(ctx, formatKey, NewestFormat, 0).Err()
 		}
 		if err != nil {
 			return "", trouble("naming the store", err)

@@ -72,6 +72,9 @@ func TestDoctorFindings(t *testing.T) {
 		{"persistence", Advice, "after the last snapshot (3600 1)", func(ctx context.Context, c *redis.Client) error {
 			return errors.Join(c.ConfigSet(ctx, "save", "3600 1").Err(), c.ConfigSet(ctx, "appendonly", "no").Err())
 		}},
+		{"format", Advice, "the store is written in format 1", func(ctx context.Context, c *redis.Client) error {
+			return c.Set(ctx, "prana:store", "older", 0).Err()
+		}},
 		{"memory", Warning, "are used", configSet("maxmemory", "1200kb")},
 		{"settings", Advice, "does not tell its settings", func(ctx context.Context, c *redis.Client) error {
 			return c.Do(ctx, "ACL", "SETUSER", "default", "-config").Err()
