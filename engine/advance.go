@@ -235,6 +235,9 @@ func (f waitEnded) apply(t *transition) error {
 	if f.data != nil {
 		t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Raw: f.data}
 	}
+	if err := t.owesTaking(f.wait, f.kept); err != nil {
+		return err
+	}
 	if err := t.wakeStep(s, f); err != nil {
 		return err
 	}

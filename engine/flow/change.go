@@ -148,6 +148,7 @@ const (
 	SendClose      = "close"      // close children that nobody waited for, now that their parent ended; Data names them
 	SendMiddleware = "middleware" // call a durable middleware
 	SendRelease    = "release"    // give up a place of a concurrency key, named by To; Data is the holder
+	SendTaking     = "taking"     // tell a kept event, whose type is To, that a wait took it; Data names both
 )
 
 // Outgoing is something still to be told to somebody else; it stands in the
