@@ -496,5 +496,8 @@ func decodeNode(s string) (st flow.NodeState, err error) {
 			return st, fmt.Errorf("%q is not the state of a node (runs,last,rounds)", flow.Cut(s, 40))
 		}
 	}
+	if st.Runs < 0 || st.Last < -1 || st.Rounds < 0 {
+		return st, fmt.Errorf("%q is not the state of a node: numbers are not below zero, but for -1 of the last run", flow.Cut(s, 40))
+	}
 	return st, nil
 }
