@@ -520,7 +520,7 @@ func (b *script) end(e *flow.End) error {
 		return err
 	}
 	b.ends = append(b.ends, ending{e, t.Key})
-	b.op("r", t.Key, b.key(t.Active), b.key(t.Lease), b.key(t.Today), b.key(t.Total), t.ID, int(t.TodayFor.Seconds()))
+	b.op("r", t.Key, b.key(t.Active), b.key(t.Lease), t.ID)
 	return nil
 }
 

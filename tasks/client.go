@@ -111,7 +111,7 @@ func (c *Client) run(ctx context.Context, eval evaluate, verb, text string, keys
 	case dequeue:
 		return c.dequeue(ctx, ask{queue, func() *redis.Cmd { return c.sendOnce(ctx, verb, text, keys, args) }})
 	case settle:
-		if c.waker.settled.remove(taskKey(queue, keys)) {
+		if c.waker.settled.remove(taskKey(keys)) {
 			return done(ctx)
 		}
 		ctx, cancel := revive(ctx)

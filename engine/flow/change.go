@@ -136,9 +136,6 @@ type QueueKeys struct {
 	Lease     string        // sorted set of these, by the unix second in which each is taken away from who has it
 	LeaseFor  time.Duration // how long that is from the beginning
 	Paused    string        // exists while nobody may take a task
-	Today     string        // counter of the tasks done today
-	TodayFor  time.Duration // how long it stays
-	Total     string        // counter of the tasks done ever
 }
 
 // Kinds of outgoing things.

@@ -20,8 +20,8 @@
 --                              a task for now, unless it exists; an alarm of that id becomes a task for now
 --         t key active lease paused list id message s
 --                              a new task that the caller works on from now, for s seconds; while the queue is paused: as n, first
---         r key active lease today total id s
---                              acknowledges a task, if it is being worked on; a new counter of the day stays for s seconds
+--         r key active lease id
+--                              acknowledges a task, if it is being worked on
 --         a key set id message ms
 --                              an alarm in ms (whole seconds, rounded up), unless the task exists
 --         x key set id         withdraws an alarm, if it still is one
@@ -122,18 +122,13 @@ while i <= last do
     end
     i = to + 1
   elseif op == 'r' then
-    local id = ARGV[i + 6]
+    local id = ARGV[i + 4]
     if call('LREM', KEYS[tonumber(ARGV[i + 2])], 0, id) > 0 then
       call('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
       call('DEL', key)
-      local today = KEYS[tonumber(ARGV[i + 4])]
-      if call('INCR', today) == 1 then
-        call('EXPIRE', today, ARGV[i + 7])
-      end
-      call('INCR', KEYS[tonumber(ARGV[i + 5])])
       out[#out + 1] = key
     end
-    i = i + 8
+    i = i + 5
   elseif op == 't' then
     local list, id, message = KEYS[tonumber(ARGV[i + 5])], ARGV[i + 6], ARGV[i + 7]
     if call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 then

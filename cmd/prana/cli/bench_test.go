@@ -137,7 +137,7 @@ func TestBenchTable(t *testing.T) {
 	args := []string{"bench", "--only", "throughput,workers,suspended,event_match", "--cpuprofile", t.TempDir() + "/cpu"}
 	r := prana(t, "", append(args, small...)...)
 	for _, want := range []string{
-		"p50 at 20 is ", "append-only file everysec", "bytes each", "engine / bare asynq: ", "16 steps at a time by 2 asynq Servers", "every 1 ms", "as fast as one", "█",
+		"p50 at 20 is ", "append-only file everysec", "bytes each", "engine / bare asynq: ", "32 steps at a time by 2 asynq Servers", "every 1 ms", "as fast as one", "█",
 	} {
 		r.wants(t, 0, want, "")
 	}
