@@ -34,7 +34,7 @@ func keysOf(queue string, now time.Time) flow.QueueKeys {
 		}
 	}
 	k := flow.QueueKeys{
-		Queue: queue, Pending: queueKey(queue, "pending"), Scheduled: queueKey(queue, "scheduled"),
+		Queue: queue, Pending: queueKey(queue, "pending"), Scheduled: queueKey(queue, "scheduled"), Retry: queueKey(queue, "retry"),
 		Active: queueKey(queue, "active"), Lease: queueKey(queue, "lease"), LeaseFor: leaseFor, Paused: queueKey(queue, "paused"),
 		Today: queueKey(queue, "processed:"+now.UTC().Format(time.DateOnly)), TodayFor: countersFor, Total: queueKey(queue, "processed"),
 	}
