@@ -80,20 +80,24 @@ func (s *Store) Forget(ctx context.Context, e flow.DueEntry) error {
 	return trouble("forgetting an entry of execution "+e.Execution, s.redis.ZRem(ctx, dueKey(home(e.Execution)), entryOf(e)).Err())
 }
 
-// Task tells where the task of a dispatch stands.
+// lookedThrough is how long a list of asynq's may be that is looked through for a task: a longer one is a backlog, and of the many in
+// it each is looked for again and again.
+const lookedThrough = 1000
+
+// Task tells where the task of a dispatch stands. What is left of one that says that it stands in a list, and does not, is removed.
 func (s *Store) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
-	t, err := s.encoder.Encode(d)
+	t, err := s.encoder.Locate(d)
 	if err != nil {
 		return "", fmt.Errorf("finding the task of a step of execution %s: %w", d.Execution, err)
 	}
-	state, err := taskScript.Run(ctx, s.redis, []string{t.Key, t.Pending}).Text()
+	state, err := taskScript.Run(ctx, s.redis, []string{t.Key, t.Pending, t.Scheduled, t.Active, t.Retry, t.Lease}, t.ID, lookedThrough).Text()
 	if err != nil {
 		return "", trouble("finding the task of a step of execution "+d.Execution, err)
 	}
 	switch state := flow.TaskState(state); state {
 	case "":
 		return flow.TaskMissing, nil
-	case flow.TaskPending, flow.TaskGhost, flow.TaskScheduled, flow.TaskActive, flow.TaskRetry:
+	case flow.TaskPending, flow.TaskScheduled, flow.TaskActive, flow.TaskRetry:
 		return state, nil
 	}
 	return flow.TaskDone, nil

@@ -123,6 +123,7 @@ func TestATaskOfAnotherIsNotAcknowledged(t *testing.T) {
 	x := z.begun(a)
 	key := "asynq:{prana-0}:"
 	z.must(z.redis.LMove(t.Context(), key+"active", key+"pending", "RIGHT", "LEFT").Err()) // as asynq's recoverer does
+	z.must(z.redis.HSet(t.Context(), key+"t:"+tasks.TaskID(dispatchOf(x.ID, a)), "state", "pending").Err())
 	ch := z.passing(x, a, b)
 	z.commit(ch)
 	if ch.Ends[0].Acknowledged != "" {

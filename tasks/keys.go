@@ -26,7 +26,7 @@ func keysOf(queue string) flow.QueueKeys {
 		return *k
 	}
 	k := flow.QueueKeys{
-		Queue: queue, Pending: queueKey(queue, "pending"), Scheduled: queueKey(queue, "scheduled"),
+		Queue: queue, Pending: queueKey(queue, "pending"), Scheduled: queueKey(queue, "scheduled"), Retry: queueKey(queue, "retry"),
 		Active: queueKey(queue, "active"), Lease: queueKey(queue, "lease"), LeaseFor: leaseFor, Paused: queueKey(queue, "paused"),
 	}
 	known.Store(queue, &k)

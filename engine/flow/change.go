@@ -132,6 +132,7 @@ type QueueKeys struct {
 	Queue     string
 	Pending   string        // list
 	Scheduled string        // sorted set of alarms
+	Retry     string        // sorted set of the tasks that come again
 	Active    string        // list of the tasks that are being worked on
 	Lease     string        // sorted set of these, by the unix second in which each is taken away from who has it
 	LeaseFor  time.Duration // how long that is from the beginning

@@ -95,14 +95,13 @@ const (
 // TaskState is where an asynq task stands.
 type TaskState string
 
-// The states of a task. Ghost: it says pending, but the list is empty.
+// The states of a task.
 const (
 	TaskMissing   TaskState = "missing"
 	TaskPending   TaskState = "pending"
 	TaskScheduled TaskState = "scheduled"
 	TaskActive    TaskState = "active"
 	TaskRetry     TaskState = "retry"
-	TaskGhost     TaskState = "ghost"
 	TaskDone      TaskState = "done" // archived or completed: nobody will run it
 )
 

@@ -127,6 +127,8 @@ while i <= last do
       call('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
       call('DEL', key)
       out[#out + 1] = key
+    elseif call('HGET', key, 'state') == 'active' then
+      call('DEL', key) -- the list was deleted: nobody else removes what is left of the task
     end
     i = i + 5
   elseif op == 't' then
@@ -173,7 +175,7 @@ while i <= last do
     end
     i = i + 6
   elseif op == 'x' then
-    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 then
+    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 or call('HGET', key, 'state') == 'scheduled' then
       call('DEL', key)
     end
     i = i + 4
