@@ -66,12 +66,15 @@ func promoted(t reflect.Type, f reflect.StructField) bool {
 
 func (m member) is(option string) bool { return slices.Contains(m.options, option) }
 
+// written says how texts of a type look, which their kind does not.
+var written = map[reflect.Type]string{durationType: "Written like 1h30m.", timeType: "Written like 2026-01-31T09:00:00Z."}
+
 // tagged adds what the tags of a member say.
 func (d direction) tagged(f Field, m member) (Field, error) {
 	if m.is("string") {
 		return f, errors.New(`the option "string" of its json tag is not supported`)
 	}
-	f.Name, f.Summary, f.Secret = m.json, m.Tag.Get("doc"), m.Tag.Get("secret") == "true"
+	f.Name, f.Summary, f.Secret = m.json, strings.TrimSpace(m.Tag.Get("doc")+" "+written[pointed(m.Type)]), m.Tag.Get("secret") == "true"
 	for _, tag := range []func(*Field, member) error{enumerated, bounded} {
 		if err := tag(&f, m); err != nil {
 			return f, err

@@ -100,7 +100,7 @@ func TestTypesDescribeTheNode(t *testing.T) {
 		`{"name":"order","kind":"string","summary":"Which order is paid for.","required":true}`,
 		`{"name":"cents","kind":"int","summary":"How much.","required":true,"min":1,"max":100000}`,
 		`{"name":"method","kind":"string","summary":"How it is paid.","required":false,"default":"card","enum":["card","invoice"]}`,
-		`{"name":"within","kind":"string","summary":"How long the bank may take.","required":false}`,
+		`{"name":"within","kind":"string","summary":"How long the bank may take. Written like 1h30m.","required":false}`,
 		`{"name":"lines","kind":"array","summary":"What was bought.","required":false,"items":[` +
 			`{"name":"sku","kind":"string","summary":"The article.","required":true},` +
 			`{"name":"count","kind":"int","summary":"How many.","required":false,"default":1,"min":0,"max":255}]}`,
@@ -108,7 +108,7 @@ func TestTypesDescribeTheNode(t *testing.T) {
 		`{"name":"by","kind":"string","summary":"Who did it.","required":false}`,
 	}, ",") + `],"output":[{"fields":[` + strings.Join([]string{
 		`{"name":"id","kind":"string","summary":"Of the payment.","required":false}`,
-		`{"name":"took","kind":"string","summary":"How long it took.","required":false}`,
+		`{"name":"took","kind":"string","summary":"How long it took. Written like 1h30m.","required":false}`,
 		`{"name":"paid","kind":"object","summary":"What was paid.","required":false,"items":[{"name":"cents","kind":"int","summary":"","required":false},{"name":"method","kind":"string","summary":"","required":false}]}`,
 	}, ",") + `]}],"outputs":["main"]}`
 	if string(got) != want {
