@@ -30,7 +30,8 @@ func TestATeamsOwnRepository(t *testing.T) {
 	if offered := r.must(t, "./acme", "__complete", "nodes", "acme."); !strings.Contains(offered, "acme.charge\tCharges a customer") {
 		t.Errorf("the shell is offered\n%s", offered)
 	}
-	r.must(t, "./acme", "validate", "workflows/payment.yaml")
+	r.must(t, "./acme", "validate", "workflows/payment.yaml", "workflows/delivery.yaml")
+	r.must(t, "./acme", "fmt", "--check", "workflows/payment.yaml", "workflows/delivery.yaml")
 	r.wantRefused(t, "acme", "validate", "workflows/wrong.yaml")
 
 	redis, err := localredis.Start(t.Context(), localredis.Options{Persist: true})
@@ -54,6 +55,24 @@ func TestATeamsOwnRepository(t *testing.T) {
 	out := r.must(t, "./acme", "run", "workflows/payment.yaml", "-i", "customer=ada", "-i", "cents:=4200000", "--wait", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &ran); err != nil || ran.Status != flow.Completed || !bytes.Contains(ran.Output, []byte(`"due":"720h0m0s"`)) {
 		t.Errorf("it came to %s (%v)", out, err)
+	}
+}
+
+// TestTheHowToShowsTheTemplate: what readers copy from the page is what is built and run.
+func TestTheHowToShowsTheTemplate(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../handlers/docs/pages/how-to-own-nodes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"main.go", "charge/charge.go", "charge/charge_test.go", "courier/courier.go"} {
+		source, err := os.ReadFile(filepath.Join("testdata", "template", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(page, []byte("```go\n"+string(source)+"```\n")) {
+			t.Errorf("the page does not show %s as it is", name)
+		}
 	}
 }
 
