@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"prana/engine/flow"
@@ -49,6 +50,8 @@ type exit struct {
 	name  string
 	port  string // empty: it is an *Outcome
 	doc   string
+
+	exported bool
 	wire
 }
 
@@ -63,7 +66,7 @@ func exitsOf(out reflect.Type) []exit {
 		f := out.Field(i)
 		port := f.Tag.Get("port")
 		ports = ports || port != "" || f.Type == reflect.PointerTo(outcomeType)
-		all = append(all, exit{i, f.Name, port, f.Tag.Get("doc"), newWire(f.Type)})
+		all = append(all, exit{i, f.Name, port, f.Tag.Get("doc"), f.IsExported(), newWire(f.Type)})
 	}
 	if !ports {
 		return nil
@@ -74,6 +77,8 @@ func exitsOf(out reflect.Type) []exit {
 // declare adds the port to the type.
 func (e exit) declare(t *Type) error {
 	switch {
+	case !e.exported || slices.Contains(t.Outputs, e.port):
+		return errors.New("beside ports, each member must be exported and have a port of its own")
 	case e.t.Kind() != reflect.Pointer:
 		return errors.New("beside ports, each member must be a pointer, so that it can be unset")
 	case e.t.Elem() == outcomeType && e.port == "":
@@ -114,7 +119,7 @@ func leaveBy(exits []exit, v reflect.Value) (Outcome, error) {
 		return Outcome{}, p
 	}
 	value := v.Field(set[0].index)
-	if o, ok := value.Interface().(*Outcome); ok {
+	if o, ok := reflect.TypeAssert[*Outcome](value); ok {
 		return *o, nil
 	}
 	return leave(set[0].port, set[0].wire, value)

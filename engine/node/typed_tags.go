@@ -108,7 +108,9 @@ func enumerated(f *Field, m member) error {
 	if f.Kind != String {
 		return errors.New("the tag enum is for texts")
 	}
-	f.Enum = strings.Split(text, ",")
+	for option := range strings.SplitSeq(text, ",") {
+		f.Enum = append(f.Enum, strings.TrimSpace(option))
+	}
 	return nil
 }
 

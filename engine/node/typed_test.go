@@ -256,7 +256,8 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	typ := node.Typed(node.Type{Name: "acme.secret"}, func(_ context.Context, _ *node.Call, _ struct {
 		Key netip.Addr `json:"key" secret:"true"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return nil, nil
 	})
 	env, id := run(t, typ, `{key: "{{ $input.key }}"}`, map[string]any{"key": "hush"})
@@ -349,6 +350,36 @@ func TestMapsAreFreeParameters(t *testing.T) {
 	}
 	env, id := run(t, typ, `{a: 1, b: "2"}`, nil)
 	env.WantOutput(id, map[string]any{"a": 1, "b": 2})
+}
+
+// TestFreeMembersHoldWhatExpressionsKnow has numbers in all places of any type.
+func TestFreeMembersHoldWhatExpressionsKnow(t *testing.T) {
+	t.Parallel()
+	type free struct {
+		One  any            `json:"one"`
+		Many map[string]any `json:"many"`
+		List []*struct {
+			One any `json:"one"`
+		} `json:"list"`
+		Null any             `json:"null"`
+		Raw  json.RawMessage `json:"raw"`
+	}
+	got, err := node.Decode[free](map[string]any{
+		"one": 1, "many": map[string]any{"a": []any{1.5}, "b": json.Number("12345678901234567890"), "c": nil},
+		"list": []any{map[string]any{"one": 3}}, "null": nil, "raw": 1, "more": "is not looked at",
+	})
+	if err != nil || got.One != 1 || got.List[0].One != 3 || got.Null != nil || string(got.Raw) != "1" {
+		t.Errorf("got %#v, %v", got, err)
+	}
+	if list, _ := got.Many["a"].([]any); list[0] != 1.5 || got.Many["b"] != json.Number("12345678901234567890") || got.Many["c"] != nil {
+		t.Errorf("got %#v", got.Many)
+	}
+	if many, err := node.Decode[map[string]any](map[string]any{"a": 7}); err != nil || many["a"] != 7 {
+		t.Errorf("got %#v, %v", many, err)
+	}
+	if _, err := node.Decode[any](nil); err != nil {
+		t.Error(err)
+	}
 }
 
 // embedding has embedded structs in all their forms.

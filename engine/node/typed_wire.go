@@ -17,9 +17,16 @@ import (
 type wire struct {
 	t     reflect.Type
 	timed bool // it has durations
+	free  bool // it has members of any type
 }
 
-func newWire(t reflect.Type) wire { return wire{t, hasDurations(t, map[reflect.Type]bool{})} }
+func newWire(t reflect.Type) wire {
+	return wire{t, holds(t, isDuration, map[reflect.Type]bool{}), holds(t, isFree, map[reflect.Type]bool{})}
+}
+
+func isDuration(t reflect.Type) bool { return t == durationType }
+
+func isFree(t reflect.Type) bool { return t.Kind() == reflect.Interface }
 
 // decode reads v, which is what JSON decodes to and is not changed, into what out points to.
 func (w wire) decode(v, out any) error {
@@ -27,7 +34,10 @@ func (w wire) decode(v, out any) error {
 	if err != nil {
 		return err
 	}
-	return dec.Decode(out)
+	if err := dec.Decode(out); err != nil || !w.free {
+		return err
+	}
+	return settle(reflect.ValueOf(out).Elem())
 }
 
 // check tells what keeps v from being a value of the type; a name that no struct has is something.
@@ -123,9 +133,10 @@ func elementOf(t reflect.Type) reflect.Type {
 	return rawType
 }
 
-func hasDurations(t reflect.Type, seen map[reflect.Type]bool) bool {
+// holds tells whether a type, or one in it, is one of those.
+func holds(t reflect.Type, one func(reflect.Type) bool, seen map[reflect.Type]bool) bool {
 	t = pointed(t)
-	if t == durationType {
+	if one(t) {
 		return true
 	}
 	if seen[t] || writesItself(t) {
@@ -133,14 +144,48 @@ func hasDurations(t reflect.Type, seen map[reflect.Type]bool) bool {
 	}
 	seen[t] = true
 	if t.Kind() != reflect.Struct {
-		return hasDurations(elementOf(t), seen)
+		return holds(elementOf(t), one, seen)
 	}
 	for _, m := range membersOf(t) {
-		if hasDurations(m.Type, seen) {
+		if holds(m.Type, one, seen) {
 			return true
 		}
 	}
 	return false
+}
+
+// settle makes the numbers in members of any type what expressions know, see [flow.Number].
+func settle(v reflect.Value) (err error) {
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		return settle(v.Elem())
+	case v.Kind() == reflect.Interface && !v.IsNil():
+		plain, err := flow.Plain(v.Interface())
+		v.Set(reflect.ValueOf(plain))
+		return err
+	case writesItself(v.Type()):
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() || v.Type().Field(i).Anonymous {
+				err = errors.Join(err, settle(v.Field(i)))
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			err = errors.Join(err, settle(v.Index(i)))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			e := reflect.New(v.Type().Elem()).Elem()
+			e.Set(v.MapIndex(key))
+			err = errors.Join(err, settle(e))
+			v.SetMapIndex(key, e)
+		}
+	}
+	return err
 }
 
 // writesItself tells whether the type decides what its JSON is.
