@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -28,14 +29,7 @@ import (
 // cannot be used, so that a program with such a node does not begin.
 func Typed[In, Out any](t Type, run func(ctx context.Context, c *Call, in In) (Out, error)) Type {
 	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
-	fields, err := paramsOf(in)
-	if err == nil {
-		t.Fields, err = replaced(fields, t.Fields), nil
-	}
-	var leave func(v reflect.Value) (Outcome, error)
-	if err == nil {
-		leave, err = leaving(&t, out)
-	}
+	leave, err := complete(&t, in, out)
 	if err != nil {
 		panic(fmt.Sprintf("making node type %s: %v", t.Name, err))
 	}
@@ -52,6 +46,19 @@ func Typed[In, Out any](t Type, run func(ctx context.Context, c *Call, in In) (O
 		return leave(reflect.ValueOf(&o).Elem())
 	}
 	return t
+}
+
+// complete fills in what the Go types say, and tells how values of the second one leave.
+func complete(t *Type, in, out reflect.Type) (func(reflect.Value) (Outcome, error), error) {
+	if t.Run != nil {
+		return nil, errors.New("it has a Run, which the function is to be")
+	}
+	fields, err := paramsOf(in)
+	if err != nil {
+		return nil, err
+	}
+	t.Fields = replaced(fields, t.Fields)
+	return leaving(t, out)
 }
 
 // Decode reads a value, such as Call.Input or Resume.Data, as a Go type. An error is a permanent *flow.Problem with code

@@ -49,6 +49,9 @@ func (d direction) members(t reflect.Type, above []reflect.Type) ([]Field, error
 		if err == nil {
 			f, err = d.tagged(f, m)
 		}
+		if err == nil && d.reads && m.unreachable(t) {
+			err = errors.New("JSON cannot set what is in an embedded pointer to an unexported struct; embed the struct itself")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("field %s of %s: %w", m.Name, t, err)
 		}

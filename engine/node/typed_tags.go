@@ -64,6 +64,16 @@ func promoted(t reflect.Type, f reflect.StructField) bool {
 	return true
 }
 
+// unreachable tells whether a member of a struct is in one that decoders would have to make, and may not.
+func (m member) unreachable(t reflect.Type) bool {
+	for i := 1; i < len(m.Index); i++ {
+		if f := t.FieldByIndex(m.Index[:i]); !f.IsExported() && f.Type.Kind() == reflect.Pointer {
+			return true
+		}
+	}
+	return false
+}
+
 func (m member) is(option string) bool { return slices.Contains(m.options, option) }
 
 // written says how texts of a type look, which their kind does not.

@@ -384,12 +384,13 @@ func TestFreeMembersHoldWhatExpressionsKnow(t *testing.T) {
 
 // embedding has embedded structs in all their forms.
 type embedding struct {
-	*outer
+	*Outer
 	Named audited `json:"named"`
 	ID    string  `json:"id"`
 }
 
-type outer struct {
+// Outer is exported, so that a decoder may make one.
+type Outer struct {
 	ID   int    `json:"id"`
 	Note string `json:"note"`
 	*embedding
@@ -455,8 +456,16 @@ func TestUselessTypesAreRefused(t *testing.T) {
 				N int `json:",string"`
 			}])
 		},
-		"map[bool]int has keys that are no texts": func() { node.Typed(typ, takes[struct{ M map[bool]int }]) },
-		"func() has no JSON":                      func() { node.Typed(typ, leaves[func()]) },
+		"map[bool]int has keys that are no texts":   func() { node.Typed(typ, takes[struct{ M map[bool]int }]) },
+		"embed the struct itself":                   func() { node.Typed(typ, takes[struct{ *audited }]) },
+		"it has a Run, which the function is to be": func() { node.Typed(trigger, takes[struct{}]) },
+		"beside ports, each member must be exported and have a port of its own": func() {
+			node.Typed(typ, leaves[struct {
+				A *int `port:"a"`
+				B *int `port:"a"`
+			}])
+		},
+		"func() has no JSON": func() { node.Typed(typ, leaves[func()]) },
 		"each member must be a pointer, so that it can be unset": func() {
 			node.Typed(typ, leaves[struct {
 				A int `port:"main"`
@@ -479,7 +488,7 @@ func TestUselessTypesAreRefused(t *testing.T) {
 			}])
 		},
 	} {
-		if got := panicOf(make); !strings.HasPrefix(got, "making node type acme.x: ") || !strings.Contains(got, want) {
+		if got := panicOf(make); !strings.HasPrefix(got, "making node type ") || !strings.Contains(got, want) {
 			t.Errorf("got %q, want %s", got, want)
 		}
 	}
@@ -493,4 +502,13 @@ func panicOf(f func()) (text string) {
 	defer func() { text = fmt.Sprint(recover()) }()
 	f()
 	return ""
+}
+
+func TestEmbeddedMembersAreRead(t *testing.T) {
+	t.Parallel()
+	typ := node.Typed(node.Type{Name: "acme.embed"}, func(_ context.Context, _ *node.Call, in embedding) ([]any, error) {
+		return []any{in.ID, in.Note, *in.Named.By}, nil
+	})
+	env, id := run(t, typ, `{id: a, note: b, named: {by: c}}`, nil)
+	env.WantOutput(id, []any{"a", "b", "c"})
 }

@@ -33,7 +33,7 @@ func (p Program) Main() {
 func (p Program) Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	sh := &shell{program: p, stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
 	if _, err := app.NodeTypes(p.Types, nodes.Options{}); err != nil {
-		return sh.report(mark(err, errUsage))
+		return sh.report(err) // nobody who types can mend it
 	}
 	return run(ctx, sh, args)
 }
