@@ -17,8 +17,6 @@ import (
 	"prana/engine"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
-	"prana/engine/node"
-	"prana/handlers/nodes"
 	"prana/integration/proc"
 )
 
@@ -146,7 +144,7 @@ func galleryFleet(t *testing.T, entries []galleryEntry) *system {
 		t.Fatal(err)
 	}
 	o := setup{Redis: s.redis.URL()}.options()
-	o.API, o.Registry = true, node.NewRegistry(append(nodes.Builtin(nodes.Options{}), galleryTypes...)...)
+	o.API, o.Types = true, galleryTypes
 	environ := []string{"PRANA_REDIS=" + s.redis.URL(), "PRANA_EGRESS_PRIVATE=always"} // the world is on this machine
 	for _, e := range entries {
 		for name, value := range e.Secrets {
@@ -157,7 +155,7 @@ func galleryFleet(t *testing.T, entries []galleryEntry) *system {
 	if s.app, err = app.Start(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	s.engine, s.reg = s.app.Engine(), o.Registry
+	s.engine, s.reg = s.app.Engine(), s.app.Registry()
 	for range 2 {
 		cmd := exec.Command(program)
 		cmd.Dir = t.TempDir()

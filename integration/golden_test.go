@@ -68,7 +68,7 @@ func goldenSystem(t *testing.T) *system {
 // prana runs a command line against the server of the system, and gives what it ends with.
 func (s *system) prana(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Main(ctx, append([]string{"--server", s.app.URL()}, args...), strings.NewReader(""), &out, &errs)
+	code = cli.Program{}.Run(ctx, append([]string{"--server", s.app.URL()}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 

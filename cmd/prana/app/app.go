@@ -27,7 +27,6 @@ import (
 	"prana/handlers/console"
 	"prana/handlers/docs"
 	"prana/handlers/hooks"
-	"prana/handlers/nodes"
 	"prana/handlers/worker"
 	"prana/suspend"
 	"prana/tasks"
@@ -47,8 +46,10 @@ type Options struct {
 	Version string
 	Stderr  io.Writer    // nil = os.Stderr; gets the one line about a busy port
 	Logger  *slog.Logger // nil = none
-	// Registry is the nodes there are; nil = the built-in ones.
-	Registry *node.Registry
+	// Types are a team's own node types, beside the built-in ones.
+	Types []node.Type
+	// Around gives what the nodes of a type do instead, built-in ones among them, such as a measurement around Run; nil = as they are.
+	Around func(node.Type) node.Func
 	// Middleware adds to the names that the configuration may use.
 	Middleware map[string]Middleware
 	// Pages are more folders of the documentation than those of the parts.
@@ -75,6 +76,7 @@ type App struct {
 	storeID    string
 	waker      *tasks.Waker
 	tel        *telemetry.Telemetry
+	registry   *node.Registry
 	engine     *engine.Engine
 	worker     *worker.Worker
 	headroom   []byte
@@ -104,7 +106,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	if a.o.Stderr == nil {
 		a.o.Stderr = os.Stderr
 	}
-	for _, part := range []func(context.Context) error{a.openRedis, a.openPort, a.makeEngine, a.startWorker, a.startStreams, a.startAPI} {
+	for _, part := range []func(context.Context) error{a.makeRegistry, a.openRedis, a.openPort, a.makeEngine, a.startWorker, a.startStreams, a.startAPI} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, a.Shutdown(context.WithoutCancel(ctx)))
 		}
@@ -156,7 +158,6 @@ func (a *App) makeEngine(ctx context.Context) error {
 	if a.counters, err = enginetelemetry.NewCounters(a.tel.Meters); err != nil {
 		return err
 	}
-	a.egress = nodes.NewClient(nodes.Egress{AllowPrivate: a.o.Config.Egress.AllowsPrivate(a.o.Dev), AllowCIDRs: a.o.Config.Egress.Allow})
 	if a.engine, err = engine.New(a.engineConfig(notify, durable)); err != nil {
 		return err
 	}
@@ -164,17 +165,10 @@ func (a *App) makeEngine(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) registry() *node.Registry {
-	if a.o.Registry != nil {
-		return a.o.Registry
-	}
-	return node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: a.egress, MaxResponse: int64(a.o.Config.Limits.Response), Logger: a.log})...)
-}
-
 func (a *App) engineConfig(notify, durable func(context.Context, flow.Notice)) engine.Config {
 	c := a.o.Config
 	return engine.Config{
-		Store: a.store, Registry: a.registry(), Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
+		Store: a.store, Registry: a.registry, Partitions: a.partitions, Spread: c.Partitions, PublicURL: cmp.Or(c.PublicURL, a.url, c.Server),
 		ResumeKey: []byte(c.ResumeKey.Reveal()),
 		EnvAllow:  c.EnvAllow, Env: os.Getenv, Secrets: a.secret,
 		Notify:   notify,

@@ -78,7 +78,7 @@ func (a *App) listen() (net.Listener, error) {
 
 func (a *App) handler(at net.Addr) (http.Handler, error) {
 	c := a.o.Config
-	reg := a.registry()
+	reg := a.registry
 	a.console = console.New(console.Config{
 		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ready, Writable: c.Queues.Writable,
 		Redis: func() redis.UniversalClient {

@@ -2,21 +2,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
-
-// Main runs one command line and gives its exit code. When ctx ends, servers stop in order and waiting clients detach.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return run(ctx, &shell{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}, args)
-}
 
 // shell is what a command line runs in.
 type shell struct {
@@ -29,6 +24,7 @@ type shell struct {
 	config  string // --config
 	noColor bool
 
+	program Program
 	command string // the verb that was found, such as "prana event send"
 }
 
@@ -74,7 +70,7 @@ const many = math.MaxInt
 
 func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "prana",
+		Use:   cmp.Or(sh.program.Name, "prana"),
 		Short: "A durable workflow engine on Redis",
 		Long: "Prana runs workflows that can stop anywhere for milliseconds or months and go on exactly where they stopped.\n\n" +
 			"Begin with `prana demo`, or `prana dev` in a directory of workflows.",

@@ -110,11 +110,9 @@ type checker struct {
 	options  plan.Options
 }
 
-func newChecker(cfg config.Config) checker {
-	return checker{
-		registry: node.NewRegistry(nodes.Builtin(nodes.Options{})...),
-		options:  app.PlanOptions(cfg),
-	}
+func (sh *shell) checker(cfg config.Config) checker {
+	types, _ := app.NodeTypes(sh.program.Types, nodes.Options{}) // Program.Run has seen to its only error
+	return checker{registry: types, options: app.PlanOptions(cfg)}
 }
 
 func (c checker) check(s source) (*flow.Workflow, []plan.Diagnostic) {

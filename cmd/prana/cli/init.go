@@ -84,7 +84,7 @@ func (sh *shell) projectFiles() ([]source, error) {
 		}
 		all = append(all, source{e.Name(), text})
 	}
-	schema, err := flow.Encode(definition.Schema(newChecker(config.Default()).registry))
+	schema, err := flow.Encode(definition.Schema(sh.checker(config.Default()).registry))
 	return append(all, source{schemaFile, append(schema, '\n')}), err
 }
 

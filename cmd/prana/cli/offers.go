@@ -287,7 +287,7 @@ func (sh *shell) definitionOf(ctx context.Context, args []string) (w *flow.Workf
 		if err != nil || e != nil || args[0] == "-" {
 			return nil
 		}
-		w, _ = newChecker(cfg).check(s)
+		w, _ = sh.checker(cfg).check(s)
 		return w
 	}
 	sh.asked(func(ctx context.Context, c *client.Client, args []string) (_ []cobra.Completion, err error) {
@@ -328,7 +328,7 @@ func (sh *shell) inputsOf(ctx context.Context, args []string, _ string) ([]cobra
 func (sh *shell) nodeTypes(context.Context, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var all []cobra.Completion
 	if cfg, err := sh.load(nil); err == nil {
-		for _, d := range newChecker(cfg).registry.Describe() {
+		for _, d := range sh.checker(cfg).registry.Describe() {
 			all = append(all, offer(d.Name, d.Summary))
 		}
 	}

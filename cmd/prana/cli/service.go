@@ -53,7 +53,7 @@ func (sh *shell) embed(ctx context.Context, g *given) (service, error) {
 		return nil, err
 	}
 	sh.note("%s", a.Redis())
-	return embedded{a, publisher{sh, newChecker(cfg), a.Deploy}, cfg.Worker.ShutdownGrace}, nil
+	return embedded{a, publisher{sh, sh.checker(cfg), a.Deploy}, cfg.Worker.ShutdownGrace}, nil
 }
 
 func (e embedded) publish(ctx context.Context, s source) (id, version string, err error) {

@@ -38,7 +38,7 @@ func (sh *shell) validate(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := newChecker(cfg)
+	c := sh.checker(cfg)
 	v := validation{Valid: true, Diagnostics: []plan.Diagnostic{}}
 	for _, file := range args {
 		s, err := sh.readSource(file)
