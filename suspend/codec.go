@@ -137,10 +137,26 @@ type storedWait struct {
 }
 
 type storedSubscription struct {
-	Type   string         `json:"t"`
-	Filter map[string]any `json:"f,omitempty"`
-	Match  string         `json:"m,omitempty"`
-	Takers int            `json:"n,omitempty"`
+	Type   string       `json:"t"`
+	Filter storedFilter `json:"f,omitempty"`
+	Match  string       `json:"m,omitempty"`
+	Takers int          `json:"n,omitempty"`
+}
+
+// storedFilter keeps its numbers to the last digit: the list in which the wait stands is named by them.
+type storedFilter map[string]any
+
+func (f *storedFilter) UnmarshalJSON(raw []byte) error {
+	v, err := flow.Decode(raw)
+	if err != nil {
+		return err
+	}
+	values, ok := v.(map[string]any)
+	if v != nil && !ok {
+		return fmt.Errorf("a filter is %.40s, which is no object", raw)
+	}
+	*f = values
+	return nil
 }
 
 type storedResumption struct {

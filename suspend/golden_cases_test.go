@@ -49,7 +49,7 @@ var goldens = []golden{
 		alive("event", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.ExternalEvent, Data: raw(`{"approver":"a"}`), In: time.Hour, Due: after(time.Hour), Since: began,
-			Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1.0}, Match: "$event.ok"},
+			Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1}, Match: "$event.ok"},
 		}})},
 	{"takers", "a wait that is one of those of whom three may take one event", writeTakers, holding(
 		alive("takers", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},

@@ -201,6 +201,9 @@ func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cm
 		c.slots.Free()
 		return cmd
 	}
+	if !readable(cmd) {
+		c.slots.Free() // there will be no handler that does
+	}
 	for _, b := range c.bells {
 		if b.queue == a.queue {
 			b.came()

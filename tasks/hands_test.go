@@ -35,8 +35,12 @@ func TestTakenAlong(t *testing.T) {
 		r := newRig(t, o, maxHold, aQueue)
 		slots := NewSlots(1, nil)
 		r.client.Within(slots, "default")
-		push(t, connect(t, o), aQueue, "first")
-		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != "first" {
+		first, err := Encoder{}.Encode(sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		push(t, connect(t, o), aQueue, string(first.Message)) // the rig's dequeue gives what stands in the list
+		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != string(first.Message) {
 			t.Fatal(v)
 		}
 		ctx := r.client.Holding(t.Context())
