@@ -65,7 +65,7 @@ func summary(x *flow.Execution) flow.Summary {
 func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	n := p.Nodes[s.ID.Node]
 	r := flow.NodeRun{
-		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
+		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Queue: x.QueueOf(n.Settings), Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
 		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths, Kept: s.Kept,
 	}
 	if s.Part != nil && x.Steps[*s.Part] != nil && x.Steps[*s.Part].Of != nil {

@@ -122,6 +122,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "VERSION"},
 	{regexp.MustCompile(`\b0[0-9A-Za-z]{22,25}\b`), "EXECUTION"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|s|m|h|d)( ?\d+(ms|s|m|h))*\b`), "SPAN"},
+	{regexp.MustCompile(`(?m)^\S+ paused it`), "USER paused it"},
 	{regexp.MustCompile(`(\S) {2,}`), "$1  "},
 	{regexp.MustCompile(`(?m)^(prana(-\d)?)  .*$`), "$1  FIGURES"},
 	{regexp.MustCompile(`(?m) +$`), ""},
