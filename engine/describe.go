@@ -88,16 +88,16 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	return r
 }
 
-// Await waits until the execution is terminal and tells everything about it. When
+// Await waits until the execution is terminal or in quarantine, and tells everything about it. When
 // ctx ends first, it gives the execution as it is then, with the context's error.
 func (e *Engine) Await(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Over() })
 }
 
-// AwaitReply waits until the execution has a reply, or is terminal without one,
+// AwaitReply waits until the execution has a reply, or is over without one,
 // and is like Await otherwise.
 func (e *Engine) AwaitReply(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Over() })
 }
 
 // await looks at the wanted part of an execution, ever more seldom, until over says that it is far enough.
