@@ -65,7 +65,7 @@ func summary(x *flow.Execution) flow.Summary {
 func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	n := p.Nodes[s.ID.Node]
 	r := flow.NodeRun{
-		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
+		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Queue: x.QueueOf(n.Settings), Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
 		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths, Kept: s.Kept,
 	}
 	if s.Part != nil && x.Steps[*s.Part] != nil && x.Steps[*s.Part].Of != nil {
@@ -88,16 +88,16 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	return r
 }
 
-// Await waits until the execution is terminal and tells everything about it. When
+// Await waits until the execution is terminal or in quarantine, and tells everything about it. When
 // ctx ends first, it gives the execution as it is then, with the context's error.
 func (e *Engine) Await(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Over() })
 }
 
-// AwaitReply waits until the execution has a reply, or is terminal without one,
+// AwaitReply waits until the execution has a reply, or is over without one,
 // and is like Await otherwise.
 func (e *Engine) AwaitReply(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Over() })
 }
 
 // await looks at the wanted part of an execution, ever more seldom, until over says that it is far enough.

@@ -270,7 +270,7 @@ func (e *Engine) redispatch(ctx context.Context, p *compiled, x *flow.Execution,
 	if errors.Is(err, errFenced) {
 		return nil
 	}
-	if err == nil {
+	if err == nil && x.Status != flow.Paused { // else it is held
 		e.cfg.Counters.Redispatched(ctx)
 		e.log.InfoContext(ctx, "a step is dispatched again", "execution", x.ID, "step", s.ID.String(), "worker_died", dead)
 	}

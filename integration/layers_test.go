@@ -52,7 +52,7 @@ var layers = []layer{
 		dir: "handlers/api/client", may: []string{"engine/flow", "handlers/api/wire"}, test: []string{"handlers/api$"},
 		why: "who imports the client gets neither the engine nor the queue with it",
 	},
-	{dir: "handlers/api/explain", may: []string{"engine/flow"}, why: "a sentence about an execution is a function of what the API shows of it"},
+	{dir: "handlers/api/explain", may: []string{"engine/flow", "handlers/api/wire"}, why: "a sentence about an execution is a function of what the API shows of it"},
 	{dir: "handlers/hooks", may: []string{"handlers/hooks", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/streams", may: []string{"handlers/streams", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},
 	{dir: "handlers/console", may: []string{"handlers/console", "handlers/api/wire", "engine", "tasks"}, test: []string{"config/localredis", "suspend"}, why: handlersApart},

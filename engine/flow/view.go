@@ -72,6 +72,7 @@ type NodeRun struct {
 	Node      string          `json:"node"`
 	Type      string          `json:"type"`
 	RunIndex  int             `json:"run_index"`
+	Queue     string          `json:"queue,omitempty"`      // from which workers take it; empty = default
 	Item      *int            `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
 	Status    StepStatus      `json:"status"`
 	Attempt   int             `json:"attempt"` // 0-based

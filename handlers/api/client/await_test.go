@@ -100,7 +100,7 @@ func TestEndsThatAreNoOutput(t *testing.T) {
 
 func TestOutputAsksUntilTheEnd(t *testing.T) {
 	t.Parallel()
-	c, asked := turns(t, noOutput(flow.Suspended, nil), noOutput(flow.Quarantined, nil), nil)
+	c, asked := turns(t, noOutput(flow.Suspended, nil), noOutput(flow.Suspended, nil), nil)
 	if raw, err := c.Output(t.Context(), execID); err != nil || string(raw) != "null" || asked.Load() != 3 {
 		t.Errorf("got %s, %v after %d questions", raw, err, asked.Load())
 	}
@@ -283,5 +283,21 @@ func drain[F, T any, S ~seq[T]](f F, method func(*Client, context.Context, F) S)
 			return fmt.Errorf("%d items", n)
 		}
 		return nil
+	}
+}
+
+// TestNobodyWaitsForAQuarantine: only a person moves such an execution.
+func TestNobodyWaitsForAQuarantine(t *testing.T) {
+	t.Parallel()
+	e := &engine{status: flow.Quarantined, left: &flow.Problem{Code: "poison", Message: "m", Node: "n"}}
+	c := serve(t, e)
+	v, err := c.Await(t.Context(), execID)
+	if err != nil || v.Status != flow.Quarantined {
+		t.Errorf("Await gives %+v, %v", v, err)
+	}
+	_, err = c.Output(t.Context(), execID)
+	ended, ok := errors.AsType[*ExecutionError](err)
+	if !ok || !errors.Is(err, ErrQuarantined) || ended.Status != flow.Quarantined || ended.Problem.Code != "poison" {
+		t.Errorf("Output gives %v", err)
 	}
 }
