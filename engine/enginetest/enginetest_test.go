@@ -106,8 +106,3 @@ type deaf struct {
 }
 
 func (d *deaf) Errorf(string, ...any) { d.errors++ }
-
-func TestScenarios(t *testing.T) {
-	t.Parallel()
-	enginetest.RunScripts(t, "testdata/*.txtar", trigger, approval, mail(new([]string)))
-}
