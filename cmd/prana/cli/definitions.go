@@ -54,9 +54,9 @@ func (sh *shell) readSource(file string) (source, error) {
 // and a number.
 var hasNodes = regexp.MustCompile(`(?m)^["']?nodes["']?\s*:|"nodes"\s*:\s*[\[{]`)
 
-// isDefinition tells whether a file is called like one. What `prana schema` prints is none.
+// isDefinition tells whether a file is called like one. What `prana schema` prints is none, and neither are test cases.
 func isDefinition(file string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file))) && !strings.HasSuffix(file, ".schema.json")
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file))) && !strings.HasSuffix(file, ".schema.json") && !isTests(file)
 }
 
 // readDir reads the definitions of a directory, not of those below it. Others are left out, with a note.

@@ -63,6 +63,7 @@ func (sh *shell) offers() offerTable {
 		"--config":           files("yaml", "yml"),
 		"--data-dir":         directories,
 		"bench --cpuprofile": files(),
+		"--junit":            files("xml"),
 
 		"event send TYPE":   sh.asked(eventTypes),
 		"--event-type":      sh.asked(eventTypes),
