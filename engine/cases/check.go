@@ -84,7 +84,7 @@ func (c *checker) stubs(at, key string, stubs []definition.Stub) {
 	ports := n.Type.OutputPorts(c.suite.raw(key))
 	for _, s := range stubs {
 		if s.Port != "" && !slices.Contains(ports, s.Port) && !slices.Contains(ports, "*") {
-			c.fail(at, true, plan.CodeUnknownFromPort, plan.DidYouMean(s.Port, ports), "node %s never leaves by port %q", key, s.Port)
+			c.fail(at, true, plan.CodeUnknownFromPort, "ports: "+strings.Join(ports, ", "), "node %s never leaves by port %q", key, s.Port)
 		}
 	}
 }

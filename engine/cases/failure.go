@@ -21,12 +21,12 @@ type Failure struct {
 // String gives "file:line: what", and below it what differs.
 func (f Failure) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:", f.File, f.Line)
-	if f.What != "" {
-		b.WriteString(" " + f.What)
-	}
+	fmt.Fprintf(&b, "%s:%d: %s", f.File, f.Line, f.What)
 	if f.Expected == "" && f.Actual == "" {
-		return b.String() + " " + f.Message
+		if f.What != "" {
+			b.WriteString(": ")
+		}
+		return b.String() + f.Message
 	}
 	fmt.Fprintf(&b, "\n  expected  %s\n  actual    %s", f.Expected, f.Actual)
 	if len(f.Differences) > 1 || len(f.Differences) == 1 && !strings.HasPrefix(f.Differences[0], "expected ") {

@@ -50,6 +50,7 @@ func (s *Suite) Play(ctx context.Context, c definition.TestCase) Result {
 		p.fail(c.Path, "", fmt.Sprintf("it cannot be played on: %v", err))
 	}
 	p.end(ctx, c)
+	slices.SortStableFunc(r.Failures, func(a, b Failure) int { return a.Line - b.Line })
 	if len(r.Failures) > 0 {
 		r.Status = Failed
 	}

@@ -153,6 +153,9 @@ func (r *testReader) want(t *tree) *Want {
 		"reply":   r.value(&w.Reply),
 		"nodes":   func(t *tree) { w.Nodes = mapping(r, t, r.nodeWant) },
 	})
+	if t.kind != mappingKind || len(t.fields) == 0 {
+		r.bad(t.place, plan.CodeBadValue, "write status: completed, for one", "nothing is wanted")
+	}
 	return w
 }
 
