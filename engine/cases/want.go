@@ -46,7 +46,7 @@ func orNothing(text string) string {
 	return text
 }
 
-// waiting are the nodes that wait for something else than time.
+// waiting are the nodes that sleep, whatever they wait for.
 func waiting(v *flow.View) []string {
 	var keys []string
 	for _, s := range v.Suspensions {
