@@ -135,12 +135,12 @@ func (p *play) node(v *flow.View, at, name string, w definition.NodeWant) {
 	}
 	last := runs[len(runs)-1]
 	if w.Port != "" && last.Port != w.Port {
-		p.differ(at+".port", what+"port", w.Port, orNothing(last.Port), errorOf(last))
+		p.differ(at+".port", what+"port", w.Port, orNothing(last.Port), reason(last))
 	}
 	if got := codeOf(errorOf(last)); w.Error != "" && got != w.Error {
 		p.differ(at+".error", what+"error", w.Error, orNothing(got), errorOf(last))
 	}
-	p.value(at+".output", what+"output", w.Output, last.Output, errorOf(last))
+	p.value(at+".output", what+"output", w.Output, last.Output, reason(last))
 	p.params(at, what, w.Params, p.world.params[full])
 }
 
@@ -171,6 +171,14 @@ func errorOf(r flow.NodeRun) error {
 		return r.Attempts[n-1].Error
 	}
 	return nil
+}
+
+// reason is why a run left nothing, if it did not.
+func reason(r flow.NodeRun) error {
+	if r.Status == flow.StepCompleted && r.Error == nil {
+		return nil
+	}
+	return errorOf(r)
 }
 
 // runs are those of a node: of the execution, or of all executions of another workflow.
