@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"prana/engine/cases"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -106,3 +107,11 @@ type deaf struct {
 }
 
 func (d *deaf) Errorf(string, ...any) { d.errors++ }
+
+// TestCases runs cases in YAML with nodes of a user.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	enginetest.RunCases(t, "testdata/*_test.yaml", func(cases.World) []node.Type {
+		return []node.Type{trigger, approval, mail(new([]string))}
+	})
+}
