@@ -125,7 +125,7 @@ func (p *play) node(v *flow.View, at, name string, w definition.NodeWant) {
 	what := "nodes." + name + "."
 	full := qualified(of.definition.ID, key)
 	p.count(at+".runs", what+"runs", w.Runs, len(runs))
-	p.count(at+".attempts", what+"attempts", w.Attempts, p.world.runs[full])
+	p.count(at+".attempts", what+"attempts", w.Attempts, p.world.attempts[full])
 	if w.Port == "" && w.Error == "" && w.Output == nil && w.Params == nil {
 		return
 	}

@@ -22,7 +22,7 @@ type world struct {
 	mu         sync.Mutex
 	asked      map[string]int            // by address
 	unanswered map[string]int            // by address
-	runs       map[string]int            // attempts, by qualified name
+	attempts   map[string]int            // by qualified name
 	params     map[string]map[string]any // of the last attempt, by qualified name
 	taken      map[string]bool           // branches; see branch
 }
@@ -30,7 +30,7 @@ type world struct {
 func newWorld(s *Suite, c definition.TestCase) *world {
 	w := &world{
 		suite: s, stubs: map[string][]definition.Stub{}, http: maps.Clone(s.tests.HTTP),
-		asked: map[string]int{}, unanswered: map[string]int{}, runs: map[string]int{}, params: map[string]map[string]any{}, taken: map[string]bool{},
+		asked: map[string]int{}, unanswered: map[string]int{}, attempts: map[string]int{}, params: map[string]map[string]any{}, taken: map[string]bool{},
 	}
 	if w.http == nil {
 		w.http = map[string][]definition.HTTPAnswer{}
@@ -70,9 +70,12 @@ func (w *world) called(c *node.Call) (stub definition.Stub, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.params[name] = c.Params
+	if c.Resume != nil || c.Part != nil {
+		return stub, false // an attempt that goes on
+	}
 	list := w.stubs[name]
-	n := w.runs[name]
-	w.runs[name]++
+	n := w.attempts[name]
+	w.attempts[name]++
 	if len(list) == 0 {
 		return stub, false
 	}

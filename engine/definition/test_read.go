@@ -25,10 +25,22 @@ func (r *testReader) file(root *tree) *TestFile {
 	if f.Workflow == "" {
 		r.bad(root.place, plan.CodeBadValue, "write workflow: and the file of the workflow under test, such as order.yaml", "it names no workflow")
 	}
+	r.unique(f.Cases)
 	if len(f.Cases) == 0 {
 		r.bad(root.place, plan.CodeBadValue, "write cases: and a list", "there are no cases")
 	}
 	return f
+}
+
+// unique keeps names apart, by which cases are picked and reported.
+func (r *testReader) unique(all []TestCase) {
+	seen := map[string]bool{}
+	for _, c := range all {
+		if seen[c.Name] && c.Name != "" {
+			r.below(c.Path, func() { r.bad(place{}, plan.CodeDuplicateField, "", "another case is called %q", c.Name) })
+		}
+		seen[c.Name] = true
+	}
 }
 
 // world is what a file and a case may both say of what is outside.
@@ -76,6 +88,12 @@ func (r *testReader) step(t *tree) TestStep {
 	verbs := slices.DeleteFunc(fieldNames(t), func(name string) bool { return name == "refused" })
 	if len(verbs) != 1 {
 		r.bad(t.place, plan.CodeBadValue, "one of advance, cancel, publish, resume, want; refused may stand beside it", "a step does one thing, not %d", len(verbs))
+	}
+	if s.Refused != "" && (s.Want != nil || s.Advance != 0) {
+		r.bad(t.place, plan.CodeBadValue, "", "only cancel, publish and resume can be refused")
+	}
+	if s.Want != nil && s.Want.Refused != "" {
+		r.bad(t.place, plan.CodeBadValue, "write it in the want of the case, which is about the start", "a step cannot want that the start is refused")
 	}
 	return s
 }

@@ -94,6 +94,9 @@ func (s *Simulation) Sweep(ctx context.Context) (found bool, next time.Duration,
 // Tick lets the engine look once at the schedules. found tells whether one was
 // due, next when there will be more (negative: never).
 func (s *Simulation) Tick(ctx context.Context) (found bool, next time.Duration, err error) {
+	if s.opts.NoSchedules {
+		return false, -1, nil
+	}
 	next, err = s.engine.Tick(ctx)
 	failed, err := s.failed(ctx, err)
 	return failed || s.found(), next, err

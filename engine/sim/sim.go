@@ -31,6 +31,8 @@ type Options struct {
 	Middleware []telemetry.Named
 	// Durable is told everything at least once; nil = nobody.
 	Durable func(ctx context.Context, n flow.Notice)
+	// NoSchedules keeps cron triggers from starting executions.
+	NoSchedules bool
 	// Begin is when the clock stands still at first; default 2026-01-01T00:00:00Z.
 	Begin time.Time
 	// Now is the clock; the default stands still unless it is moved.

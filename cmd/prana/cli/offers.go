@@ -270,7 +270,7 @@ func (sh *shell) startable(ctx context.Context, args []string, typed string) ([]
 	all, directive := sh.asked(workflowIDs)(ctx, args, typed)
 	entries, _ := os.ReadDir(".")
 	for _, e := range entries {
-		if !e.IsDir() && isDefinition(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
+		if !e.IsDir() && isDefinition(e.Name()) && !isTests(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
 			all = append(all, offer(e.Name(), "file"))
 		}
 	}

@@ -140,6 +140,8 @@ func TestCasesAreNoDefinitions(t *testing.T) {
 	t.Parallel()
 	sh := &shell{stderr: &strings.Builder{}}
 	found, err := sh.readDir(filepath.Join("testdata", "cases"))
+	prana(t, "", "validate", shopTests, filepath.Join("testdata", "cases", "shop.yaml")).wants(t, 0, "", "left out, it has test cases")
+	prana(t, "", "fmt", "--check", shopTests).wants(t, 0, "", "left out, it has test cases")
 	if err != nil || len(found) != 1 || sh.stderr.(*strings.Builder).String() != "" {
 		t.Errorf("found %d definitions (%v), and said %q", len(found), err, sh.stderr)
 	}
