@@ -129,3 +129,15 @@ func TestNumbersAreCompared(t *testing.T) {
 		t.Error(r.Failures)
 	}
 }
+
+// TestALongPathIsCut in what people read, not in the data.
+func TestALongPathIsCut(t *testing.T) {
+	t.Parallel()
+	r := cases.Result{Path: make([]string, 1000)}
+	for i := range r.Path {
+		r.Path[i] = fmt.Sprint("n", i)
+	}
+	if got := r.Ran(); !strings.HasPrefix(got, "ran: n0 n1 ") || !strings.Contains(got, " n29 … 960 more … n990 ") || !strings.HasSuffix(got, " n999") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -38,6 +38,23 @@ func (f Failure) String() string {
 	return b.String()
 }
 
+// What is shown of a long list of names: loops make them longer than anybody reads.
+const (
+	shownFirst = 30
+	shownLast  = 10
+)
+
+func listed(names []string) string {
+	if hidden := len(names) - shownFirst - shownLast; hidden > 0 {
+		first, last := names[:shownFirst], names[len(names)-shownLast:]
+		return fmt.Sprintf("%s … %d more … %s", strings.Join(first, " "), hidden, strings.Join(last, " "))
+	}
+	return strings.Join(names, " ")
+}
+
+// Ran tells what ran, for people.
+func (r Result) Ran() string { return "ran: " + listed(r.Path) }
+
 // fail notes what is wrong at a path of the file.
 func (p *play) fail(at, what, message string) { p.note(at, Failure{What: what, Message: message}) }
 

@@ -46,7 +46,7 @@ func (s *Suite) Play(ctx context.Context, c definition.TestCase) Result {
 	began := time.Now()
 	r := Result{File: s.File, Name: c.Name, Line: s.Line(c), Status: Passed, Failures: []Failure{}, Path: []string{}, taken: map[string]bool{}}
 	p := &play{suite: s, world: newWorld(s, c), result: &r}
-	if err := p.play(ctx, c); err != nil {
+	if err := p.bounded(ctx, c); err != nil {
 		p.fail(c.Path, "", fmt.Sprintf("it cannot be played on: %v", err))
 	}
 	p.end(ctx, c)
@@ -56,6 +56,21 @@ func (s *Suite) Play(ctx context.Context, c definition.TestCase) Result {
 	}
 	r.DurationMS = time.Since(began).Milliseconds()
 	return r
+}
+
+// longest is how long a case may work. Most are over in milliseconds, whatever they sleep.
+const longest = time.Minute
+
+var errEndless = fmt.Errorf("after %v of work it is not over; does it go in circles?", longest)
+
+// bounded plays, and does not wait for what never ends.
+func (p *play) bounded(ctx context.Context, c definition.TestCase) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, errEndless)
+	defer cancel()
+	if err := p.play(ctx, c); ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 func (p *play) play(ctx context.Context, c definition.TestCase) error {
@@ -77,7 +92,7 @@ func (p *play) play(ctx context.Context, c definition.TestCase) error {
 	if c.Want == nil {
 		return nil
 	}
-	if _, err := p.sim.AdvanceUntil(ctx, p.id, func(*flow.View) bool { return false }); err != nil {
+	if err := p.sim.AdvanceUntil(ctx, p.id, nil); err != nil {
 		return err
 	}
 	return p.look(ctx, c.Want)
@@ -209,7 +224,7 @@ func (p *play) resume(ctx context.Context, r definition.TestResume) (refused, er
 	if err != nil {
 		return nil, err
 	}
-	_, err = p.sim.AdvanceUntil(ctx, p.id, func(v *flow.View) bool {
+	err = p.sim.AdvanceUntil(ctx, p.id, func(v *flow.View) bool {
 		return slices.ContainsFunc(v.Suspensions, func(s flow.Suspension) bool { return r.Node == s.Node || r.Node == "" && !isPause(s) })
 	})
 	if err != nil {

@@ -66,7 +66,7 @@ func (p *play) names(at, what string, want *[]string, got []string, anyOrder boo
 		slices.Sort(expected)
 	}
 	if !slices.Equal(expected, got) {
-		p.differ(at, what, orNothing(strings.Join(expected, " ")), orNothing(strings.Join(got, " ")), nil)
+		p.differ(at, what, orNothing(listed(expected)), orNothing(listed(got)), nil)
 	}
 }
 

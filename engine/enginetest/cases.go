@@ -32,7 +32,7 @@ func RunCases(t *testing.T, pattern string, types func(w cases.World) []node.Typ
 					t.Error(failure)
 				}
 				if t.Failed() {
-					t.Logf("ran: %s", strings.Join(r.Path, " "))
+					t.Log(r.Ran())
 				}
 			})
 		}

@@ -1,10 +1,6 @@
 package enginetest
 
-import (
-	"time"
-
-	"prana/engine/flow"
-)
+import "time"
 
 // Run works off tasks until all that remains sleeps. Time stands still.
 func (e *Env) Run() {
@@ -62,8 +58,7 @@ func (e *Env) Pass(d time.Duration) { e.sim.Pass(d) }
 // left that time could move.
 func (e *Env) AdvanceToEnd(execution string) {
 	e.t.Helper()
-	_, err := e.sim.AdvanceUntil(e.t.Context(), execution, func(*flow.View) bool { return false })
-	e.must(err)
+	e.must(e.sim.AdvanceUntil(e.t.Context(), execution, nil))
 }
 
 // Lose forgets every task, as if somebody had deleted the queues.

@@ -90,7 +90,7 @@ func junitFailureOf(c cases.Result) *junitFailure {
 	for _, f := range c.Failures {
 		all = append(all, f.String())
 	}
-	all = append(all, "ran: "+strings.Join(c.Path, " "))
+	all = append(all, c.Ran())
 	first := c.Failures[0]
 	message := first.Message
 	if first.Expected != "" {

@@ -205,7 +205,7 @@ func (sh *shell) printCase(c cases.Result) {
 		}
 	}
 	if len(c.Failures) > 0 && len(c.Path) > 0 {
-		fmt.Fprintln(sh.stdout, "    ran: "+strings.Join(c.Path, " "))
+		fmt.Fprintln(sh.stdout, "    "+c.Ran())
 	}
 }
 
