@@ -224,15 +224,39 @@ func (p *play) resume(ctx context.Context, r definition.TestResume) (refused, er
 	if err != nil {
 		return nil, err
 	}
+	of, key := p.suite.named(r.Node)
+	target := p.id
 	err = p.sim.AdvanceUntil(ctx, p.id, func(v *flow.View) bool {
-		return slices.ContainsFunc(v.Suspensions, func(s flow.Suspension) bool { return r.Node == s.Node || r.Node == "" && !isPause(s) })
+		x := p.waiter(ctx, v, of, key)
+		if x != "" {
+			target = x
+		}
+		return x != ""
 	})
 	if err != nil {
 		return nil, err
 	}
-	request := flow.ResumeRequest{Execution: p.id, Node: r.Node, Data: data, Error: r.Error}
-	_, refused = p.sim.Engine().Resume(ctx, request)
+	if target == p.id && of != p.suite.workflows[0] {
+		return flow.Problemf(flow.ErrConflict.Code, "no execution of %s waits at %s", of.definition.ID, key), nil
+	}
+	_, refused = p.sim.Engine().Resume(ctx, flow.ResumeRequest{Execution: target, Node: key, Data: data, Error: r.Error})
 	return refused, nil
+}
+
+// waiter finds the execution of a workflow, the one that is looked at or one below it, whose node waits, or, without a node, in
+// which something waits.
+func (p *play) waiter(ctx context.Context, v *flow.View, of *workflow, key string) (execution string) {
+	all := []*flow.View{v}
+	if of != p.suite.workflows[0] {
+		all, _ = p.descendants(ctx, v) // what cannot be read is looked for again
+	}
+	for _, x := range all {
+		waits := slices.ContainsFunc(x.Suspensions, func(s flow.Suspension) bool { return key == s.Node || key == "" && !isPause(s) })
+		if waits && x.Workflow == of.definition.ID {
+			return x.ID
+		}
+	}
+	return ""
 }
 
 // isPause tells a wait that only time ends.

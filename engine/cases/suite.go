@@ -56,7 +56,10 @@ func Load(file string, src []byte, o Options) (*Suite, []plan.Diagnostic, error)
 	}
 	s := &Suite{File: file, Cases: tests.Cases, tests: tests, source: source, types: o.Types}
 	for _, name := range append([]string{tests.Workflow}, tests.With...) {
-		more, err := s.load(filepath.Join(filepath.Dir(file), name), o)
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(file), name)
+		}
+		more, err := s.load(name, o)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading a workflow of %s: %w", file, err)
 		}
