@@ -15,8 +15,8 @@ import (
 	"prana/cmd/prana/app"
 	"prana/config/localredis"
 	"prana/engine"
-	"prana/engine/enginetest"
 	"prana/engine/flow"
+	"prana/engine/sim"
 	"prana/integration/proc"
 )
 
@@ -98,14 +98,14 @@ func (h *redisHouse) path(v *flow.View, wanted []string) []string {
 	slices.SortStableFunc(left, func(a, b flow.NodeRun) int { return end(a).Compare(end(b)) })
 	var order []string
 	for _, name := range wanted {
-		i := slices.IndexFunc(left, func(r flow.NodeRun) bool { return enginetest.RunName(r) == name && end(r).Equal(end(left[0])) })
+		i := slices.IndexFunc(left, func(r flow.NodeRun) bool { return sim.RunName(r) == name && end(r).Equal(end(left[0])) })
 		if i < 0 {
 			break
 		}
 		order, left = append(order, name), slices.Delete(left, i, i+1)
 	}
 	for _, r := range left {
-		order = append(order, enginetest.RunName(r))
+		order = append(order, sim.RunName(r))
 	}
 	return order
 }

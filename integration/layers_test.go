@@ -119,6 +119,7 @@ var bares = []bare{
 		dir: "handlers/api/client", pkgs: []string{"prana/engine$", "github.com/redis/go-redis", "github.com/hibiken/asynq", "github.com/expr-lang/expr"},
 		why: "a program that starts workflows is not to carry the engine, Redis and the queue",
 	},
+	{dir: "cmd/prana", pkgs: []string{"testing"}, why: "prana test is in the binary, and the flags of Go's own tests are not"},
 }
 
 // file is one Go file with what it imports.

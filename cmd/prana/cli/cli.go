@@ -87,7 +87,7 @@ func (sh *shell) root() *cobra.Command {
 	flags.BoolVar(&sh.noColor, "no-color", false, "print without colours (NO_COLOR)")
 	root.AddCommand(
 		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(), sh.benchCommand(),
-		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
+		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.testCommand(), sh.deployCommand(), sh.runCommand(),
 		sh.listCommand(), sh.showCommand(), sh.explainCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(), sh.hooksCommand(), sh.queuesCommand(), sh.deadCommand(),
 		sh.resumeCommand(), sh.approveCommand(), sh.rejectCommand(), sh.eventCommand(), sh.cancelCommand(), sh.terminateCommand(), sh.pauseCommand(), sh.unpauseCommand(), sh.retryCommand(), sh.rerunCommand(),
 		sh.initCommand(), sh.workflowsCommand(), sh.historyCommand(), sh.resultCommand(), sh.configCommand(),

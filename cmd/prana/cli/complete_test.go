@@ -101,6 +101,7 @@ func TestCompletion(t *testing.T) {
 		"run testdata/good.yaml --from g":     {"greet\tdata.set_data"},
 		"graph --format m":                    {"mermaid"},
 		"completion b":                        {"bash\tGenerate the autocompletion script for bash"},
+		"test " + shopTests + " --case an":    {"an address that nobody answers\t" + shopTests},
 		"eval ":                               nil,
 	} {
 		if got, directive := completed(t, f.url, strings.Split(line, " ")...); !slices.Equal(got, want) || directive == ":0" {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"prana/config"
+	"prana/engine/definition"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/handlers/api/explain"
@@ -63,6 +64,8 @@ func (sh *shell) offers() offerTable {
 		"--config":           files("yaml", "yml"),
 		"--data-dir":         directories,
 		"bench --cpuprofile": files(),
+		"test --case":        sh.caseNames,
+		"--junit":            files("xml"),
 
 		"event send TYPE":   sh.asked(eventTypes),
 		"--event-type":      sh.asked(eventTypes),
@@ -269,7 +272,7 @@ func (sh *shell) startable(ctx context.Context, args []string, typed string) ([]
 	all, directive := sh.asked(workflowIDs)(ctx, args, typed)
 	entries, _ := os.ReadDir(".")
 	for _, e := range entries {
-		if !e.IsDir() && isDefinition(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
+		if !e.IsDir() && isDefinition(e.Name()) && !isTests(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
 			all = append(all, offer(e.Name(), "file"))
 		}
 	}
@@ -323,6 +326,21 @@ func (sh *shell) inputsOf(ctx context.Context, args []string, _ string) ([]cobra
 		}
 	}
 	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// caseNames are those of the test files that were named.
+func (sh *shell) caseNames(_ context.Context, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var all []cobra.Completion
+	files, _ := testFiles(args)
+	for _, file := range files {
+		src, _ := sh.readText(file)
+		if tests, _, _ := definition.ReadTests(file, src); tests != nil {
+			for _, c := range tests.Cases {
+				all = append(all, offer(c.Name, file))
+			}
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
 func (sh *shell) nodeTypes(context.Context, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
