@@ -305,7 +305,10 @@ func encodeArrivals(in []flow.Arrival) []storedArrival {
 }
 
 func decodeArrivals(in []storedArrival) []flow.Arrival {
-	var out []flow.Arrival
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]flow.Arrival, 0, len(in))
 	for _, a := range in {
 		if a.Port == "" {
 			a.Port = flow.PortMain
@@ -389,19 +392,24 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
-	parts := strings.SplitN(rest, "|", 3)
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(rest, 40))
+	token, rest, _ := strings.Cut(rest, "|")
+	place, body, ok := strings.Cut(rest, "|")
+	if !ok {
+		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(s, 40))
 	}
-	var st storedStep
-	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
+	st, plain := readPlainStep(body)
+	if !plain {
+		st = storedStep{}
+		err = json.Unmarshal([]byte(body), &st)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
-	step := st.step(id, parts[0], at)
-	_, part, _ := strings.Cut(parts[1], ";")
+	step := st.step(id, token, at)
+	_, part, _ := strings.Cut(place, ";")
 	return step, st.place(step, part)
 }
 

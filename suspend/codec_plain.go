@@ -48,13 +48,17 @@ func appendLive(b []byte, l flow.Live) []byte {
 
 // appendPlainStep appends the JSON of a step that neither waited nor failed and starts nothing; false = it is another.
 func appendPlainStep(b []byte, s *flow.Step, op string) ([]byte, bool) {
-	rare := s.Of != nil || s.Below != nil || s.Error != nil || s.Wait != nil || s.Resumed != nil || len(s.Attempts) > 0 || len(s.Children) > 0 ||
+	rare := s.Below != nil || s.Error != nil || s.Wait != nil || s.Resumed != nil || len(s.Attempts) > 0 || len(s.Children) > 0 ||
 		len(s.Trace) > 0 || s.Was != "" || s.Kept || s.Attempt != 0 || s.Deaths != 0
 	if rare {
 		return b, false
 	}
 	b = flow.AppendText(append(b, `{"s":`...), string(s.Status))
 	b = flow.AppendText(append(b, `,"o":`...), op)
+	if s.Of != nil {
+		b = appendName(b, `,"u":`, s.Of.Owner.String())
+		b = appendCount(b, `,"l":`, int64(s.Of.Index))
+	}
 	b = appendCount(b, `,"n":`, int64(s.Turn))
 	b = appendArrivals(b, s.Inputs)
 	b = appendName(b, `,"p":`, s.Port)
