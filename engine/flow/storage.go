@@ -80,6 +80,8 @@ type DueEntry struct {
 	Step      StepID // of DueStep
 	// Token is what the step was seen to carry: an entry of a step that moved on is not settled. Empty = not looked at.
 	Token string
+	// At is when it was due, as it was taken; ms. It tells who took it first: afterwards it is due at another time.
+	At time.Time
 }
 
 // DueKind says what is due.
