@@ -265,8 +265,8 @@ func decodeFront(s string) (flow.Front, error) {
 	}
 	seq, err1 := strconv.ParseInt(parts[0], 10, 64)
 	transitions, err2 := strconv.Atoi(parts[1])
-	var st storedFront
-	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
+	st, plain := readPlainFront(parts[2])
+	if err := errors.Join(err1, err2, orJSON(plain, parts[2], &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
@@ -398,11 +398,7 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(s, 40))
 	}
 	st, plain := readPlainStep(body)
-	if !plain {
-		st = storedStep{}
-		err = json.Unmarshal([]byte(body), &st)
-	}
-	if err != nil {
+	if err := orJSON(plain, body, &st); err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {

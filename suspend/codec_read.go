@@ -1,14 +1,24 @@
 package suspend
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
 	"prana/engine/flow"
 )
 
-// Most steps are written by appendPlainStep, and so they are read: in its order, and without a search for names. Whatever stands
-// there that it does not write is left to encoding/json.
+// What is written most is read by hand: its members in the order in which they are written, without a search for names. Whatever
+// else stands there is left to encoding/json.
+
+// orJSON reads what was not read by hand.
+func orJSON[T any](plain bool, body string, into *T) error {
+	if plain {
+		return nil
+	}
+	*into = *new(T)
+	return json.Unmarshal([]byte(body), into)
+}
 
 // readPlainStep reads the JSON of a step as appendPlainStep writes it; false = it is another.
 func readPlainStep(body string) (st storedStep, ok bool) {
@@ -20,7 +30,7 @@ func readPlainStep(body string) (st storedStep, ok bool) {
 	st.Owner = r.name(`,"u":`)
 	st.Index = int(r.count(`,"l":`))
 	st.Turn = int(r.count(`,"n":`))
-	st.Inputs = r.arrivals()
+	st.Inputs = r.arrivals(`,"i":[`)
 	st.Port = r.name(`,"p":`)
 	st.Created, st.Started, st.Ended = r.count(`,"c":`), r.count(`,"b":`), r.count(`,"z":`)
 	if r.skip(`,"m":`) {
@@ -28,8 +38,56 @@ func readPlainStep(body string) (st storedStep, ok bool) {
 	}
 	st.Place = r.name(`,"k":`)
 	st.Emitted = int(r.count(`,"q":`))
-	r.expect(`}`)
-	return st, !r.lost && r.rest == ""
+	return st, r.ends()
+}
+
+// readPlainFront reads the JSON of a front in which no join is open and nothing unusual is under way; false = it is another.
+func readPlainFront(body string) (st storedFront, ok bool) {
+	r := plainReader{rest: body}
+	r.expect(`{"s":`)
+	st.Status = flow.Status(r.text())
+	st.Live = r.live()
+	if r.skip(`,"n":`) {
+		st.InParts = r.counts()
+	}
+	if r.skip(`,"e":{`) {
+		st.Ends = map[int]int{}
+		r.members(func(n int) { st.Ends[n] = int(r.number()) })
+	}
+	return st, r.ends()
+}
+
+// readPlainFan reads the JSON of a fan.
+func readPlainFan(body string) (st storedFan, ok bool) {
+	r := plainReader{rest: body}
+	r.expect(`{"t":`)
+	st.Items = int(r.number())
+	r.expect(`,"n":`)
+	st.Next = int(r.number())
+	st.Alive, st.Came, st.Over = int(r.count(`,"a":`)), int(r.count(`,"c":`)), int(r.count(`,"o":`))
+	r.expect(`,"d":`)
+	st.Need = int(r.number())
+	r.expect(`,"w":`)
+	st.Width = int(r.number())
+	st.Emit, st.Port = r.name(`,"m":`), r.name(`,"p":`)
+	st.Lenient, st.Discard = r.skip(`,"k":true`), r.skip(`,"x":true`)
+	st.Bytes = int(r.count(`,"b":`))
+	return st, r.ends()
+}
+
+// readPlainPart reads the JSON of a part in which no join is open; false = it is another.
+func readPlainPart(body string) (st storedPart, ok bool) {
+	r := plainReader{rest: body}
+	r.expect(`{"i":`)
+	st.Index = int(r.number())
+	st.Live = r.live()
+	st.Came = r.skip(`,"c":true`)
+	st.Back = r.arrivals(`,"b":[`)
+	if r.skip(`,"a":{`) {
+		st.Last = map[int]int{}
+		r.members(func(n int) { st.Last[n] = int(r.number()) })
+	}
+	return st, r.ends()
 }
 
 // plainReader reads from the front of a text, until it meets something else than it expects.
@@ -50,6 +108,9 @@ func (r *plainReader) expect(text string) {
 		r.lost = true
 	}
 }
+
+// ends tells whether an object ends, and nothing comes after it.
+func (r *plainReader) ends() bool { return r.skip(`}`) && !r.lost && r.rest == "" }
 
 // name reads the text of a member that is left out when it is empty.
 func (r *plainReader) name(before string) string {
@@ -101,8 +162,49 @@ func (r *plainReader) number() int64 {
 	return n
 }
 
-func (r *plainReader) arrivals() []storedArrival {
-	if !r.skip(`,"i":[`) {
+// members reads the members of an object whose names are numbers, to its end.
+func (r *plainReader) members(value func(name int)) {
+	for {
+		r.expect(`"`)
+		name := r.number()
+		r.expect(`":`)
+		value(int(name))
+		if r.lost || !r.skip(`,`) {
+			break
+		}
+	}
+	r.expect(`}`)
+}
+
+// live reads how many steps of each node live.
+func (r *plainReader) live() map[int][]int {
+	if !r.skip(`,"l":{`) {
+		return nil
+	}
+	live := map[int][]int{}
+	r.members(func(n int) { live[n] = r.counts() })
+	return live
+}
+
+// counts reads a list of at least one number, or null.
+func (r *plainReader) counts() []int {
+	if r.skip(`null`) {
+		return nil
+	}
+	r.expect(`[`)
+	list := make([]int, 0, 3)
+	for {
+		list = append(list, int(r.number()))
+		if r.lost || !r.skip(`,`) {
+			break
+		}
+	}
+	r.expect(`]`)
+	return list
+}
+
+func (r *plainReader) arrivals(before string) []storedArrival {
+	if !r.skip(before) {
 		return nil
 	}
 	var in []storedArrival

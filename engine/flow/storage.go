@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -119,4 +121,15 @@ func (w Want) And(o Want) Want {
 	w.State, w.All = w.State || o.State, w.All || o.All
 	w.Reply = w.Reply || o.Reply
 	return w
+}
+
+// Once is w with everything that was asked for several times asked for once.
+func (w Want) Once() Want {
+	w.Nodes, w.Outputs, w.Records = once(w.Nodes, cmp.Compare), once(w.Outputs, cmp.Compare), once(w.Records, cmp.Compare)
+	w.Steps, w.Values = once(w.Steps, StepID.Compare), once(w.Values, cmp.Compare)
+	return w
+}
+
+func once[T comparable](all []T, compare func(a, b T) int) []T {
+	return slices.Compact(slices.SortedFunc(slices.Values(all), compare))
 }
