@@ -70,14 +70,14 @@ func pageAfter(b *testing.B, c *client.Client, pages int) (cursor string) {
 	return cursor
 }
 
-// BenchmarkShow is an execution with 10,000 runs of nodes, over HTTP.
+// BenchmarkShow is an execution with 10,000 runs of nodes, over HTTP: each item is a run of the loop and one of what it leads to.
 func BenchmarkShow(b *testing.B) {
 	s := begin(b, setup{Inside: true})
 	s.deploy(b, `
 id: bench_long
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: each, type: core.for_each, params: {collection: "{{ 1..10000 }}", parallel: 100}}
+  - {key: each, type: core.for_each, params: {collection: "{{ 1..5000 }}", parallel: 100}}
   - {key: set, type: data.set_data, params: {mapping_map: {n: $input}}}
 connections: [start -> each, each.loop -> set, set -> each]
 `)

@@ -281,8 +281,8 @@ func decodeFront(s string) (flow.Front, error) {
 	}
 	seq, err1 := strconv.ParseInt(parts[0], 10, 64)
 	transitions, err2 := strconv.Atoi(parts[1])
-	var st storedFront
-	if err := errors.Join(err1, err2, json.Unmarshal([]byte(parts[2]), &st)); err != nil {
+	st, plain := readPlainFront(parts[2])
+	if err := errors.Join(err1, err2, orJSON(plain, parts[2], &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
@@ -321,7 +321,10 @@ func encodeArrivals(in []flow.Arrival) []storedArrival {
 }
 
 func decodeArrivals(in []storedArrival) []flow.Arrival {
-	var out []flow.Arrival
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]flow.Arrival, 0, len(in))
 	for _, a := range in {
 		if a.Port == "" {
 			a.Port = flow.PortMain
@@ -405,19 +408,20 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
-	parts := strings.SplitN(rest, "|", 3)
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(rest, 40))
+	token, rest, _ := strings.Cut(rest, "|")
+	place, body, ok := strings.Cut(rest, "|")
+	if !ok {
+		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(s, 40))
 	}
-	var st storedStep
-	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
+	st, plain := readPlainStep(body)
+	if err := orJSON(plain, body, &st); err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
-	step := st.step(id, parts[0], at)
-	_, part, _ := strings.Cut(parts[1], ";")
+	step := st.step(id, token, at)
+	_, part, _ := strings.Cut(place, ";")
 	return step, st.place(step, part)
 }
 

@@ -47,15 +47,15 @@ func (s *Store) dueInSlots(ctx context.Context, key func(tag string) string, lim
 		if len(taken) == limit {
 			return taken, 0, nil
 		}
-		answer, err := dueScript.Run(ctx, s.redis, []string{key(slotTag(slot))}, limit-len(taken), flow.Millis(lease)).StringSlice()
+		lines, more, err := s.takeDue(ctx, key(slotTag(slot)), limit-len(taken), lease)
 		if err != nil {
 			return nil, 0, err
 		}
-		if ms, _ := strconv.ParseInt(answer[0], 10, 64); ms >= 0 {
-			next = sooner(next, time.Duration(ms)*time.Millisecond)
+		if more >= 0 {
+			next = sooner(next, more)
 		}
-		for _, member := range answer[1:] {
-			taken = append(taken, slotted{slot, member})
+		for _, l := range lines {
+			taken = append(taken, slotted{slot, l.member})
 		}
 	}
 	return taken, next, nil

@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -80,6 +82,8 @@ type DueEntry struct {
 	Step      StepID // of DueStep
 	// Token is what the step was seen to carry: an entry of a step that moved on is not settled. Empty = not looked at.
 	Token string
+	// At is when it was due, as it was taken; ms. It tells who took it first: afterwards it is due at another time.
+	At time.Time
 }
 
 // DueKind says what is due.
@@ -116,4 +120,15 @@ func (w Want) And(o Want) Want {
 	w.State, w.All = w.State || o.State, w.All || o.All
 	w.Reply = w.Reply || o.Reply
 	return w
+}
+
+// Once is w with everything that was asked for several times asked for once.
+func (w Want) Once() Want {
+	w.Nodes, w.Outputs, w.Records = once(w.Nodes, cmp.Compare), once(w.Outputs, cmp.Compare), once(w.Records, cmp.Compare)
+	w.Steps, w.Values = once(w.Steps, StepID.Compare), once(w.Values, cmp.Compare)
+	return w
+}
+
+func once[T comparable](all []T, compare func(a, b T) int) []T {
+	return slices.Compact(slices.SortedFunc(slices.Values(all), compare))
 }

@@ -69,28 +69,28 @@ type PauseView struct {
 
 // NodeRun is one run of one node.
 type NodeRun struct {
-	Node      string          `json:"node"`
-	Type      string          `json:"type"`
-	RunIndex  int             `json:"run_index"`
-	Queue     string          `json:"queue,omitempty"`      // from which workers take it; empty = default
-	Item      *int            `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
-	Status    StepStatus      `json:"status"`
-	Attempt   int             `json:"attempt"` // 0-based
-	Port      string          `json:"port,omitempty"`
-	Input     map[string]any  `json:"input,omitempty"` // port -> value
-	Output    json.RawMessage `json:"output,omitempty"`
-	Error     *Problem        `json:"error,omitempty"`
-	CreatedAt time.Time       `json:"created_at"`
-	StartedAt *time.Time      `json:"started_at,omitempty"`
-	EndedAt   *time.Time      `json:"ended_at,omitempty"`
-	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
-	Context   json.RawMessage `json:"context,omitempty"`  // what the runs of the node share; shown with the last
-	ResumedBy string          `json:"resumed_by,omitempty"`
-	Actor     string          `json:"resumed_actor,omitempty"` // who that was, as they called themselves
-	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
-	Children  []string        `json:"children,omitempty"`
-	Deaths    int             `json:"worker_deaths,omitempty"`
-	Kept      bool            `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
+	Node      string                     `json:"node"`
+	Type      string                     `json:"type"`
+	RunIndex  int                        `json:"run_index"`
+	Queue     string                     `json:"queue,omitempty"`      // from which workers take it; empty = default
+	Item      *int                       `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
+	Status    StepStatus                 `json:"status"`
+	Attempt   int                        `json:"attempt"` // 0-based
+	Port      string                     `json:"port,omitempty"`
+	Input     map[string]json.RawMessage `json:"input,omitempty"` // port -> value
+	Output    json.RawMessage            `json:"output,omitempty"`
+	Error     *Problem                   `json:"error,omitempty"`
+	CreatedAt time.Time                  `json:"created_at"`
+	StartedAt *time.Time                 `json:"started_at,omitempty"`
+	EndedAt   *time.Time                 `json:"ended_at,omitempty"`
+	Attempts  []AttemptView              `json:"attempts,omitempty"` // failed ones, oldest first
+	Context   json.RawMessage            `json:"context,omitempty"`  // what the runs of the node share; shown with the last
+	ResumedBy string                     `json:"resumed_by,omitempty"`
+	Actor     string                     `json:"resumed_actor,omitempty"` // who that was, as they called themselves
+	ResumedAt *time.Time                 `json:"resumed_at,omitempty"`
+	Children  []string                   `json:"children,omitempty"`
+	Deaths    int                        `json:"worker_deaths,omitempty"`
+	Kept      bool                       `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
 }
 
 // AttemptView is a failed attempt.
