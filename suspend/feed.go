@@ -17,7 +17,8 @@ const (
 	feedStays = 2 * time.Minute // without a reader
 	feedKnown = time.Minute     // how long a process brings what it tells, before it finds out whether that is still wanted
 	feedFacts = 16              // of an entry
-	feedBatch = 500             // entries that are read at once
+	feedBatch = 500             // entries that are read at once by who reads for all
+	feedPiece = 100             // and by who is slower
 	feedWait  = time.Second     // for the next entry
 )
 
@@ -79,10 +80,10 @@ func (f *Feed) Open(ctx context.Context, partition int) (flow.FeedPlace, error) 
 	return flow.ParseFeedPlace(id)
 }
 
-// Read gives at most 500 entries, the first of which stands at that place. flow.ErrGone says that none does, so that what
+// Read gives at most 100 entries, the first of which stands at that place. flow.ErrGone says that none does, so that what
 // came after that place is not known either.
 func (f *Feed) Read(ctx context.Context, partition int, from flow.FeedPlace) ([]flow.FeedEntry, error) {
-	found, err := f.store.redis.XRangeN(ctx, feedKey(tag(partition)), from.String(), "+", feedBatch).Result()
+	found, err := f.store.redis.XRangeN(ctx, feedKey(tag(partition)), from.String(), "+", feedPiece).Result()
 	if err != nil {
 		return nil, trouble("reading the feed", err)
 	}
