@@ -76,7 +76,6 @@ type sse struct {
 
 // begin answers, and says where the stream begins, so that who is cut off before the first event misses nothing.
 func (s *sse) begin(id string) {
-	_ = s.c.SetReadDeadline(time.Time{}) // the server's own are for requests that end; a writer without deadlines has none to lift
 	h := s.w.Header()
 	h.Set("Content-Type", wire.StreamType)
 	h.Set("Cache-Control", "no-store, no-transform")

@@ -229,7 +229,6 @@ type deaf struct {
 }
 
 func (d *deaf) SetWriteDeadline(t time.Time) error { d.until = t; return nil }
-func (d *deaf) SetReadDeadline(time.Time) error    { return nil }
 func (d *deaf) FlushError() error {
 	if d.until.IsZero() {
 		return errors.New("it would be written for ever")
