@@ -96,27 +96,20 @@ func (f *Feed) Read(ctx context.Context, partition int, from flow.FeedPlace) ([]
 // Next waits up to a second for entries after a place, and gives at most 500. flow.ErrGone is as in Read.
 func (f *Feed) Next(ctx context.Context, partition int, after flow.FeedPlace) ([]flow.FeedEntry, error) {
 	key, at := feedKey(tag(partition)), after.String()
-	pipe := f.blocking.Pipeline()
-	next := pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{key, at}, Count: feedBatch, Block: feedWait})
-	still := pipe.XRange(ctx, key, at, at) // what stands there after the read stood there before it: nothing was dropped in between
-	_, _ = pipe.Exec(ctx)                  // each command has its own error
-	if err := errors.Join(ignoreNil(next.Err()), still.Err()); err != nil {
+	found, err := f.blocking.XRead(ctx, &redis.XReadArgs{Streams: []string{key, at}, Count: feedBatch, Block: feedWait}).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, trouble("waiting for the feed", err)
 	}
-	if len(still.Val()) == 0 {
+	still, err := f.store.redis.XRange(ctx, key, at, at).Result() // what stands there now stood there before: nothing was dropped in between
+	switch {
+	case err != nil:
+		return nil, trouble("waiting for the feed", err)
+	case len(still) == 0:
 		return nil, flow.ErrGone
-	}
-	if len(next.Val()) == 0 {
+	case len(found) == 0:
 		return nil, nil
 	}
-	return feedEntries(next.Val()[0].Messages)
-}
-
-func ignoreNil(err error) error {
-	if errors.Is(err, redis.Nil) {
-		return nil
-	}
-	return err
+	return feedEntries(found[0].Messages)
 }
 
 func feedEntries(found []redis.XMessage) ([]flow.FeedEntry, error) {

@@ -182,6 +182,7 @@ func TestStreamErrors(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for _, err := range c.Stream(ctx, StreamFilter{}) {
 		if cancel(); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)

@@ -103,9 +103,10 @@ func (h *Hub) Listen(ctx context.Context, f Filter, last string) (*Listener, err
 	}
 	l := &Listener{hub: h, filter: f}
 	for _, p := range partitions {
-		t := h.join(p)
-		l.spots = append(l.spots, spot{tail: t})
-		if err := t.ready(ctx); err != nil {
+		l.spots = append(l.spots, spot{tail: h.join(p)})
+	}
+	for _, s := range l.spots {
+		if err := s.tail.ready(ctx); err != nil {
 			l.Close()
 			return nil, err
 		}

@@ -4,6 +4,7 @@ package streamtest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,14 +41,14 @@ func (s *Source) add(partition int, e flow.FeedEntry) {
 
 // Tell adds one entry, of an execution of its partition, which completed nodes of these numbers.
 func (s *Source) Tell(execution, workflow string, seqs ...int) {
-	facts := ""
-	for _, n := range seqs {
-		facts += fmt.Sprintf(`,{"name":"node_completed","seq":%d,"node":"n","run_index":0,"attempt":0}`, n)
+	facts := make([]string, len(seqs))
+	for i, n := range seqs {
+		facts[i] = fmt.Sprintf(`{"name":"node_completed","seq":%d,"node":"n","run_index":0,"attempt":0}`, n)
 	}
 	p, _ := flow.PartitionOf(execution)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(p, flow.FeedEntry{FeedHead: flow.FeedHead{Execution: execution, Workflow: workflow, Status: flow.Running}, Facts: []byte("[" + facts[1:] + "]")})
+	s.add(p, flow.FeedEntry{FeedHead: flow.FeedHead{Execution: execution, Workflow: workflow, Status: flow.Running}, Facts: []byte("[" + strings.Join(facts, ",") + "]")})
 	s.ring()
 }
 
