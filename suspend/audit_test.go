@@ -104,6 +104,8 @@ func TestAuditHealthy(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
+		_, err := z.store.NewFeed(z.redis).Open(t.Context(), 0)
+		z.must(err)
 		z.populate()
 		got := z.audit(suspend.AuditOptions{})
 		if got.Executions != 9 || len(got.Findings) > 0 || got.More || got.Moving > 0 {

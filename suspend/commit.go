@@ -3,6 +3,7 @@ package suspend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,10 +91,24 @@ func (b *script) op(letter, key string, args ...any) {
 
 // Commit stores all of the changes in one script, or nothing.
 func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
+	tag := home(changes[0].Execution)
+	err := s.commit(ctx, s.bringing(tag), changes)
+	if errors.Is(err, errFeed) {
+		s.wanted(tag)
+		err = s.commit(ctx, true, changes)
+	}
+	return err
+}
+
+// commit is one try; fed = it brings what the changes tell.
+func (s *Store) commit(ctx context.Context, fed bool, changes []*flow.Change) error {
 	b := newScript(s.encoder)
 	defer b.release()
+	if !fed {
+		b.op("?", feedKey(home(changes[0].Execution)))
+	}
 	for _, ch := range changes {
-		if err := b.change(ch); err != nil {
+		if err := b.change(ch, fed); err != nil {
 			return fmt.Errorf("committing execution %s: %w", ch.Execution, err)
 		}
 	}
@@ -120,6 +135,8 @@ func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, 
 		return nil, flow.ErrExists
 	case "taken":
 		return nil, flow.ErrTaken
+	case "feed":
+		return nil, errFeed
 	}
 	return nil, fmt.Errorf("the script answered %v", answer)
 }
@@ -148,8 +165,8 @@ func (s *Store) report(ctx context.Context, b *script, answer []any) error {
 	return err
 }
 
-// change adds one change. Guards come before all operations of all changes.
-func (b *script) change(ch *flow.Change) error {
+// change adds one change, and what it tells if that is asked for. Guards come before all operations of all changes.
+func (b *script) change(ch *flow.Change, fed bool) error {
 	if err := check(ch); err != nil {
 		return err
 	}
@@ -175,6 +192,9 @@ func (b *script) change(ch *flow.Change) error {
 		b.op("+", dueKey(tag), flow.OutboxDue.Milliseconds(), ch.Execution+":"+outboxEntry)
 	}
 	b.status(ch, tag)
+	if fed {
+		return b.feed(ch, tag)
+	}
 	return nil
 }
 

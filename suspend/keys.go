@@ -39,6 +39,7 @@ func outboxKey(id string) string                 { return home(id) + "q:" + id }
 func dueKey(tag string) string                   { return tag + "due" }
 func allKey(tag string) string                   { return tag + "all" }
 func beatsKey(tag string) string                 { return tag + "beats" }
+func feedKey(tag string) string                  { return tag + "feed" }
 func statusKey(tag string, s flow.Status) string { return tag + "st:" + string(s) }
 func workflowKey(tag, workflow string) string    { return tag + "wf:" + workflow }
 func relationsKey(tag string) string             { return tag + "rel" }

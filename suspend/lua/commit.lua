@@ -8,6 +8,8 @@
 --         number of fields to remove if they are there, and these,
 --         number of events it takes, and for each its field and the number of the record after which the wait began
 --       then operations until the end, each a letter, a key and its arguments:
+--         ? key                refuses the commit if the feed of the partition exists; only as the first operation
+--         ! key n x w s e      an entry of the feed, if that exists: execution, workflow, status, facts; n are kept, about
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
 --         d key n ...          HDEL of n fields
 --         f key field value    sets a field, unless it exists
@@ -30,7 +32,7 @@
 --         s key member         SADD
 --         u key                UNLINK
 -- Returns {"ok", now in ms, number of tasks taken, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
---         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}.
+--         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
 local call, KEYS, ARGV = redis.call, KEYS, ARGV
 local time = call('TIME')
@@ -190,6 +192,15 @@ while i <= last do
   elseif op == 'u' then
     call('UNLINK', key)
     i = i + 2
+  elseif op == '?' then
+    if call('EXISTS', key) == 1 then
+      return {'feed'}
+    end
+    i = i + 2
+  elseif op == '!' then
+    redis.pcall('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[i + 2], '*',
+      'x', ARGV[i + 3], 'w', ARGV[i + 4], 's', ARGV[i + 5], 'e', ARGV[i + 6])
+    i = i + 7
   else
     error('operation ' .. tostring(op))
   end

@@ -24,6 +24,7 @@ import (
 	"prana/engine/flow"
 	"prana/engine/node"
 	enginetelemetry "prana/engine/telemetry"
+	"prana/handlers/api/stream"
 	"prana/handlers/console"
 	"prana/handlers/docs"
 	"prana/handlers/hooks"
@@ -83,6 +84,8 @@ type App struct {
 	counters   *enginetelemetry.Counters
 	reading    redis.UniversalClient // streams, with reads that wait
 	stopRead   context.CancelFunc
+	stream     *stream.Hub
+	waiting    redis.UniversalClient // for the stream, with reads that wait
 	egress     *http.Client
 	console    *console.Console
 	triggers   *hooks.Triggers
@@ -326,6 +329,12 @@ func (a *App) closeParts(ctx context.Context) []error {
 	}
 	if a.egress != nil {
 		a.egress.CloseIdleConnections()
+	}
+	if a.stream != nil {
+		a.stream.Close()
+	}
+	if a.waiting != nil {
+		errs = append(errs, a.waiting.Close())
 	}
 	if a.reading != nil {
 		errs = append(errs, a.reading.Close())

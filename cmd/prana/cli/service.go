@@ -68,6 +68,8 @@ func (e embedded) Show(ctx context.Context, id string) (*flow.View, error) {
 	return e.app.Engine().Describe(ctx, id)
 }
 
+func (e embedded) Changes(context.Context, string) <-chan struct{} { return nil }
+
 func (e embedded) Await(ctx context.Context, id string) (*flow.View, error) {
 	return e.app.Engine().Await(ctx, id)
 }

@@ -20,7 +20,11 @@ import (
 func turns(t *testing.T, answers ...any) (*Client, *atomic.Int32) {
 	t.Helper()
 	var asked atomic.Int32
-	return dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/stream" {
+			http.NotFound(w, r)
+			return
+		}
 		turn := min(int(asked.Add(1)), len(answers))
 		switch a := answers[turn-1].(type) {
 		case error:
@@ -187,7 +191,7 @@ func TestFollowEnds(t *testing.T) {
 func TestLongHistoriesAreAskedForSeldom(t *testing.T) {
 	t.Parallel()
 	for runs, want := range map[int]time.Duration{0: time.Second, 10_000: 11 * time.Second, 1_000_000: longWait} {
-		if got := between(false, runs); got != want {
+		if got := new(bell).between(false, runs); got != want {
 			t.Errorf("%d runs: %s", runs, got)
 		}
 	}
