@@ -141,3 +141,19 @@ func TestALongPathIsCut(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestAllowedNamesAreEmpty: what the configuration lets expressions read is there in a test too, and says nothing unless the file does.
+func TestAllowedNamesAreEmpty(t *testing.T) {
+	t.Parallel()
+	src := "workflow: a.yaml\ncases:\n  - {name: it, want: {output: \"<>\"}}\n"
+	flow := "id: a\nnodes:\n  - {key: start, type: acme.trigger}\n  - {key: tell, type: acme.tell, params: {text: \"<{{ $env.REGION }}>\"}}\nconnections: [start -> tell]\n"
+	suite, found, err := cases.Load("a_test.yaml", []byte(src), cases.Options{
+		Types: types, EnvAllow: []string{"REGION"}, Read: func(string) ([]byte, error) { return []byte(flow), nil },
+	})
+	if err != nil || suite == nil {
+		t.Fatal(err, found)
+	}
+	if r := suite.Play(t.Context(), suite.Cases[0]); r.Status != cases.Passed {
+		t.Error(r.Failures)
+	}
+}

@@ -105,7 +105,7 @@ func (p *play) open(ctx context.Context, c definition.TestCase) (err error) {
 		begin = p.suite.tests.Now
 	}
 	p.sim, err = sim.New(sim.Options{
-		Types: p.world.types(), NoSchedules: true, Begin: begin, Secrets: p.suite.tests.Secrets, Env: p.suite.tests.Env,
+		Types: p.world.types(), NoSchedules: true, Begin: begin, Secrets: p.suite.tests.Secrets, Env: p.suite.env,
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type Options struct {
 	Types func(w World) []node.Type
 	// Read gives the text of a workflow's file.
 	Read func(file string) ([]byte, error)
-	// EnvAllow are names that $env may read beside those that the file gives.
+	// EnvAllow are names that $env may read beside those that the file gives; they are empty.
 	EnvAllow []string
 }
 
@@ -36,6 +36,7 @@ type Suite struct {
 	tests     *definition.TestFile
 	source    *definition.Source
 	workflows []*workflow // the one under test first
+	env       map[string]string
 	types     func(w World) []node.Type
 }
 
@@ -54,7 +55,11 @@ func Load(file string, src []byte, o Options) (*Suite, []plan.Diagnostic, error)
 	if plan.HasErrors(found) {
 		return nil, found, nil
 	}
-	s := &Suite{File: file, Cases: tests.Cases, tests: tests, source: source, types: o.Types}
+	s := &Suite{File: file, Cases: tests.Cases, tests: tests, source: source, types: o.Types, env: map[string]string{}}
+	for _, name := range o.EnvAllow {
+		s.env[name] = ""
+	}
+	maps.Copy(s.env, tests.Env)
 	for _, name := range append([]string{tests.Workflow}, tests.With...) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(file), name)
@@ -80,7 +85,7 @@ func (s *Suite) load(file string, o Options) ([]plan.Diagnostic, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := plan.Options{EnvAllow: append(slices.Collect(maps.Keys(s.tests.Env)), o.EnvAllow...)}
+	options := plan.Options{EnvAllow: sortedKeys(s.env)}
 	w, p, found := definition.Check(file, src, node.NewRegistry(o.Types(nobody)...), options)
 	if p == nil {
 		return slices.DeleteFunc(found, func(d plan.Diagnostic) bool { return d.Severity != plan.SeverityError }), nil
