@@ -36,6 +36,9 @@ func (s Status) Terminal() bool {
 	return s == Completed || s == Failed || s == Cancelled || s == TimedOut
 }
 
+// HasError tells whether executions of that status may have an error by which lists find them.
+func (s Status) HasError() bool { return s.Terminal() || s == Quarantined }
+
 // StepStatus is where one activation of a node stands.
 type StepStatus string
 
