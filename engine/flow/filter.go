@@ -28,13 +28,16 @@ func CheckTags(tags map[string]string) error {
 	return nil
 }
 
-// Check refuses a filter that asks for something that cannot be: tags or an error text beyond their bounds, or a text without words.
+// Check refuses a filter that asks for something that cannot be: tags or an error text beyond their bounds, or a
+// text without words.
 func (f ExecutionFilter) Check() error {
 	switch {
 	case len(f.Error) > MaxErrorText:
 		return Problemf(ErrInvalid.Code, "the error text has %d bytes; at most %d are looked for", len(f.Error), MaxErrorText)
 	case f.Error != "" && len(Words(f.Error)) == 0:
 		return Problemf(ErrInvalid.Code, "the error text %q has no word; give words of the code or the message", f.Error)
+	case len(Words(f.Error)) > firstWords+lastWords:
+		return Problemf(ErrInvalid.Code, "the error text has %d words; at most %d are looked for", len(Words(f.Error)), firstWords+lastWords)
 	}
 	return CheckTags(f.Tags)
 }
