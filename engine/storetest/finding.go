@@ -45,8 +45,11 @@ var findingPromises = []promise{
 	}},
 	{"what executions cannot be found by is refused", func(w *world) {
 		for _, f := range []flow.ExecutionFilter{
-			{Error: "::"}, {Error: strings.Repeat("x", flow.MaxErrorText+1)}, {Error: "a b c d e f g h i j k l m n o p q r s t u"},
-			{Tags: map[string]string{"": "x"}}, {Tags: map[string]string{"x": strings.Repeat("y", flow.MaxTagValue+1)}},
+			{Error: "::"},
+			{Error: strings.Repeat("x", flow.MaxErrorText+1)},
+			{Error: "a b c d e f g h i j k l m n o p q r s t u"},
+			{Tags: map[string]string{"": "x"}},
+			{Tags: map[string]string{"x": strings.Repeat("y", flow.MaxTagValue+1)}},
 		} {
 			_, err := w.Store.Executions(w.Context(), f)
 			w.wantErr(err, flow.ErrInvalid)
