@@ -28,6 +28,9 @@ func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Pa
 	if err != nil {
 		return flow.Page[flow.Summary]{}, err
 	}
+	if f.Prefix != "" {
+		rows = beginning(rows, f.Prefix)
+	}
 	return listed(ctx, rows, f.Cursor, limitOf(f.Limit), s.summaries, f.Keeps)
 }
 
@@ -65,7 +68,7 @@ func listed[T any](ctx context.Context, read rowsOf, cursor string, limit int, i
 				return page, nil
 			}
 		}
-		if page.Cursor = next; next == "" {
+		if page.Cursor = next; next == "" || len(rows) < n { // there are no more, or they are too far away
 			return page, nil
 		}
 		cursor = next

@@ -74,7 +74,8 @@ func ceilMillis(t time.Time) float64 {
 	return float64(ms)
 }
 
-// rowsOf reads a list from a cursor on, at most so many rows, and gives the cursor behind them; empty = there are no more.
+// rowsOf reads a list from a cursor on, at most so many rows, and gives the cursor behind them; empty = there are no more. It may
+// give fewer though there are more, when it looked far enough.
 type rowsOf func(ctx context.Context, cursor string, limit int) ([]row, string, error)
 
 // merged reads sorted sets as one list.
@@ -104,6 +105,37 @@ func gathered(all []row, part span) rowsOf {
 			return rest, "", nil
 		}
 		return rest[:limit], cursorOf(rest[limit-1]), nil
+	}
+}
+
+// How many rows are looked at for those whose id begins like that, and how many at once: nothing finds them but their names.
+const (
+	maxNamed  = 20_000
+	namedPage = 1000
+)
+
+// beginning passes over rows whose id begins otherwise.
+func beginning(read rowsOf, prefix string) rowsOf {
+	return func(ctx context.Context, cursor string, limit int) (fit []row, next string, err error) {
+		for range maxNamed / namedPage {
+			var rows []row
+			if rows, next, err = read(ctx, cursor, namedPage); err != nil {
+				return nil, "", err
+			}
+			for i, r := range rows {
+				if !strings.HasPrefix(r.named(), prefix) {
+					continue
+				}
+				fit = append(fit, r)
+				if len(fit) == limit && (i+1 < len(rows) || next != "") {
+					return fit, cursorOf(r), nil
+				}
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		return fit, next, nil
 	}
 }
 

@@ -1,6 +1,10 @@
 package flow
 
-import "time"
+import (
+	"regexp"
+	"strings"
+	"time"
+)
 
 // Bounds of what executions are found by.
 const (
@@ -9,6 +13,8 @@ const (
 	MaxTagValue  = 256 // bytes
 	MaxErrorText = 256 // bytes of the text that is looked for in errors
 )
+
+var idPrefix = regexp.MustCompile(`^[0-9A-Za-z]{1,26}$`)
 
 // CheckTags refuses tags beyond their bounds.
 func CheckTags(tags map[string]string) error {
@@ -28,10 +34,12 @@ func CheckTags(tags map[string]string) error {
 	return nil
 }
 
-// Check refuses a filter that asks for something that cannot be: tags or an error text beyond their bounds, or a
+// Check refuses a filter that asks for something that cannot be: what no id begins with, tags or an error text beyond their bounds, or a
 // text without words.
 func (f ExecutionFilter) Check() error {
 	switch {
+	case f.Prefix != "" && !idPrefix.MatchString(f.Prefix):
+		return Problemf(ErrInvalid.Code, "no id of an execution begins with %q", Cut(f.Prefix, 40))
 	case len(f.Error) > MaxErrorText:
 		return Problemf(ErrInvalid.Code, "the error text has %d bytes; at most %d are looked for", len(f.Error), MaxErrorText)
 	case f.Error != "" && len(Words(f.Error)) == 0:
@@ -51,7 +59,7 @@ func (f ExecutionFilter) Within(t time.Time) bool { return within(t, f.Since, f.
 
 // Keeps tells whether an execution is one of those by all but its time.
 func (f ExecutionFilter) Keeps(x Summary) bool {
-	return (f.ID == "" || f.ID == x.ID) &&
+	return (f.ID == "" || f.ID == x.ID) && strings.HasPrefix(x.ID, f.Prefix) &&
 		(f.Status == "" || f.Status == x.Status) &&
 		(f.Workflow == "" || f.Workflow == x.Workflow) &&
 		(f.Parent == "" || f.Parent == x.ParentID) &&

@@ -8,6 +8,7 @@ import (
 // ExecutionFilter narrows a list of executions. Zero values do not narrow.
 type ExecutionFilter struct {
 	ID       string // one execution; nothing else narrows then
+	Prefix   string // what the id begins with
 	Status   Status // one status
 	Workflow string
 	Tags     map[string]string // all of them, at most MaxTags

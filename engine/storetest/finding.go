@@ -43,9 +43,28 @@ var findingPromises = []promise{
 			equal(w, "found among the failed by "+text, slices.Equal(w.executions(flow.ExecutionFilter{Error: text, Status: flow.Failed}), []string{id}), found)
 		}
 	}},
+	{"executions by what their ids begin with", func(w *world) {
+		var ids []string
+		for i := range 40 {
+			ids = append(ids, w.create(tagged(map[string]string{"odd": fmt.Sprint(i % 2)})))
+			w.Advance(2 * time.Millisecond)
+		}
+		slices.Reverse(ids)
+		for _, prefix := range []string{ids[3], ids[7][:2], "0"} {
+			var want []string
+			for _, id := range ids {
+				if strings.HasPrefix(id, prefix) {
+					want = append(want, id)
+				}
+			}
+			same(w, "that begin with "+prefix, w.executions(flow.ExecutionFilter{Prefix: prefix, Limit: 3}), want)
+		}
+		half := w.executions(flow.ExecutionFilter{Prefix: "0", Limit: 3, Tags: map[string]string{"odd": "1"}})
+		equal(w, "number of a tag", len(half), 20)
+	}},
 	{"what executions cannot be found by is refused", func(w *world) {
 		for _, f := range []flow.ExecutionFilter{
-			{Error: "::"},
+			{Prefix: "a:b"}, {Error: "::"},
 			{Error: strings.Repeat("x", flow.MaxErrorText+1)},
 			{Error: "a b c d e f g h i j k l m n o p q r s t u"},
 			{Tags: map[string]string{"": "x"}},

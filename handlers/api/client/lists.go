@@ -14,7 +14,7 @@ import (
 // List lists executions, newest first.
 func (c *Client) List(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
 	query := listQuery(f.Limit, f.Cursor, map[string]string{
-		"status": string(f.Status), "workflow": f.Workflow, "parent_execution_id": f.Parent, "error": f.Error,
+		"status": string(f.Status), "workflow": f.Workflow, "parent_execution_id": f.Parent, "error": f.Error, "id_prefix": f.Prefix,
 		"since": moment(f.Since), "until": moment(f.Until),
 	})
 	for _, name := range slices.Sorted(maps.Keys(f.Tags)) {
