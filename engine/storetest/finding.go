@@ -64,7 +64,8 @@ var findingPromises = []promise{
 	}},
 	{"what executions cannot be found by is refused", func(w *world) {
 		for _, f := range []flow.ExecutionFilter{
-			{Prefix: "a:b"}, {Error: "::"},
+			{Prefix: "a:b"},
+			{Error: "::"},
 			{Error: strings.Repeat("x", flow.MaxErrorText+1)},
 			{Error: "a b c d e f g h i j k l m n o p q r s t u"},
 			{Tags: map[string]string{"": "x"}},
