@@ -50,7 +50,7 @@ func ownerOf(kind string) (owner func(member string) string, thorough bool) {
 	switch kind {
 	case "due", "sus", "wfsus", "listen", "ev":
 		return first, true
-	case "all", "st", "wf", "wfst":
+	case "all", "st", "wf", "wfst", "tag", "err":
 		return func(m string) string { return m }, false
 	case "rel":
 		return last, false

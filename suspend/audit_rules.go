@@ -198,6 +198,14 @@ func (l *look) listed() {
 			l.want(place{inZSet, list, relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
 		}
 	}
+	for _, list := range tagLists(t, x.Tags) {
+		l.want(place{inZSet, list, l.id}, "I12", "its entry among the executions of a tag", hint)
+	}
+	if x.Status.Over() {
+		for _, list := range errorLists(t, x.Error) {
+			l.want(place{inZSet, list, l.id}, "I12", "its entry among the errors of a word", "it is not found by this word of its error; ZADD it with the time of its end as score")
+		}
+	}
 	for _, s := range flow.Statuses() {
 		for _, list := range statusLists(t, x.Workflow, s) {
 			l.status(place{inZSet, list, l.id}, s)

@@ -192,6 +192,7 @@ func (b *script) change(ch *flow.Change, fed bool) error {
 		b.op("+", dueKey(tag), flow.OutboxDue.Milliseconds(), ch.Execution+":"+outboxEntry)
 	}
 	b.status(ch, tag)
+	b.failure(ch, tag)
 	if fed {
 		return b.feed(ch, tag)
 	}
@@ -403,6 +404,9 @@ func (b *script) born(ch *flow.Change, tag string) {
 	}
 	b.op("+", allKey(tag), 0, ch.Execution)
 	b.op("+", workflowKey(tag, ch.Head.Workflow), 0, ch.Execution)
+	for _, list := range tagLists(tag, ch.Head.Tags) {
+		b.op("+", list, 0, ch.Execution)
+	}
 	if ch.Head.Timeout > 0 {
 		b.op("+", dueKey(tag), flow.Millis(ch.Head.Timeout), ch.Execution+":"+deadlineEntry)
 	}
@@ -589,6 +593,19 @@ func (b *script) status(ch *flow.Change, tag string) {
 	}
 	if ch.Ended {
 		b.op("-", dueKey(tag), ch.Execution+":"+deadlineEntry)
+	}
+}
+
+// failure lists an execution by the words of its error, at the time at which it came into the list of its status.
+func (b *script) failure(ch *flow.Change, tag string) {
+	for _, list := range errorLists(tag, ch.Cleared) {
+		b.op("-", list, ch.Execution)
+	}
+	if !ch.Front.Status.Over() {
+		return
+	}
+	for _, list := range errorLists(tag, ch.Error) {
+		b.op("+", list, 0, ch.Execution)
 	}
 }
 

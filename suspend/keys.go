@@ -2,6 +2,8 @@ package suspend
 
 import (
 	"hash/fnv"
+	"maps"
+	"slices"
 	"strconv"
 
 	"prana/engine/flow"
@@ -58,6 +60,28 @@ func relationLists(tag, parent string) []string {
 
 func workflowStatusKey(tag, workflow string, s flow.Status) string {
 	return tag + "wfst:" + workflow + ":" + string(s)
+}
+
+// tagKey lists the executions that have a tag, errorKey those whose error has a word.
+func tagKey(tag, name, value string) string { return tag + "tag:" + hashed(name+"\x00"+value) }
+func errorKey(tag, word string) string      { return tag + "err:" + hashed(word) }
+
+// tagLists are those that an execution stands in by its tags.
+func tagLists(tag string, tags map[string]string) []string {
+	var lists []string
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		lists = append(lists, tagKey(tag, name, tags[name]))
+	}
+	return lists
+}
+
+// errorLists are those that an execution stands in by its error; none without one.
+func errorLists(tag string, p *flow.Problem) []string {
+	var lists []string
+	for _, word := range p.Words() {
+		lists = append(lists, errorKey(tag, word))
+	}
+	return lists
 }
 
 // statusLists are those that an execution stands in by its status.

@@ -9,17 +9,29 @@ import (
 	"prana/engine/flow"
 )
 
-// scans bounds how many pages of an index one call reads to fill a page of its own.
-const scans = 20
+// How many rows of an index one call looks at to fill its page, and how many at once after those that would have been enough.
+const (
+	maxLooked = 2000
+	lookPage  = 250
+)
 
-// Executions lists executions, newest first; those of one status by the time since when they have it.
+// Executions lists executions, newest first; those of one status, or with an error, by the time since when they have it.
 func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
+	if err := f.Check(); err != nil {
+		return flow.Page[flow.Summary]{}, err
+	}
 	if f.ID != "" {
 		return s.one(ctx, f.ID)
 	}
-	// The status is that of the index, unless the execution moves between the two reads.
-	keep := func(x flow.Summary) bool { return f.Status == "" || x.Status == f.Status }
-	return listed(ctx, s, s.executionKeys(f), f.Cursor, limitOf(f.Limit), downwards.from(f.Since).until(f.Until), s.summaries, keep)
+	part := downwards.from(f.Since).until(f.Until)
+	rows, err := s.executionRows(ctx, f, part)
+	if err != nil {
+		return flow.Page[flow.Summary]{}, err
+	}
+	if f.Prefix != "" {
+		rows = beginning(rows, f.Prefix)
+	}
+	return listed(ctx, rows, f.Cursor, limitOf(f.Limit), s.summaries, f.Keeps)
 }
 
 // one lists an execution, if there is such.
@@ -32,34 +44,16 @@ func (s *Store) one(ctx context.Context, id string) (flow.Page[flow.Summary], er
 	return page, err
 }
 
-func (s *Store) executionKeys(f flow.ExecutionFilter) []string {
-	var keys []string
-	for p := range s.partitions {
-		switch t := tag(p); {
-		case f.Status != "" && f.Workflow != "":
-			keys = append(keys, workflowStatusKey(t, f.Workflow, f.Status))
-		case f.Status != "":
-			keys = append(keys, statusKey(t, f.Status))
-		case f.Workflow != "":
-			keys = append(keys, workflowKey(t, f.Workflow))
-		default:
-			keys = append(keys, allKey(t))
-		}
-	}
-	return keys
-}
-
-// listed fills a page from indexes: it reads rows, makes items of them, and keeps those that pass. Where most do not, the
+// listed fills a page from an index: it reads rows, makes items of them, and keeps those that pass. Where most do not, the
 // page comes back short, with a cursor.
-func listed[T any](ctx context.Context, s *Store, keys []string, cursor string, limit int, part span,
-	items func(context.Context, []row) ([]*T, error), keep func(T) bool,
-) (flow.Page[T], error) {
+func listed[T any](ctx context.Context, read rowsOf, cursor string, limit int, items func(context.Context, []row) ([]*T, error), keep func(T) bool) (flow.Page[T], error) {
 	page := flow.Page[T]{Items: []T{}}
-	for range scans {
-		rows, next, err := s.page(ctx, keys, cursor, limit, part)
+	for looked, n := 0, limit; looked < maxLooked; n = min(max(limit, lookPage), maxLooked-looked) {
+		rows, next, err := read(ctx, cursor, n)
 		if err != nil {
 			return page, err
 		}
+		looked += len(rows)
 		found, err := items(ctx, rows)
 		if err != nil {
 			return page, err
@@ -74,7 +68,7 @@ func listed[T any](ctx context.Context, s *Store, keys []string, cursor string, 
 				return page, nil
 			}
 		}
-		if page.Cursor = next; next == "" {
+		if page.Cursor = next; next == "" || len(rows) < n { // there are no more, or they are too far away
 			return page, nil
 		}
 		cursor = next
@@ -87,7 +81,7 @@ func (s *Store) summaries(ctx context.Context, rows []row) ([]*flow.Summary, err
 	p := s.redis.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(rows))
 	for i, r := range rows {
-		cmds[i] = p.HMGet(ctx, executionKey(r.member), fieldHead, fieldFront, fieldEnded, fieldProblem)
+		cmds[i] = p.HMGet(ctx, executionKey(r.named()), fieldHead, fieldFront, fieldEnded, fieldProblem)
 	}
 	if len(rows) == 0 {
 		return nil, nil
@@ -97,7 +91,7 @@ func (s *Store) summaries(ctx context.Context, rows []row) ([]*flow.Summary, err
 	}
 	all := make([]*flow.Summary, len(rows))
 	for i, c := range cmds {
-		all[i] = summaryOf(rows[i].member, c.Val())
+		all[i] = summaryOf(rows[i].named(), c.Val())
 	}
 	return all, nil
 }

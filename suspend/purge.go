@@ -2,8 +2,10 @@ package suspend
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -78,6 +80,9 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	if err != nil || x.Status != status {
 		return false, err
 	}
+	if err := s.knowError(ctx, x); err != nil {
+		return false, err
+	}
 	if x.StartID != "" { // first: a start of this id in between must not find an execution that is about to go
 		if err := s.releaseStart(ctx, x); err != nil {
 			return false, err
@@ -97,12 +102,30 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	return true, nil
 }
 
+// knowError reads by which error an execution is listed. Should it be another one by now, the purge is refused.
+func (s *Store) knowError(ctx context.Context, x *flow.Execution) error {
+	if x.Status == flow.Completed {
+		return nil
+	}
+	raw, err := s.redis.HGet(ctx, executionKey(x.ID), fieldProblem).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(raw), &x.Error)
+	}
+	return trouble("purging execution "+x.ID, err)
+}
+
 // remove takes an execution out of every list, and its keys away.
 func (b *script) remove(x *flow.Execution) {
 	t := home(x.ID)
 	b.op("-", allKey(t), x.ID)
 	b.op("-", workflowKey(t, x.Workflow), x.ID)
 	for _, list := range statusLists(t, x.Workflow, x.Status) {
+		b.op("-", list, x.ID)
+	}
+	for _, list := range slices.Concat(tagLists(t, x.Tags), errorLists(t, x.Error)) {
 		b.op("-", list, x.ID)
 	}
 	b.op("-", dueKey(t), x.ID+":"+deadlineEntry)

@@ -201,5 +201,5 @@ func (s *Store) Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Page
 		return all, trouble("reading schedules", err)
 	}
 	keep := func(c flow.ScheduleState) bool { return f.Workflow == "" || c.Workflow == f.Workflow }
-	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), upwards, read, keep)
+	return listed(ctx, s.merged(keys, upwards), f.Cursor, limitOf(f.Limit), read, keep)
 }

@@ -32,10 +32,12 @@ type Change struct {
 	// Handover asks for the last of Dispatch, which must be for now and without a Queue; nil = it goes to its queue like the others.
 	Handover *Handover
 	// Ends are tasks that are over with this change. They are of its own partition and queue.
-	Ends    []End
-	Outbox  []Outgoing
-	Result  *Value
-	Error   *Problem
+	Ends   []End
+	Outbox []Outgoing
+	Result *Value
+	Error  *Problem
+	// Cleared is the error by which lists found the execution, if that goes with this change or gives way to Error; nil = none.
+	Cleared *Problem
 	Reply   json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
 	Ended   bool            // it became terminal: everything that could wake it goes
 	Posted  bool            // a letter came; the front holds it

@@ -7,11 +7,15 @@ import (
 
 // ExecutionFilter narrows a list of executions. Zero values do not narrow.
 type ExecutionFilter struct {
-	ID       string // one execution
+	ID       string // one execution; nothing else narrows then
+	Prefix   string // what the id begins with
 	Status   Status // one status
 	Workflow string
-	// Since and Until bound the time that the list is in the order of: when an execution was created or, with a Status,
-	// since when it has it (of a terminal one, its end). At or after Since, before Until.
+	Tags     map[string]string // all of them, at most MaxTags
+	Parent   string            // those that it started
+	Error    string            // each of its words stands in the error, see [Problem.Words]; at most MaxErrorText bytes
+	// Since and Until bound the time that the list is in the order of: when an execution was created or, with a Status or an
+	// Error, since when it has it (of a terminal one, its end). At or after Since, before Until.
 	Since, Until time.Time
 	Limit        int    // 1..1000; 0 = 100
 	Cursor       string // from the page before
@@ -131,9 +135,6 @@ func (f SuspensionFilter) Asks(w *Wait) bool {
 
 // Asks tells whether a delay that ends then is one of those.
 func (f DelayFilter) Asks(end time.Time) bool { return within(end, f.From, f.Until) }
-
-// Asks tells whether an execution is one of those by the time of the list.
-func (f ExecutionFilter) Asks(t time.Time) bool { return within(t, f.Since, f.Until) }
 
 // within tells whether a time is at or after one and before another; zero ones bound nothing.
 func within(t, from, until time.Time) bool {

@@ -31,7 +31,7 @@ func town(t *testing.T) *fake {
 	t.Helper()
 	began := time.Now().Add(-time.Hour)
 	x := func(id string, s flow.Status) flow.Summary {
-		return flow.Summary{ID: anID(id), Workflow: "order", Status: s, CreatedAt: began}
+		return flow.Summary{ID: anID(id), Workflow: "order", Status: s, CreatedAt: began, Tags: map[string]string{"team": "a", "of": id}}
 	}
 	wait := func(id, kind, data string) flow.Suspension {
 		return flow.Suspension{ExecutionID: anID(id), Workflow: "order", Node: "n" + id, Type: kind, Data: []byte(data), SuspendedAt: began}
@@ -89,6 +89,9 @@ func TestCompletion(t *testing.T) {
 		"list --workflow oth":                 {"other"},
 		"list --status c":                     {"cancelling", "completed", "cancelled"},
 		"list --since ":                       nil,
+		"list --tag t":                        {"team=a\t4 executions"},
+		"run order --tag of=0f":               {"of=0fail\t1 execution"},
+		"cancel --parent 0r":                  {running},
 		"list -o j":                           {"json", "jsonl"},
 		"suspended --type ext":                {"external_event"},
 		"suspended --event-type ":             {"paid\t2 waits"},

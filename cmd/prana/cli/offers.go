@@ -37,6 +37,7 @@ func (sh *shell) offers() offerTable {
 		"ID":              executions,
 		"--execution":     executions,
 		"--parent":        executions,
+		"--tag":           sh.asked(tagsOfNewest),
 		"--child":         executions,
 		"cancel ID":       sh.executions(isCancellable),
 		"terminate ID":    sh.executions(isLive),
@@ -221,6 +222,22 @@ func eventTypes(ctx context.Context, c *client.Client, _ []string) ([]cobra.Comp
 	var all []cobra.Completion
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		all = append(all, offer(name, counted(counts[name], "wait")))
+	}
+	return all, err
+}
+
+// tagsOfNewest are those that the newest executions have.
+func tagsOfNewest(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
+	page, err := c.List(ctx, flow.ExecutionFilter{Limit: newest})
+	counts := map[string]int{}
+	for _, x := range page.Items {
+		for name, value := range x.Tags {
+			counts[name+"="+value]++
+		}
+	}
+	var all []cobra.Completion
+	for _, tag := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, offer(tag, counted(counts[tag], "execution")))
 	}
 	return all, err
 }

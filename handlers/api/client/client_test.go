@@ -183,7 +183,7 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"event":       ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Keep: true, Limit: 3, Trace: carrier}, (*Client).Publish),
 		"dry run":     ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Limit: 3, Trace: carrier}, (*Client).DryRun),
 		"not kept":    ask(flow.Event{Type: "t", TTL: -1}, (*Client).Publish),
-		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
+		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Tags: map[string]string{"team": "a&b", "x": "=y"}, Parent: "p", Error: "net refused", Prefix: "0ab", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
 		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
 		"delays":      ask(flow.DelayFilter{Workflow: "w", Execution: "x", From: moment1, Until: moment1}, (*Client).Delays),
 		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"}, (*Client).Schedules),
