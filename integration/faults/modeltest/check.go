@@ -260,7 +260,7 @@ func (w *Machine) checkFinding(t *rapid.T) {
 }
 
 // findable tells whether it has an error by which lists find it.
-func (x *execution) findable() bool { return x.problem != "" && x.front.Status.HasError() }
+func (x *execution) findable() bool { return x.problem != "" && x.front.Status.Over() }
 
 func same[T any](t *rapid.T, what string, page flow.Page[T], err error, want []string, name func(T) string) {
 	if err != nil {
