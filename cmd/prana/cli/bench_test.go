@@ -65,7 +65,7 @@ func TestBench(t *testing.T) {
 		t.Fatalf("%v: %s", err, r.stdout)
 	}
 	if e := got.Environment; e.Go == "" || e.CPUs < 1 || e.RedisVersion == "" || e.Durability != "append-only file everysec" ||
-		e.Concurrency != 16 || e.Servers != 2 || e.Check != 1 {
+		e.Concurrency != 32 || e.Servers != 2 || e.Check != 1 {
 		t.Errorf("it does not say what it ran on: %s", r.stdout)
 	}
 	for name, rate := range map[string]rate{"bare_asynq": got.Bare, "engine": got.Engine} {

@@ -28,30 +28,36 @@ func TestWhoServes(t *testing.T) {
 		next     string // the first
 	}{
 		"a worker runs it": {
-			"slow", explain.Serving{Workers: []wire.Worker{busy}},
+			"slow",
+			explain.Serving{Workers: []wire.Worker{busy}},
 			"It works on call, which worker vm:7 runs, since 1m. That worker moves it.", watch,
 		},
 		"nobody serves the queue": {
-			"slow", explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 1}, {Name: "slow", Pending: 3, Paused: true}}},
+			"slow",
+			explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 1}, {Name: "slow", Pending: 3, Paused: true}}},
 			"It is to run call, and no worker serves queue slow, since 1m. A worker that serves that queue moves it. " +
 				"To see what is in the queue, and who serves it: prana queues slow", "prana queues slow",
 		},
 		"the queue is paused": {
-			"", explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 1, Paused: true}}},
+			"",
+			explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 1, Paused: true}}},
 			"It is to run call, and queue default is paused, since 1m. Whoever lets the queue go on moves it. " +
 				"To see what is in the queue, and who serves it: prana queues default", "prana queues default",
 		},
 		"others come first": {
-			"", explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2, Pending: 12, LatencyMS: 3000}}},
+			"",
+			explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2, Pending: 12, LatencyMS: 3000}}},
 			free + " (12 tasks wait in queue default, the longest for 3.0s; 2 workers serve it), since 1m. The worker that runs it moves it. " +
 				"To see what is in the queue, and who serves it: prana queues default", "prana queues default",
 		},
 		"workers hand it back": {
-			"", explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2, Retry: 1}}},
+			"",
+			explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2, Retry: 1}}},
 			free + " (workers handed 1 task of the queue back, to be tried again: their logs say why), since 1m. The worker that runs it moves it.", watch,
 		},
 		"nothing is the matter": {
-			"", explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2}}},
+			"",
+			explain.Serving{Queues: []wire.Queue{{Name: "default", Workers: 2}}},
 			free + ", since 1m. The worker that runs it moves it.", watch,
 		},
 	} {
