@@ -284,7 +284,7 @@ func first(entry flow.DueEntry, x *flow.Execution, s *flow.Step) bool {
 	case s.Status == flow.StepPending:
 		return entry.At.Equal(s.At)
 	}
-	return s.Status == flow.StepSuspended && entry.At.Equal(s.Wait.Due)
+	return s.Status == flow.StepSuspended && !s.Wait.Looks() && entry.At.Equal(s.Wait.Due) // who looked for events moved the line
 }
 
 // hint is the dispatch of a step as it stands.
