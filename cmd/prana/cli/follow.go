@@ -36,7 +36,7 @@ func (sh *shell) follow(ctx context.Context, s service, id string, ascii bool) (
 			return last, err
 		}
 		tell(last, v)
-		if last = v; over(v) {
+		if last = v; v.Status.Over() {
 			return v, nil
 		}
 		if err := n.wait(ctx, max(followEvery, 3*time.Since(began)), func() { tell(v, v) }); err != nil {
@@ -79,6 +79,7 @@ func (n *news) wait(ctx context.Context, least time.Duration, redraw func()) err
 	return nil
 }
 
+// rest waits for a time, or for the end of ctx.
 func rest(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -103,7 +104,7 @@ func (sh *shell) draw(ascii bool) teller {
 	return func(_, now *flow.View) {
 		l := sh.look(sh.stderr, ascii)
 		frame := live.Tree(now, l)
-		if over(now) {
+		if now.Status.Over() {
 			screen.Last(frame)
 			return
 		}
