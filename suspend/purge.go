@@ -102,11 +102,8 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 	return true, nil
 }
 
-// knowError reads by which error an execution is listed. Should it be another one by now, the purge is refused.
+// knowError reads by which error an execution is listed: one that came out of quarantine by itself completed with one. Should it be another one by now, the purge is refused.
 func (s *Store) knowError(ctx context.Context, x *flow.Execution) error {
-	if x.Status == flow.Completed {
-		return nil
-	}
 	raw, err := s.redis.HGet(ctx, executionKey(x.ID), fieldProblem).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil
