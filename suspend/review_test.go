@@ -288,7 +288,7 @@ func TestAPurgeTakesTheErrorOfWhatCompleted(t *testing.T) {
 	z.commit(ch)
 	x, err := z.store.Load(z.Context(), ch.Execution, flow.Want{All: true})
 	z.must(err)
-	x.Front.Status = flow.Completed
+	x.Status = flow.Completed
 	over := stepOf(1, flow.StepCompleted)
 	z.commit(&flow.Change{Execution: x.ID, Workflow: x.Workflow, Op: flow.NewToken(), Prev: x.Rev, Was: flow.Quarantined, Front: x.Front, Ended: true, Steps: []*flow.Step{over}})
 	n, err := z.store.Purge(z.Context(), 0, map[flow.Status]time.Duration{flow.Completed: -time.Hour}, 100)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,9 +36,15 @@ type engine struct {
 	status flow.Status
 	output string
 	left   *flow.Problem
+	mu     sync.Mutex // of asked: a request whose caller heard nothing may still be under way
 }
 
-func (e *engine) ask(v any) error { e.asked = v; return e.err }
+func (e *engine) ask(v any) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = v
+	return e.err
+}
 
 func (e *engine) Deploy(_ context.Context, w *flow.Workflow) (string, bool, error) {
 	return "v1", true, e.ask(w.ID)
