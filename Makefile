@@ -11,7 +11,7 @@ demo: ## build, then watch the five suspension patterns run live
 test: ## all Go tests; needs Go and make, and installs Redis, curl, Python and Node where it may
 	@sh .ci/test
 
-check: ## what needs more than the tests: vet, modules, generated files, the quick fault programme
+check: ## what needs more than the tests: vet, modules, generated files, the first five minutes, the quick fault programme
 	@sh .ci/check
 
 lint: ## golangci-lint, in the version that .tools/go.mod names

@@ -70,6 +70,7 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 		Execution: x.ID, Op: flow.NewToken(), Prev: x.Rev, Was: x.Status, Workflow: x.Workflow,
 		Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]flow.Value{},
 	}}
+	had := x.Error
 	fans, parts := loadedFans(x)
 	errs := make([]error, len(facts))
 	for i, f := range facts {
@@ -82,6 +83,9 @@ func advance(p *compiled, x *flow.Execution, facts []Fact, l limits, alert *flow
 		if err := t.letGo(); err != nil {
 			return nil, nil, err
 		}
+	}
+	if t.ch.Was.Over() && (t.ch.Revived || t.ch.Error != nil) {
+		t.ch.Cleared = had
 	}
 	if x.Status != flow.Paused {
 		x.Pause = nil // whatever it came to
@@ -234,6 +238,9 @@ func (f waitEnded) apply(t *transition) error {
 	}
 	if f.data != nil {
 		t.ch.Values[flow.ResumeRef(s.ID)] = flow.Value{Raw: f.data}
+	}
+	if err := t.owesTaking(f.wait, f.kept); err != nil {
+		return err
 	}
 	if err := t.wakeStep(s, f); err != nil {
 		return err

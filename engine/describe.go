@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"prana/engine/flow"
@@ -13,19 +14,20 @@ func (e *Engine) Describe(ctx context.Context, id string) (*flow.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	sc, steps := newScope(p, x, nil), x.InOrder()
 	v := &flow.View{
 		Summary: summary(x), StartID: x.StartID, From: x.From, Only: x.Only, Depth: x.Depth, Transitions: x.Transitions, Generation: x.Generation, Deadline: deadline(x),
 		Input: orNull(x.Input), Output: orNull(x.Result), Reply: x.Reply, Trace: x.Trace,
-		Pause: pauseView(x.Pause), Nodes: []flow.NodeRun{}, Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
+		Pause: pauseView(x.Pause), Nodes: make([]flow.NodeRun, 0, len(steps)), Suspensions: []flow.Suspension{}, Children: []flow.Relation{},
 	}
 	if len(x.State) > 0 {
-		v.State = newScope(p, x, nil).state()
+		v.State = sc.state()
 	}
 	for _, l := range x.Inbox {
 		v.Inbox = append(v.Inbox, flow.LetterView{Node: keyOf(p, l.Node), ID: l.ID, Data: x.Values[l.Ref], Error: l.Error})
 	}
-	for _, s := range x.InOrder() {
-		v.Nodes = append(v.Nodes, nodeRun(p, x, s))
+	for _, s := range steps {
+		v.Nodes = append(v.Nodes, sc.nodeRun(s))
 		if s.Status == flow.StepSuspended {
 			v.Suspensions = append(v.Suspensions, flow.SuspensionOf(p.Workflow, x, s))
 		}
@@ -62,17 +64,22 @@ func summary(x *flow.Execution) flow.Summary {
 	return s
 }
 
-func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
-	n := p.Nodes[s.ID.Node]
+// nodeRun tells about one run of one node.
+func (sc *scope) nodeRun(s *flow.Step) flow.NodeRun {
+	x, n := sc.x, sc.p.Nodes[s.ID.Node]
 	r := flow.NodeRun{
-		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
+		Node: n.Key, Type: n.Type.Name, RunIndex: s.ID.Run, Queue: x.QueueOf(n.Settings), Status: s.Status, Attempt: s.Attempt, Port: s.Port, Error: s.Error,
 		CreatedAt: s.CreatedAt, StartedAt: flow.TimePointer(s.StartedAt), EndedAt: flow.TimePointer(s.EndedAt), Children: s.Children, Deaths: s.Deaths, Kept: s.Kept,
 	}
 	if s.Part != nil && x.Steps[*s.Part] != nil && x.Steps[*s.Part].Of != nil {
 		r.Item = &x.Steps[*s.Part].Of.Index
 	}
-	sc := newScope(p, x, nil)
-	r.Input, _ = sc.inputs(s)
+	if len(s.Inputs) > 0 {
+		r.Input = make(map[string]json.RawMessage, len(s.Inputs))
+	}
+	for _, a := range s.Inputs { // of several on one port the newest
+		r.Input[a.Port] = orNull(sc.raw(a.Ref))
+	}
 	if s.Status == flow.StepCompleted {
 		r.Output = orNull(sc.raw(flow.OutputRef(s.ID)))
 	}
@@ -88,16 +95,16 @@ func nodeRun(p *compiled, x *flow.Execution, s *flow.Step) flow.NodeRun {
 	return r
 }
 
-// Await waits until the execution is terminal and tells everything about it. When
+// Await waits until the execution is terminal or in quarantine, and tells everything about it. When
 // ctx ends first, it gives the execution as it is then, with the context's error.
 func (e *Engine) Await(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{}, func(x *flow.Execution) bool { return x.Status.Over() })
 }
 
-// AwaitReply waits until the execution has a reply, or is terminal without one,
+// AwaitReply waits until the execution has a reply, or is over without one,
 // and is like Await otherwise.
 func (e *Engine) AwaitReply(ctx context.Context, id string) (*flow.View, error) {
-	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Terminal() })
+	return e.await(ctx, id, flow.Want{Reply: true}, func(x *flow.Execution) bool { return len(x.Reply) > 0 || x.Status.Over() })
 }
 
 // await looks at the wanted part of an execution, ever more seldom, until over says that it is far enough.

@@ -221,6 +221,9 @@ func TestPoison(t *testing.T) {
 	env.WantError(id, "poison")
 	env.Advance(time.Hour)
 	env.WantStatus(id, flow.Quarantined)
+	if v, err := env.Engine().Await(t.Context(), id); err != nil || v.Status != flow.Quarantined {
+		t.Errorf("who waits for it gets %+v, %v", v, err)
+	}
 	close(d.release)
 	for _, w := range dead {
 		if err := <-w.stopped; err != nil {

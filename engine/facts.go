@@ -55,8 +55,9 @@ type outcome struct {
 type waitEnded struct {
 	wait  flow.SuspensionID
 	by    string
-	actor string // who did it
-	event string // id of the event, when by is flow.ByEvent
+	actor string      // who did it
+	event string      // id of the event, when by is flow.ByEvent
+	kept  *flow.Event // the event, if it gave the wait a place and does not know yet that it took it
 	data  json.RawMessage
 	err   *flow.Problem
 }

@@ -165,6 +165,9 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 		for _, s := range batch {
 			want = want.And(s.fact.wants(p))
 		}
+		if len(batch) > 1 {
+			want = want.Once()
+		}
 		if x, err = e.store.Load(ctx, id, want); err != nil {
 			return nil, err
 		}

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"prana/engine/flow"
@@ -76,21 +78,57 @@ func (e *Engine) takeKept(ctx context.Context, t flow.Taker, k flow.KeptEvent) (
 		return f.over, err
 	}
 	if leavesIt(t, k) {
-		return e.give(ctx, t.Wait, k.Event, f)
+		return e.give(ctx, f, received(t.Wait, k.Event))
 	}
 	if ok, err := e.place(ctx, t, k); err != nil || !ok {
 		return false, err
 	}
-	ok, err := e.give(ctx, t.Wait, k.Event, f)
+	fact := received(t.Wait, k.Event)
+	fact.kept = &k.Event
+	ok, err := e.give(ctx, f, fact)
+	if err != nil || ok {
+		return ok, err
+	}
+	_, err = e.store.OfferEvent(ctx, k.Event, flow.Offer{Gone: []flow.SuspensionID{t.Wait}})
+	return false, err
+}
+
+// taking is what an event is told of which a wait took a place, and by which the store finds it.
+type taking struct {
+	Event string    `json:"event"`
+	Wait  string    `json:"wait"`
+	Keep  bool      `json:"keep,omitempty"`
+	Limit int       `json:"limit,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// owesTaking has the commit owe it to a kept event to tell that the wait took it: the event lies in another slot, and is offered to
+// others until it knows.
+func (t *transition) owesTaking(w flow.SuspensionID, ev *flow.Event) error {
+	if ev == nil {
+		return nil
+	}
+	raw, err := flow.Encode(taking{Event: ev.ID, Wait: w.String(), Keep: ev.Keep, Limit: ev.Limit, At: ev.At.UTC()})
 	if err != nil {
-		return false, err
+		return fmt.Errorf("noting that event %s was taken: %w", ev.ID, err)
 	}
-	told := flow.Offer{Gone: []flow.SuspensionID{t.Wait}}
-	if ok {
-		told = flow.Offer{Took: told.Gone}
+	t.send(flow.SendTaking, ev.Type, raw)
+	return nil
+}
+
+// sendTaking tells a kept event that a wait took it. One that is not remembered any more needs no telling.
+func (e *Engine) sendTaking(ctx context.Context, o flow.Outgoing) error {
+	var k taking
+	if err := json.Unmarshal(o.Data, &k); err != nil {
+		return fmt.Errorf("reading who took an event: %w", err)
 	}
-	_, err = e.store.OfferEvent(ctx, k.Event, told)
-	return ok, err
+	wait, err := flow.ParseSuspensionID(k.Wait)
+	if err != nil {
+		return fmt.Errorf("reading who took event %s: %w", k.Event, err)
+	}
+	ev := flow.Event{ID: k.Event, Type: o.To, Keep: k.Keep, Limit: k.Limit, At: k.At}
+	_, err = e.store.OfferEvent(ctx, ev, flow.Offer{Took: []flow.SuspensionID{wait}})
+	return err
 }
 
 // leavesIt tells whether the wait may take the event without a place: nobody counts who took it.

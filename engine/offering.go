@@ -132,7 +132,12 @@ func (e *Engine) resolveByEvent(ctx context.Context, w flow.SuspensionID, ev flo
 	if err != nil || !f.wants {
 		return f.took, err
 	}
-	return e.give(ctx, w, ev, f)
+	return e.give(ctx, f, received(w, ev))
+}
+
+// received is the fact that an event came for a wait.
+func received(w flow.SuspensionID, ev flow.Event) waitEnded {
+	return waitEnded{wait: w, by: flow.ByEvent, event: ev.ID, data: ev.Data}
 }
 
 // found is a wait to which an event comes.
@@ -153,7 +158,7 @@ func (e *Engine) finds(ctx context.Context, w flow.SuspensionID, ev flow.Event) 
 	case err != nil:
 		return found{}, err
 	case !waits(x, w):
-		return found{over: true, took: took(x, w, ev)}, nil
+		return found{over: true, took: took(x, w, ev.ID)}, nil
 	}
 	p, err := e.planFor(ctx, x.Workflow, x.Version)
 	if err != nil {
@@ -168,10 +173,10 @@ func (e *Engine) finds(ctx context.Context, w flow.SuspensionID, ev flow.Event) 
 }
 
 // give ends a wait with an event.
-func (e *Engine) give(ctx context.Context, w flow.SuspensionID, ev flow.Event, f found) (bool, error) {
-	err := e.apply(ctx, w.Execution, f.p, f.x, waitEnded{wait: w, by: flow.ByEvent, event: ev.ID, data: ev.Data})
+func (e *Engine) give(ctx context.Context, f found, got waitEnded) (bool, error) {
+	err := e.apply(ctx, got.wait.Execution, f.p, f.x, got)
 	if errors.Is(err, flow.ErrConflict) {
-		return e.tookMeanwhile(ctx, w, ev)
+		return e.tookMeanwhile(ctx, got.wait, got.event)
 	}
 	if errors.Is(err, flow.ErrTaken) {
 		return false, nil
@@ -186,16 +191,16 @@ func waits(x *flow.Execution, w flow.SuspensionID) bool {
 }
 
 // took tells whether it was this very event that ended the wait.
-func took(x *flow.Execution, w flow.SuspensionID, ev flow.Event) bool {
+func took(x *flow.Execution, w flow.SuspensionID, event string) bool {
 	s := x.Steps[w.Step]
-	return s != nil && s.Resumed != nil && s.Resumed.Ended(w.Turn) && s.Resumed.By == flow.ByEvent && s.Resumed.Event == ev.ID
+	return s != nil && s.Resumed != nil && s.Resumed.Ended(w.Turn) && s.Resumed.By == flow.ByEvent && s.Resumed.Event == event
 }
 
 // tookMeanwhile tells the same of a wait that was ended by somebody faster.
-func (e *Engine) tookMeanwhile(ctx context.Context, w flow.SuspensionID, ev flow.Event) (bool, error) {
+func (e *Engine) tookMeanwhile(ctx context.Context, w flow.SuspensionID, event string) (bool, error) {
 	x, err := e.store.Load(ctx, w.Execution, flow.Want{Steps: []flow.StepID{w.Step}})
 	if isNotFound(err) {
 		return false, nil
 	}
-	return err == nil && took(x, w, ev), err
+	return err == nil && took(x, w, event), err
 }

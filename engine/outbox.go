@@ -48,6 +48,8 @@ func (e *Engine) deliverOne(ctx context.Context, execution string, o flow.Outgoi
 		err = e.sendClose(ctx, o)
 	case flow.SendRelease:
 		err = e.sendRelease(ctx, o)
+	case flow.SendTaking:
+		err = e.sendTaking(ctx, o)
 	case flow.SendAlert:
 		err = e.sendAlert(ctx, o)
 	case flow.SendMiddleware:

@@ -72,7 +72,7 @@ func (c *chart) undone(v *flow.View, seen []event) (all []string) {
 	for _, e := range seen {
 		r := runOf(v, e.step)
 		if c.undoes(r) && (e.what == flow.NodeCompleted || e.what == flow.NodeFailed) {
-			all = append(all, fmt.Sprintf("%s with %s", r.Node, text(r.Input[flow.PortMain])))
+			all = append(all, fmt.Sprintf("%s with %s", r.Node, normal(r.Input[flow.PortMain])))
 		}
 	}
 	return all

@@ -86,6 +86,40 @@ func TestPublisherCountsWhoWasFaster(t *testing.T) {
 	}
 }
 
+// deafOnce is a store that cannot be told once that a wait took an event.
+type deafOnce struct {
+	engine.Store
+	missed atomic.Int32
+}
+
+func (d *deafOnce) OfferEvent(ctx context.Context, e flow.Event, o flow.Offer) (flow.Offered, error) {
+	if len(o.Took) > 0 && d.missed.Add(1) == 1 {
+		return flow.Offered{}, flow.ErrUnavailable
+	}
+	return d.Store.OfferEvent(ctx, e, o)
+}
+
+// TestATakenEventIsToldSo: an event that waited for its wait is offered to nobody any more, although it could not be told at first, and
+// although nobody else ever looks for it.
+func TestATakenEventIsToldSo(t *testing.T) {
+	t.Parallel()
+	store := &deafOnce{}
+	env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(real engine.Store) engine.Store {
+		store.Store = real
+		return store
+	}})
+	env.Deploy(waiter)
+	env.Publish("go", 7)
+	id := env.Start("waiter", nil)
+	env.Run()
+	env.WantStatus(id, flow.Completed)
+	env.Advance(10 * time.Second)
+	kept, _, err := env.Store().KeptEvents(t.Context(), flow.Subscription{Type: "go"}, "", 10)
+	if err != nil || len(kept) > 0 || store.missed.Load() != 2 {
+		t.Errorf("%d attempts to tell it; it is still offered as %v, %v", store.missed.Load(), kept, err)
+	}
+}
+
 // hangs is a store that does not answer the next commit for as long as its caller is patient.
 type hangs struct {
 	engine.Store

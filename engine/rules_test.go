@@ -98,12 +98,24 @@ func TestStartRefuses(t *testing.T) {
 		"an unknown version":  {flow.StartRequest{Workflow: "chain", Version: "0"}, "not_found"},
 		"what is not JSON":    {flow.StartRequest{Workflow: "chain", Input: []byte(`{`)}, "invalid"},
 		"two values":          {flow.StartRequest{Workflow: "chain", Input: []byte(`1 2`)}, "invalid"},
+		"a tag without name":  {flow.StartRequest{Workflow: "chain", Tags: map[string]string{"": "a"}}, "invalid"},
+		"a long tag":          {flow.StartRequest{Workflow: "chain", Tags: map[string]string{"a": strings.Repeat("x", flow.MaxTagValue+1)}}, "invalid"},
+		"many tags":           {flow.StartRequest{Workflow: "chain", Tags: numbered(flow.MaxTags + 1)}, "invalid"},
 		"a large input":       {flow.StartRequest{Workflow: "chain", Input: []byte(`"` + strings.Repeat("x", 100) + `"`)}, "payload_too_large"},
 	} {
 		if _, err := env.Engine().Start(t.Context(), c.r); code(err) != c.want {
 			t.Errorf("%s gives %v, want code %s", name, err, c.want)
 		}
 	}
+}
+
+// numbered are so many tags.
+func numbered(n int) map[string]string {
+	tags := map[string]string{}
+	for i := range n {
+		tags[fmt.Sprint(i)] = "x"
+	}
+	return tags
 }
 
 // TestVersionStays: an execution keeps the version that it began with.

@@ -3,11 +3,11 @@ package engine_test
 import (
 	"testing"
 
-	"prana/engine/enginetest"
+	"prana/engine/scripttest"
 )
 
 // TestScenarios runs the files of testdata: one behaviour each.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	enginetest.RunScripts(t, "testdata/*.txtar", types()...)
+	scripttest.Run(t, "testdata/*.txtar", types()...)
 }

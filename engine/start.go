@@ -98,8 +98,11 @@ func startDigest(r flow.StartRequest) string {
 	return d
 }
 
-// checkStart judges where a start wants to begin, and its input.
+// checkStart judges where a start wants to begin, its tags and its input.
 func (e *Engine) checkStart(p *compiled, r flow.StartRequest) error {
+	if err := flow.CheckTags(r.Tags); err != nil {
+		return err
+	}
 	n := p.Nodes[p.Start]
 	if r.From != "" {
 		var err error

@@ -114,7 +114,8 @@ type Rendezvous interface {
 // Index finds executions that time, death or a debt must move.
 type Index interface {
 	// Due takes at most limit entries whose time has come, oldest first, and hides them for the lease.
-	// next is the time until the next entry is due; negative when there is none.
+	// next is the time until the next entry is due; negative when there is none. Each says when it was due: an entry of a step
+	// that nobody took yet at the very time that the commit gave it.
 	Due(ctx context.Context, partition, limit int, lease time.Duration) (due []flow.DueEntry, next time.Duration, err error)
 	// Settle gives an entry its next time: in d from now, or never by time alone when d is negative.
 	// note (16 characters at most, beginning with "look") is kept as the claim of the step unless it is empty; it keeps nobody from claiming. It does nothing to an entry that is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"prana/engine/flow"
@@ -22,7 +23,7 @@ const (
 	lookAgain     = 10 * time.Second
 	lookAtMost    = 5 * time.Minute
 	lookActive    = 6 * time.Second
-	sweepers      = 16
+	sweepers      = 32
 	purgeEvery    = time.Minute
 	backoffAtMost = 5 * time.Second
 )
@@ -117,8 +118,9 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 	for i := range index {
 		index[i] = i
 	}
+	loads := e.loadsOf(ctx, due)
 	err = each(sweepers, index, func(i int) error {
-		d, err := e.sweepOne(ctx, due[i])
+		d, err := e.sweepOne(ctx, due[i], loads[due[i].Execution])
 		ready[i] = d
 		return err
 	})
@@ -138,8 +140,26 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 	return next, err
 }
 
+// load gives an execution with those of its steps that are due.
+type load func() (*flow.Execution, error)
+
+// loadsOf has each execution loaded once, when the first of its steps is looked at.
+func (e *Engine) loadsOf(ctx context.Context, due []flow.DueEntry) map[string]load {
+	steps := map[string][]flow.StepID{}
+	for _, entry := range due {
+		if entry.Kind == flow.DueStep {
+			steps[entry.Execution] = append(steps[entry.Execution], entry.Step)
+		}
+	}
+	loads := make(map[string]load, len(steps))
+	for id, all := range steps {
+		loads[id] = sync.OnceValues(func() (*flow.Execution, error) { return e.store.Load(ctx, id, flow.Want{Steps: all}) })
+	}
+	return loads
+}
+
 // sweepOne moves one entry. The answer is the task to enqueue for it, if that is all it needs.
-func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (d *flow.Dispatch, err error) {
+func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry, whole load) (d *flow.Dispatch, err error) {
 	defer func() { // one bad record must not stop the others
 		if r := recover(); r != nil {
 			e.log.ErrorContext(ctx, "sweeping panicked", "execution", entry.Execution, "step", entry.Step.String(), "panic", r, "stack", string(debug.Stack()))
@@ -153,7 +173,10 @@ func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry) (d *flow.Dis
 	case flow.DueDeadline:
 		return nil, e.expire(ctx, entry)
 	}
-	x, err := e.store.Load(ctx, entry.Execution, flow.Want{Steps: []flow.StepID{entry.Step}})
+	x, err := whole()
+	if err != nil && !isNotFound(err) && !errors.Is(err, flow.ErrUnavailable) { // it may be the record of another step that cannot be read
+		x, err = e.store.Load(ctx, entry.Execution, flow.Want{Steps: []flow.StepID{entry.Step}})
+	}
 	if isNotFound(err) {
 		return nil, e.store.Forget(ctx, entry)
 	}
@@ -220,6 +243,9 @@ func (e *Engine) sweepStep(ctx context.Context, entry flow.DueEntry, x *flow.Exe
 // revive finds out what became of the task of a step that should be running.
 func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x *flow.Execution, s *flow.Step) (*flow.Dispatch, error) {
 	d := hint(p, x, s)
+	if first(entry, x, s) {
+		return &d, nil
+	}
 	claim := x.Claims[s.ID]
 	if claim != "" && !isNote(claim) {
 		return nil, e.redispatch(ctx, p, x, s, true) // its renewals stopped: the worker is dead or cut off
@@ -248,6 +274,19 @@ func (e *Engine) revive(ctx context.Context, entry flow.DueEntry, p *compiled, x
 	return nil, e.redispatch(ctx, p, x, s, false)
 }
 
+// first tells whether nobody took the line of a step before: it is due when the commit said that wrote it. So the step had no task
+// yet, beyond the bound of one commit, or only its alarm, and its token is nobody's. Enqueueing leaves a task alone that is there; whoever
+// took the line hides it for as long as one that is dispatched, and finds out afterwards what became of the task.
+func first(entry flow.DueEntry, x *flow.Execution, s *flow.Step) bool {
+	switch {
+	case s.Token == "" || x.Claims[s.ID] != "" || x.Status == flow.Paused:
+		return false
+	case s.Status == flow.StepPending:
+		return entry.At.Equal(s.At)
+	}
+	return s.Status == flow.StepSuspended && !s.Wait.Looks() && entry.At.Equal(s.Wait.Due) // who looked for events moved the line
+}
+
 // hint is the dispatch of a step as it stands.
 func hint(p *compiled, x *flow.Execution, s *flow.Step) flow.Dispatch {
 	return flow.Dispatch{
@@ -270,7 +309,7 @@ func (e *Engine) redispatch(ctx context.Context, p *compiled, x *flow.Execution,
 	if errors.Is(err, errFenced) {
 		return nil
 	}
-	if err == nil {
+	if err == nil && x.Status != flow.Paused { // else it is held
 		e.cfg.Counters.Redispatched(ctx)
 		e.log.InfoContext(ctx, "a step is dispatched again", "execution", x.ID, "step", s.ID.String(), "worker_died", dead)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -36,8 +37,9 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkPage(b *testing.B) {
 	s := begin(b, setup{Inside: true})
 	s.deploy(b, "id: bench_listed\nnodes: [{key: start, type: manual.trigger}]")
-	together(b, 100_000, 32, func(int) error {
-		_, err := s.engine.Start(b.Context(), flow.StartRequest{Workflow: "bench_listed", StartAt: time.Now().Add(24 * time.Hour)})
+	together(b, 100_000, 32, func(i int) error {
+		tags := map[string]string{"team": []string{"a", "b"}[i%2], "batch": strconv.Itoa(i / 100)}
+		_, err := s.engine.Start(b.Context(), flow.StartRequest{Workflow: "bench_listed", StartAt: time.Now().Add(24 * time.Hour), Tags: tags})
 		return err
 	})
 	c := s.client(b)
@@ -45,7 +47,8 @@ func BenchmarkPage(b *testing.B) {
 	for name, f := range map[string]flow.ExecutionFilter{
 		"newest": {}, "middle": {Cursor: middle}, "workflow": {Workflow: "bench_listed"}, "status": {Status: flow.Pending},
 		"workflow and status": {Workflow: "bench_listed", Status: flow.Pending}, "nothing": {Workflow: "bench_listed", Status: flow.Failed},
-		"thousand": {Limit: 1000},
+		"thousand": {Limit: 1000}, "tag": {Tags: map[string]string{"team": "a"}},
+		"tags and status": {Tags: map[string]string{"team": "a", "batch": "7"}, Status: flow.Pending},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -70,14 +73,14 @@ func pageAfter(b *testing.B, c *client.Client, pages int) (cursor string) {
 	return cursor
 }
 
-// BenchmarkShow is an execution with 10,000 runs of nodes, over HTTP.
+// BenchmarkShow is an execution with 10,000 runs of nodes, over HTTP: each item is a run of the loop and one of what it leads to.
 func BenchmarkShow(b *testing.B) {
 	s := begin(b, setup{Inside: true})
 	s.deploy(b, `
 id: bench_long
 nodes:
   - {key: start, type: manual.trigger}
-  - {key: each, type: core.for_each, params: {collection: "{{ 1..10000 }}", parallel: 100}}
+  - {key: each, type: core.for_each, params: {collection: "{{ 1..5000 }}", parallel: 100}}
   - {key: set, type: data.set_data, params: {mapping_map: {n: $input}}}
 connections: [start -> each, each.loop -> set, set -> each]
 `)

@@ -126,7 +126,7 @@ connections: [{from: start, to: end}]
 `)
 	v := s.await(t, s.start(t, id, nil), flow.Failed, conformanceTime) // stop_workflow
 	end := run(t, v, "end")
-	if end.Attempt != 0 || len(end.Attempts) != 0 || end.Input[flow.PortMain] == nil || run(t, v, "start").Port != flow.PortMain {
+	if end.Attempt != 0 || len(end.Attempts) != 0 || string(end.Input[flow.PortMain]) == "null" || len(end.Input) == 0 || run(t, v, "start").Port != flow.PortMain {
 		t.Errorf("node end ran as %s", raw(end))
 	}
 	stored, version, err := s.app.Store().Workflow(t.Context(), id, "")

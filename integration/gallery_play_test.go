@@ -12,10 +12,10 @@ import (
 
 	"prana/engine"
 	"prana/engine/definition"
-	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
 	"prana/engine/plan"
+	"prana/engine/sim"
 	"prana/integration/testdata/gallery/supplier_payout/bank"
 )
 
@@ -152,7 +152,7 @@ func (p *galleryPlay) wanted(w *galleryWant) error {
 	if w.Path != nil && !slices.Equal(p.path(v, w.Path), w.Path) {
 		return fmt.Errorf("its path is\n  %v; want\n  %v", p.path(v, w.Path), w.Path)
 	}
-	if got := sorted(runNames(v)); w.Ran != nil && !slices.Equal(got, sorted(w.Ran)) {
+	if got := sorted(sim.RunNames(v.Nodes)); w.Ran != nil && !slices.Equal(got, sorted(w.Ran)) {
 		return fmt.Errorf("there ran\n  %v; want\n  %v", got, sorted(w.Ran))
 	}
 	if got := sleeping(v, func(flow.Suspension) bool { return true }); w.Waits != nil && got != strings.Join(sorted(*w.Waits), " ") {
@@ -221,15 +221,6 @@ func (p *galleryPlay) told() string {
 		fmt.Fprintf(&b, "%s (%s) %s\n", c.to, c.header.Get("Idempotency-Key"), c.body)
 	}
 	return b.String()
-}
-
-// runNames gives the runs of nodes as enginetest.Env.Path does, in the order of their activation.
-func runNames(v *flow.View) []string {
-	all := make([]string, len(v.Nodes))
-	for i, r := range v.Nodes {
-		all[i] = enginetest.RunName(r)
-	}
-	return all
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

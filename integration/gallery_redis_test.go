@@ -15,10 +15,8 @@ import (
 	"prana/cmd/prana/app"
 	"prana/config/localredis"
 	"prana/engine"
-	"prana/engine/enginetest"
 	"prana/engine/flow"
-	"prana/engine/node"
-	"prana/handlers/nodes"
+	"prana/engine/sim"
 	"prana/integration/proc"
 )
 
@@ -100,14 +98,14 @@ func (h *redisHouse) path(v *flow.View, wanted []string) []string {
 	slices.SortStableFunc(left, func(a, b flow.NodeRun) int { return end(a).Compare(end(b)) })
 	var order []string
 	for _, name := range wanted {
-		i := slices.IndexFunc(left, func(r flow.NodeRun) bool { return enginetest.RunName(r) == name && end(r).Equal(end(left[0])) })
+		i := slices.IndexFunc(left, func(r flow.NodeRun) bool { return sim.RunName(r) == name && end(r).Equal(end(left[0])) })
 		if i < 0 {
 			break
 		}
 		order, left = append(order, name), slices.Delete(left, i, i+1)
 	}
 	for _, r := range left {
-		order = append(order, enginetest.RunName(r))
+		order = append(order, sim.RunName(r))
 	}
 	return order
 }
@@ -146,7 +144,7 @@ func galleryFleet(t *testing.T, entries []galleryEntry) *system {
 		t.Fatal(err)
 	}
 	o := setup{Redis: s.redis.URL()}.options()
-	o.API, o.Registry = true, node.NewRegistry(append(nodes.Builtin(nodes.Options{}), galleryTypes...)...)
+	o.API, o.Types = true, galleryTypes
 	environ := []string{"PRANA_REDIS=" + s.redis.URL(), "PRANA_EGRESS_PRIVATE=always"} // the world is on this machine
 	for _, e := range entries {
 		for name, value := range e.Secrets {
@@ -157,7 +155,7 @@ func galleryFleet(t *testing.T, entries []galleryEntry) *system {
 	if s.app, err = app.Start(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	s.engine, s.reg = s.app.Engine(), o.Registry
+	s.engine, s.reg = s.app.Engine(), s.app.Registry()
 	for range 2 {
 		cmd := exec.Command(program)
 		cmd.Dir = t.TempDir()

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"prana/engine/cases"
 	"prana/engine/definition"
 	"prana/engine/enginetest"
 	"prana/engine/node"
@@ -22,6 +24,7 @@ func TestGalleryIsAsItShouldBe(t *testing.T) {
 	reg := node.NewRegistry(append(nodes.Builtin(nodes.Options{}), galleryTypes...)...)
 	for _, e := range galleryEntries(t) {
 		files, err := filepath.Glob(filepath.Join(e.dir, "*.yaml"))
+		files = slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.yaml") })
 		if err != nil || len(files) != len(e.Workflows)+1 {
 			t.Errorf("%s has the files %v, and plays %v", e.dir, files, e.Workflows)
 		}
@@ -58,6 +61,14 @@ func TestGalleryUnderTheJumpingClock(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestGalleryCases plays the cases that prana test runs, as a team does whose nodes that binary does not know.
+func TestGalleryCases(t *testing.T) {
+	t.Parallel()
+	enginetest.RunCases(t, "testdata/gallery/*/*_test.yaml", func(w cases.World) []node.Type {
+		return append(nodes.Builtin(nodes.Options{HTTP: nodes.Offline(w)}), galleryTypes...)
+	})
 }
 
 // TestGalleryOnRedis plays the same on a real Redis, with two workers as a team would build them.
@@ -116,12 +127,21 @@ func galleryIndex(t *testing.T, entries []galleryEntry) string {
 				fmt.Fprintf(&b, "With [%s](%s).\n", w.ID, filepath.ToSlash(file))
 			}
 		}
-		fmt.Fprintf(&b, "\n[Cases](%s/cases.yaml):\n\n", filepath.ToSlash(e.dir))
+		fmt.Fprintf(&b, "\n[Cases](%s/cases.yaml)%s:\n\n", filepath.ToSlash(e.dir), testFileOf(e))
 		for _, c := range e.Cases {
 			fmt.Fprintf(&b, "- %s\n", c.Says)
 		}
 	}
 	return b.String()
+}
+
+// testFileOf links to the file that an entry has for prana test, if it has one.
+func testFileOf(e galleryEntry) string {
+	file := filepath.Join(e.dir, e.Workflows[0]+"_test.yaml")
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(", [for `prana test`](%s)", filepath.ToSlash(file))
 }
 
 const galleryHead = `# Gallery
@@ -149,6 +169,8 @@ The text … stands for what is another each time.
 On a real Redis time passes by itself. So durations are variables of the workflows, and ` + "`real.variables`" + ` of a case makes short those that it lets pass;
 retries wait 20 ms; variables that are addresses lead to the server of the test; what is wanted is waited for, and not looked at where the next step
 lets time pass. A schedule is set back by as much as is missed.
+
+Some have a file for ` + "`prana test`" + ` besides, with stubs, in the words of [Testing your workflow](../handlers/docs/pages/testing.md).
 
 This page is made from the files: ` + "`go test ./integration -run GalleryIndex -update`" + `.
 

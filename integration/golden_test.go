@@ -57,6 +57,15 @@ nodes:
   - {key: start, type: schedule.cron_trigger, params: {cron_pattern: "0 9 1 1 *", timezone: UTC}}
 `}
 
+// goldenCases are what prana test is shown with: of each kind of failure one.
+const goldenCases = `
+workflow: good.yaml
+cases:
+  - {name: passes, input: {n: 1}, want: {status: completed}}
+  - {name: differs, input: {n: 1}, stubs: {set: {error: down}}, want: {status: completed, output: {n: 2}}}
+  - {name: is refused, want: {status: completed}, steps: [{resume: {node: set}}]}
+`
+
 // golden is a system with an execution in each state that the golden files show.
 func goldenSystem(t *testing.T) *system {
 	t.Helper()
@@ -68,7 +77,7 @@ func goldenSystem(t *testing.T) *system {
 // prana runs a command line against the server of the system, and gives what it ends with.
 func (s *system) prana(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Main(ctx, append([]string{"--server", s.app.URL()}, args...), strings.NewReader(""), &out, &errs)
+	code = cli.Program{}.Run(ctx, append([]string{"--server", s.app.URL()}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -278,8 +287,8 @@ func TestGoldenAnswersOfTheCLI(t *testing.T) {
 	s := goldenSystem(t)
 	x := s.goldenExecutions(t)
 	dir := t.TempDir()
-	good, broken := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "broken.yaml")
-	for name, src := range map[string]string{good: strings.Replace(goldenFlows[0], "golden_done", "golden_file", 1), broken: "id: broken\nnodes: [{key: a, type: http.reqest}]\n"} {
+	good, broken, tests := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "broken.yaml"), filepath.Join(dir, "good_test.yaml")
+	for name, src := range map[string]string{tests: goldenCases, good: strings.Replace(goldenFlows[0], "golden_done", "golden_file", 1), broken: "id: broken\nnodes: [{key: a, type: http.reqest}]\n"} {
 		if err := os.WriteFile(name, []byte(src), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -294,6 +303,7 @@ func TestGoldenAnswersOfTheCLI(t *testing.T) {
 		{0, "validate " + good, "validate FILE"},
 		{3, "validate " + broken, "validate BROKEN"},
 		{0, "graph " + good, "graph FILE"},
+		{1, "test " + tests, "test FAILING"},
 		{0, "run golden_done --wait", ""},
 		{1, "run golden_fails --wait", ""},
 		{8, "run golden_waits -i n:=3 --wait --timeout 50ms", ""},

@@ -88,7 +88,7 @@ func (s *system) boot() error {
 	if err != nil {
 		return err
 	}
-	s.app, s.engine, s.reg = a, a.Engine(), o.Registry
+	s.app, s.engine, s.reg = a, a.Engine(), a.Registry()
 	if s.setup.Inside {
 		return nil
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,9 @@ func TestKilledWorkerOfAQueueIsReplacedByAnotherOfThatQueueOnly(t *testing.T) {
 	waiting := s.startMany(t, n, "blocked_flow", gate("slow")) // into a queue that nobody serves now
 	time.Sleep(15 * time.Second)                               // more than a claim lives: whoever is left could have taken them
 	s.wantPid(t, "/block/slow", n, slow)
+	if _, says, _ := s.prana(t.Context(), "explain", waiting[0]); !strings.Contains(says, "no worker serves queue slow") {
+		t.Errorf("what keeps a step of the queue is not told: %s", says)
+	}
 	next, err := s.addWorkerOf("slow")
 	if err != nil {
 		t.Fatal(err)

@@ -34,10 +34,9 @@ type passing struct {
 	Moment    moment
 }
 
-// gated has nodes of the type ask at the turnstile before and after what they do.
-func gated(t node.Type, url string) node.Type {
-	own := t.Run
-	t.Run = func(ctx context.Context, c *node.Call) (node.Outcome, error) {
+// gated asks at the turnstile before and after what a node does.
+func gated(own node.Func, url string) node.Func {
+	return func(ctx context.Context, c *node.Call) (node.Outcome, error) {
 		m := moment{Workflow: c.Workflow, Node: c.Node, Run: c.Run, Part: -1, Attempt: c.Attempt, Resumed: c.Resume != nil, When: "before"}
 		if c.Part != nil {
 			m.Part = c.Part.Index
@@ -52,7 +51,6 @@ func gated(t node.Type, url string) node.Type {
 		}
 		return out, err
 	}
-	return t
 }
 
 // stored asks at the turnstile after every commit that a step of a worker led to.

@@ -69,27 +69,27 @@ func (s setup) options() app.Options {
 		c.Middleware = append(c.Middleware, m.name)
 		own[m.name] = app.Middleware{Call: m.call}
 	}
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.registry(), Middleware: own, Version: "test", StreamIdle: time.Second}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Types: testTypes(s.World), Around: s.around(), Middleware: own, Version: "test", StreamIdle: time.Second}
 }
 
-// registry is registry with all nodes behind the turnstile, if there is one.
-func (s setup) registry() *node.Registry {
-	r := registry(s.World)
+// around puts all nodes behind the turnstile, if there is one.
+func (s setup) around() func(node.Type) node.Func {
 	if s.Turnstile == "" {
-		return r
+		return nil
 	}
-	for _, name := range r.Names() {
-		t, _ := r.Lookup(name)
-		r = r.With(gated(t, s.Turnstile))
-	}
-	return r
+	return func(t node.Type) node.Func { return gated(t.Run, s.Turnstile) }
+}
+
+// testTypes are the nodes of the tests.
+func testTypes(world string) []node.Type {
+	own := []node.Type{testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), testNode("test.room", world+"/room/"), spawnNode(world)}
+	return append(own, conformanceNodes()...)
 }
 
 // registry is the built-in nodes and those of the tests.
 func registry(world string) *node.Registry {
 	client := nodes.NewClient(nodes.Egress{AllowPrivate: true})
-	r := node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: client})...)
-	return r.With(testNode("test.effect", world+"/effect/"), testNode("test.block", world+"/block/"), testNode("test.room", world+"/room/"), spawnNode(world)).With(conformanceNodes()...)
+	return node.NewRegistry(append(nodes.Builtin(nodes.Options{HTTP: client}), testTypes(world)...)...)
 }
 
 // workerMain is a worker process: it says "ready" on stdout and runs until

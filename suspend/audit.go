@@ -132,7 +132,7 @@ func (a *audit) keys(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// expiries finds keys that Redis will remove by itself. Only wake-up lists may go so.
+// expiries finds keys that Redis will remove by itself. Only wake-up lists and the feed may go so.
 func (a *audit) expiries(ctx context.Context, keys []string) error {
 	p := a.redis.Pipeline()
 	cmds := make([]*redis.DurationCmd, len(keys))
@@ -143,7 +143,7 @@ func (a *audit) expiries(ctx context.Context, keys []string) error {
 		return err
 	}
 	for i, key := range keys {
-		if cmds[i].Val() < 0 || strings.HasPrefix(key, a.tag+"wake:") {
+		if cmds[i].Val() < 0 || strings.HasPrefix(key, a.tag+"wake:") || key == feedKey(a.tag) {
 			continue
 		}
 		f := Finding{"I12", "", "the key " + key + " will expire by itself", "somebody set an expiry by hand; take it away with PERSIST before it is too late"}

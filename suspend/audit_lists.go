@@ -50,7 +50,7 @@ func ownerOf(kind string) (owner func(member string) string, thorough bool) {
 	switch kind {
 	case "due", "sus", "wfsus", "listen", "ev":
 		return first, true
-	case "all", "st", "wf", "wfst":
+	case "all", "st", "wf", "wfst", "tag", "err":
 		return func(m string) string { return m }, false
 	case "rel":
 		return last, false
@@ -186,7 +186,7 @@ func (a *audit) shapesCounted(ctx context.Context, counted map[shape]int) error 
 	if err != nil {
 		return err
 	}
-	workflows, err := a.store.workflowsIn(ctx, a.tag, "")
+	workflows, err := a.store.workflowsIn(ctx, []string{a.tag}, "")
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (a *audit) shapesCounted(ctx context.Context, counted map[shape]int) error 
 		if err != nil {
 			return err
 		}
-		for _, w := range workflows {
+		for _, w := range workflows[0] {
 			err := a.members(ctx, workflowSuspendedKey(a.tag, w, t), func(members []string) error {
 				return a.count(ctx, counted, slices.DeleteFunc(members, func(m string) bool { return seen[m] }))
 			})

@@ -195,16 +195,38 @@ func (a *audit) listed(l *look) {
 		l.want(place{inZSet, list, l.id}, "I12", "its entry among executions", hint)
 	}
 	if a.format > firstFormat {
-		l.want(place{inSet, workflowsKey(t), x.Workflow}, "I12", "its workflow among those of the partition", "lists of all workflows leave it out; SADD it")
+		l.known(t)
 	}
 	if p := x.Parent; p != nil {
 		for _, list := range relationLists(t, p.Execution) {
 			l.want(place{inZSet, list, relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
 		}
 	}
+	for _, list := range tagLists(t, x.Tags) {
+		l.want(place{inZSet, list, l.id}, "I12", "its entry among the executions of a tag", hint)
+	}
+	if x.Status.Over() {
+		for _, list := range errorLists(t, x.Error) {
+			l.want(place{inZSet, list, l.id}, "I12", "its entry among the errors of a word", "it is not found by this word of its error; ZADD it with the time of its end as score")
+		}
+	}
 	for _, s := range flow.Statuses() {
 		a.status(l, t, s)
 	}
+}
+
+// known: what lists all workflows finds it by its own, or, as the first format has it, in lists of all.
+func (l *look) known(tag string) {
+	older := true
+	for _, list := range []string{allKey(tag), statusKey(tag, l.x.Status)} {
+		l.wants = append(l.wants, want{place: place{inZSet, list, l.id}, judge: func(_ *look, cmd redis.Cmder) { older = older && there(cmd) }})
+	}
+	w := place{inSet, workflowsKey(tag), l.x.Workflow}
+	l.wants = append(l.wants, want{place: w, judge: func(l *look, cmd redis.Cmder) {
+		if !older && !there(cmd) {
+			l.find("I12", "its workflow among those of the partition is missing: "+w.String(), "lists of all workflows leave it out; SADD it")
+		}
+	}})
 }
 
 // status: it stands in the lists of its status, and in no other.

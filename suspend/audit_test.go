@@ -38,9 +38,11 @@ func (z *zoo) populate() {
 	running.Outbox = []flow.Outgoing{{ID: "1", Kind: flow.SendAlert}}
 	z.commit(running)
 
-	z.commit(suspended(z.birth(heard, waits(1, flow.Wait{
+	hears := suspended(z.birth(heard, waits(1, flow.Wait{
 		Type: flow.ExternalEvent, In: time.Hour, Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"id": 1}},
-	}))))
+	})))
+	hears.Head.Tags = map[string]string{"team": "a"}
+	z.commit(hears)
 	z.commit(suspended(z.birth(slept, waits(2, flow.Wait{Type: flow.Delay, Timer: true, In: time.Hour}))))
 	z.family()
 	z.commit(z.birth(ended, stepOf(0, flow.StepPending)))
@@ -90,6 +92,7 @@ func (z *zoo) poisoned() *flow.Change {
 	bad.Deaths = 5
 	ch := z.birth("poison", bad)
 	ch.Front.Status, ch.Front.Live = flow.Quarantined, map[int]flow.Live{1: {Pending: 1}}
+	ch.Error = flow.Problemf("poison", "poison")
 	return ch
 }
 
@@ -106,6 +109,8 @@ func TestAuditHealthy(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
+		_, err := z.store.NewFeed(z.redis).Open(t.Context(), 0)
+		z.must(err)
 		z.populate()
 		got := z.audit(suspend.AuditOptions{})
 		if got.Executions != 9 || len(got.Findings) > 0 || got.More || got.Moving > 0 {
@@ -205,6 +210,14 @@ var breakages = []breakage{
 		return errors.Join(keepOnly(ctx, c, ran), c.SRem(ctx, "{prana-0}:workflows", "order").Err())
 	}, []string{"I12 runs: its workflow among those of the partition is missing"}},
 	{"not among children", zrem("{prana-0}:rel", animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
+	{"not among those of its tag", func(ctx context.Context, c *redis.Client, z *zoo) error {
+		return zrem(only(ctx, c, "tag"), animal(heard))(ctx, c, z)
+	}, []string{"I12 hears: its entry among the executions of a tag is missing: {prana-0}:tag"}},
+	{"tag of nobody", zadd("{prana-0}:tag:any", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
+	{"not found by its error", func(ctx context.Context, c *redis.Client, z *zoo) error {
+		return zrem(only(ctx, c, "err"), animal("poison"))(ctx, c, z)
+	}, []string{"I12 poison: its entry among the errors of a word is missing: {prana-0}:err"}},
+	{"error of nobody", zadd("{prana-0}:err:any", 1, animal("nobody")), []string{"I12 nobody: there is no such execution"}},
 	{"not in the status of its workflow", zrem("{prana-0}:wfst:order:running", animal(ran)), []string{"I12 runs: its entry among those that are running is missing: {prana-0}:wfst"}},
 	{"not among the children of its parent", zrem("{prana-0}:children:"+animal(mother), animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
 	{"child of another", zadd("{prana-0}:children:"+animal(ran), 1, animal(ran)+":1.000:"+animal(child)), []string{"I12 child: something names it without reason: {prana-0}:children"}},
@@ -221,10 +234,10 @@ var breakages = []breakage{
 	{"suspension of another workflow", zadd("{prana-0}:wfsus:refund:delay", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason: {prana-0}:wfsus"}},
 	{"suspension of a workflow that is over", zadd("{prana-0}:wfsus:order:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
 	{"listener not listed", func(ctx context.Context, c *redis.Client, z *zoo) error {
-		return zrem(listening(ctx, c), animal(heard)+":1.000:1")(ctx, c, z)
+		return zrem(only(ctx, c, "listen"), animal(heard)+":1.000:1")(ctx, c, z)
 	}, []string{"I5 hears: the suspension of step 1.000 in a list is missing: {prana-0}:listen"}},
 	{"listener that is over", func(ctx context.Context, c *redis.Client, z *zoo) error {
-		return zadd(listening(ctx, c), 1, animal(heard)+":1.000:0")(ctx, c, z)
+		return zadd(only(ctx, c, "listen"), 1, animal(heard)+":1.000:0")(ctx, c, z)
 	}, []string{"I5 hears: something names it without reason: {prana-0}:listen"}},
 	{"listener to nothing", zadd("{prana-0}:listen:nothing:delay", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason: {prana-0}:listen"}},
 	{"suspension that is over", zadd("{prana-0}:sus:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
@@ -251,9 +264,9 @@ var breakages = []breakage{
 	{"size of state", hset("{prana-0}:v:"+animal(ran), "k", strings.Repeat("x", 5000)), []string{"I13 runs: state key k has 5000 bytes"}},
 }
 
-// listening is the only list of those that listen for a type of events.
-func listening(ctx context.Context, c *redis.Client) string {
-	return c.Keys(ctx, "{prana-0}:listen:*").Val()[0]
+// only is the only list of a kind, whose name has a digest.
+func only(ctx context.Context, c *redis.Client, kind string) string {
+	return c.Keys(ctx, "{prana-0}:"+kind+":*").Val()[0]
 }
 
 // breakagesOfFirst are those of the lists that only format 1 has.
@@ -335,18 +348,18 @@ func TestAuditLostExecution(t *testing.T) {
 		z := newZoo(t, c)
 		z.store = suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
 		z.populate()
-		if err := c.Del(t.Context(), x(heard)).Err(); err != nil {
+		if err := c.Del(t.Context(), x(heard), x("poison")).Err(); err != nil {
 			t.Fatal(err)
 		}
 		found := map[string]bool{}
 		for _, f := range z.audit(suspend.AuditOptions{}).Findings {
-			if f.Execution == animal(heard) {
+			if f.Execution == animal(heard) || strings.Contains(f.Message, "}:err:") {
 				_, key, _ := strings.Cut(f.Message, "{prana-0}:")
 				kind, _, _ := strings.Cut(strings.Fields(key)[0], ":")
 				found[kind] = true
 			}
 		}
-		for _, kind := range []string{"all", "st", "wf", "wfst", "due", "sus", "wfsus", "listen", "ev"} { // of format 1, which has all
+		for _, kind := range []string{"all", "st", "wf", "wfst", "due", "sus", "wfsus", "listen", "ev", "tag", "err"} { // of format 1, which has all
 			if !found[kind] {
 				t.Errorf("not found through %q: %v", kind, found)
 			}

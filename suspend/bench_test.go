@@ -57,7 +57,13 @@ func (s *timed) pop() (d flow.Dispatch, ok bool) {
 
 // BenchmarkStep runs steps of chains on a real Redis, without asynq: a load, the decision and a commit, which writes
 // the next task, too.
-func BenchmarkStep(b *testing.B) {
+func BenchmarkStep(b *testing.B) { benchmarkSteps(b, false) }
+
+// BenchmarkStepFollowed is the same while somebody reads what the commits tell.
+func BenchmarkStepFollowed(b *testing.B) { benchmarkSteps(b, true) }
+
+func benchmarkSteps(b *testing.B, followed bool) {
+	b.Helper()
 	db := <-databases
 	c := redis.NewClient(&redis.Options{Network: server.Network(), Addr: server.Addr(), DB: db})
 	defer func() {
@@ -65,7 +71,13 @@ func BenchmarkStep(b *testing.B) {
 		_ = c.Close()
 		databases <- db
 	}()
-	s := &timed{Store: suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 1})}
+	store := suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 1})
+	if followed {
+		if _, err := store.NewFeed(c).Open(b.Context(), 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := &timed{Store: store}
 	e := chainEngine(b, s)
 	s.load, s.commit = 0, 0
 	b.ReportAllocs()

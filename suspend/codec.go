@@ -306,8 +306,8 @@ func decodeFront(s string) (flow.Front, error) {
 	}
 	seq, err1 := strconv.ParseInt(counted, 10, 64)
 	transitions, err2 := strconv.Atoi(done)
-	var st storedFront
-	if err := errors.Join(err1, err2, json.Unmarshal([]byte(body), &st)); err != nil {
+	st, plain := readPlainFront(body)
+	if err := errors.Join(err1, err2, orJSON(plain, body, &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
@@ -346,7 +346,10 @@ func encodeArrivals(in []flow.Arrival) []storedArrival {
 }
 
 func decodeArrivals(in []storedArrival) []flow.Arrival {
-	var out []flow.Arrival
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]flow.Arrival, 0, len(in))
 	for _, a := range in {
 		if a.Port == "" {
 			a.Port = flow.PortMain
@@ -478,27 +481,47 @@ func (st *storedWait) data() (json.RawMessage, error) {
 	return whole, nil
 }
 
+// decodeFilter keeps numbers to the last digit: the list in which the wait stands is named by them.
+func decodeFilter(raw json.RawMessage) (map[string]any, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	v, err := flow.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	filter, ok := v.(map[string]any)
+	if v != nil && !ok {
+		return nil, fmt.Errorf("a filter is %.40s, which is no object", raw)
+	}
+	if len(filter) == 0 {
+		return nil, nil
+	}
+	return filter, nil
+}
+
 func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	at, rest, err := unstamp(s)
 	if err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
-	parts := strings.SplitN(rest, "|", 3)
-	if len(parts) != 3 {
-		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(rest, 40))
+	token, rest, _ := strings.Cut(rest, "|")
+	place, body, ok := strings.Cut(rest, "|")
+	if !ok {
+		return nil, fmt.Errorf("reading step %s: %q is not token|refs;part|json", id, flow.Cut(s, 40))
 	}
-	var st storedStep
-	if err := json.Unmarshal([]byte(parts[2]), &st); err != nil {
+	st, plain := readPlainStep(body)
+	if err := orJSON(plain, body, &st); err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
-	step, err := st.step(id, parts[0], at)
+	step, err := st.step(id, token, at)
 	if err != nil {
 		return nil, fmt.Errorf("reading step %s: %w", id, err)
 	}
-	_, part, _ := strings.Cut(parts[1], ";")
+	_, part, _ := strings.Cut(place, ";")
 	return step, st.place(step, part)
 }
 
@@ -545,12 +568,7 @@ func (st *storedWait) wait(at time.Time) (w *flow.Wait, err error) {
 	}
 	if e := st.Event; e != nil {
 		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
-		if e.Filter != nil {
-			err = json.Unmarshal(e.Filter, &w.Event.Filter)
-		}
-		if len(w.Event.Filter) == 0 {
-			w.Event.Filter = nil
-		}
+		w.Event.Filter, err = decodeFilter(e.Filter)
 	}
 	if err == nil {
 		w.Data, err = st.data()
@@ -595,6 +613,9 @@ func decodeNode(s string) (st flow.NodeState, err error) {
 		if *n, err = strconv.Atoi(parts[i]); err != nil {
 			return st, fmt.Errorf("%q is not the state of a node (runs,last,rounds)", flow.Cut(s, 40))
 		}
+	}
+	if st.Runs < 0 || st.Last < -1 || st.Rounds < 0 {
+		return st, fmt.Errorf("%q is not the state of a node: numbers are not below zero, but for -1 of the last run", flow.Cut(s, 40))
 	}
 	return st, nil
 }

@@ -1,7 +1,6 @@
 package suspend
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -91,9 +90,9 @@ func encodeFan(f *flow.Fan) ([]byte, error) {
 
 func decodeFan(s string) (*flow.Fan, error) {
 	part, body, _ := strings.Cut(s, "|")
-	var st storedFan
+	st, plain := readPlainFan(body)
 	of, err1 := stepNamed(part)
-	if err := errors.Join(err1, json.Unmarshal([]byte(body), &st)); err != nil {
+	if err := errors.Join(err1, orJSON(plain, body, &st)); err != nil {
 		return nil, fmt.Errorf("reading a fan: %w", err)
 	}
 	return &flow.Fan{
@@ -104,15 +103,23 @@ func decodeFan(s string) (*flow.Fan, error) {
 
 // encodePart gives "owner|json".
 func encodePart(p *flow.Part) ([]byte, error) {
-	body, err := flow.Encode(storedPart{Index: p.Index, storedRegion: encodeRegion(p.Region), Came: p.Came, Back: encodeArrivals(p.Back), Last: p.Last})
-	return append([]byte(p.Owner.String()+"|"), body...), err
+	b := append([]byte(p.Owner.String()), '|')
+	if all, ok := appendPlainPart(b, p); ok {
+		return all, nil
+	}
+	body, err := flow.Encode(storedPartOf(p))
+	return append(b, body...), err
+}
+
+func storedPartOf(p *flow.Part) storedPart {
+	return storedPart{Index: p.Index, storedRegion: encodeRegion(p.Region), Came: p.Came, Back: encodeArrivals(p.Back), Last: p.Last}
 }
 
 func decodePart(s string) (*flow.Part, error) {
 	name, body, _ := strings.Cut(s, "|")
-	var st storedPart
+	st, plain := readPlainPart(body)
 	owner, err1 := flow.ParseStepID(name)
-	if err := errors.Join(err1, json.Unmarshal([]byte(body), &st)); err != nil {
+	if err := errors.Join(err1, orJSON(plain, body, &st)); err != nil {
 		return nil, fmt.Errorf("reading a part: %w", err)
 	}
 	return &flow.Part{Owner: owner, Index: st.Index, Region: st.region(), Came: st.Came, Back: decodeArrivals(st.Back), Last: st.Last}, nil

@@ -3,6 +3,7 @@ package suspend
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,10 +92,24 @@ func (b *script) op(letter, key string, args ...any) {
 
 // Commit stores all of the changes in one script, or nothing.
 func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
+	tag := home(changes[0].Execution)
+	err := s.commit(ctx, s.bringing(tag), changes)
+	if errors.Is(err, errFeed) {
+		s.wanted(tag)
+		err = s.commit(ctx, true, changes)
+	}
+	return err
+}
+
+// commit is one try; fed = it brings what the changes tell.
+func (s *Store) commit(ctx context.Context, fed bool, changes []*flow.Change) error {
 	b := s.script()
 	defer b.release()
+	if !fed {
+		b.op("?", feedKey(home(changes[0].Execution)))
+	}
 	for _, ch := range changes {
-		if err := b.change(ch); err != nil {
+		if err := b.change(ch, fed); err != nil {
 			return fmt.Errorf("committing execution %s: %w", ch.Execution, err)
 		}
 	}
@@ -121,6 +136,8 @@ func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, 
 		return nil, flow.ErrExists
 	case "taken":
 		return nil, flow.ErrTaken
+	case "feed":
+		return nil, errFeed
 	}
 	return nil, fmt.Errorf("the script answered %v", answer)
 }
@@ -149,8 +166,8 @@ func (s *Store) report(ctx context.Context, b *script, answer []any) error {
 	return err
 }
 
-// change adds one change. Guards come before all operations of all changes.
-func (b *script) change(ch *flow.Change) error {
+// change adds one change, and what it tells if that is asked for. Guards come before all operations of all changes.
+func (b *script) change(ch *flow.Change, fed bool) error {
 	if err := check(ch); err != nil {
 		return err
 	}
@@ -176,6 +193,10 @@ func (b *script) change(ch *flow.Change) error {
 		b.op("+", dueKey(tag), flow.OutboxDue.Milliseconds(), ch.Execution+":"+outboxEntry)
 	}
 	b.status(ch, tag)
+	b.failure(ch, tag)
+	if fed {
+		return b.feed(ch, tag)
+	}
 	return nil
 }
 
@@ -391,6 +412,9 @@ func (b *script) born(ch *flow.Change, tag string) {
 	for _, list := range bornLists(b.format, tag, ch.Head.Workflow) {
 		b.op("+", list, 0, ch.Execution)
 	}
+	for _, list := range tagLists(tag, ch.Head.Tags) {
+		b.op("+", list, 0, ch.Execution)
+	}
 	if ch.Head.Timeout > 0 {
 		b.op("+", dueKey(tag), flow.Millis(ch.Head.Timeout), ch.Execution+":"+deadlineEntry)
 	}
@@ -536,7 +560,7 @@ func (b *script) end(e *flow.End) error {
 		return err
 	}
 	b.ends = append(b.ends, ending{e, t.Key})
-	b.op("r", t.Key, b.key(t.Active), b.key(t.Lease), b.key(t.Today), b.key(t.Total), t.ID, int(t.TodayFor.Seconds()))
+	b.op("r", t.Key, b.key(t.Active), b.key(t.Lease), t.ID)
 	return nil
 }
 
@@ -575,7 +599,7 @@ func (b *script) status(ch *flow.Change, tag string) {
 	if ch.Was == ch.Front.Status && !ch.Revived {
 		return
 	}
-	if ch.Was != "" && ch.Was != ch.Front.Status {
+	if ch.Was != "" {
 		for _, list := range statusLists(firstFormat, tag, ch.WorkflowID(), ch.Was) {
 			b.op("-", list, ch.Execution)
 		}
@@ -586,6 +610,19 @@ func (b *script) status(ch *flow.Change, tag string) {
 	}
 	if ch.Ended {
 		b.op("-", dueKey(tag), ch.Execution+":"+deadlineEntry)
+	}
+}
+
+// failure lists an execution by the words of its error, at the time at which it came into the list of its status.
+func (b *script) failure(ch *flow.Change, tag string) {
+	for _, list := range errorLists(tag, ch.Cleared) {
+		b.op("-", list, ch.Execution)
+	}
+	if !ch.Front.Status.Over() {
+		return
+	}
+	for _, list := range errorLists(tag, ch.Error) {
+		b.op("+", list, 0, ch.Execution)
 	}
 }
 

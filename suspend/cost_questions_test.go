@@ -24,6 +24,9 @@ var costQuestions = map[string]questions{
 				"by workflow":  executionsBy(flow.ExecutionFilter{Workflow: "mine"}),
 				"by time":      executionsBy(flow.ExecutionFilter{Since: w.from, Until: w.until}),
 				"one":          executionsBy(flow.ExecutionFilter{ID: w.one}),
+				"by tag":       executionsBy(flow.ExecutionFilter{Tags: map[string]string{"of": "mine"}}),
+				"asleep":       executionsBy(flow.ExecutionFilter{Tags: map[string]string{"of": "mine"}, Status: flow.Suspended}),
+				"children":     executionsBy(flow.ExecutionFilter{Parent: w.few}),
 				"relations":    relationsBy(flow.RelationFilter{}),
 				"by parent":    relationsBy(flow.RelationFilter{Parent: w.few}),
 				"many of one":  relationsBy(flow.RelationFilter{Parent: w.many}),
@@ -39,6 +42,7 @@ var costQuestions = map[string]questions{
 		[]grouped{{workflow: "mine", wide: 1}, {workflow: "other", kind: flow.CustomWait, wide: 1}},
 		func(w *crowd) map[string]ask {
 			return map[string]ask{
+				"by status and parent":         executionsBy(flow.ExecutionFilter{Status: flow.Suspended, Parent: w.few}),
 				"by status and workflow":       executionsBy(flow.ExecutionFilter{Status: flow.Suspended, Workflow: "mine"}),
 				"by status and time":           executionsBy(flow.ExecutionFilter{Status: flow.Suspended, Since: w.from, Until: w.until}),
 				"by workflow and time":         executionsBy(flow.ExecutionFilter{Workflow: "mine", Since: w.from, Until: w.until}),

@@ -11,28 +11,44 @@ import (
 
 // Due takes what is due in a partition, and hides it for the lease.
 func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Duration) ([]flow.DueEntry, time.Duration, error) {
-	answer, err := dueScript.Run(ctx, s.redis, []string{dueKey(tag(partition))}, limit, lease.Milliseconds()).StringSlice()
+	lines, next, err := s.takeDue(ctx, dueKey(tag(partition)), limit, lease)
 	if err != nil {
 		return nil, 0, trouble("looking for what is due", err)
+	}
+	entries := make([]flow.DueEntry, 0, len(lines))
+	for _, l := range lines {
+		e, err := parseEntry(l.member)
+		if err != nil { // one bad record must not stop the others
+			s.redis.ZRem(ctx, dueKey(tag(partition)), l.member)
+			continue
+		}
+		e.At = l.at
+		entries = append(entries, e)
+	}
+	return entries, next, nil
+}
+
+// dueLine is a member of a set by time, and when it was due.
+type dueLine struct {
+	member string
+	at     time.Time
+}
+
+// takeDue takes what is due in a set, and hides it for the lease. next is the time until there is more; negative = never.
+func (s *Store) takeDue(ctx context.Context, key string, limit int, lease time.Duration) (lines []dueLine, next time.Duration, err error) {
+	answer, err := dueScript.Run(ctx, s.redis, []string{key}, limit, flow.Millis(lease)).StringSlice()
+	if err != nil {
+		return nil, 0, err
 	}
 	ms, err := strconv.ParseInt(answer[0], 10, 64)
 	if err != nil {
 		return nil, 0, fmt.Errorf("the due script answered %q", flow.Cut(answer[0], 40))
 	}
-	next := time.Duration(ms) * time.Millisecond
-	if ms < 0 {
-		next = -1
+	for i := 1; i+1 < len(answer); i += 2 {
+		at, _ := strconv.ParseFloat(answer[i+1], 64)
+		lines = append(lines, dueLine{answer[i], fromMillis(int64(at))})
 	}
-	entries := make([]flow.DueEntry, 0, len(answer)-1)
-	for _, line := range answer[1:] {
-		e, err := parseEntry(line)
-		if err != nil { // one bad record must not stop the others
-			s.redis.ZRem(ctx, dueKey(tag(partition)), line)
-			continue
-		}
-		entries = append(entries, e)
-	}
-	return entries, next, nil
+	return lines, max(-1, time.Duration(ms)*time.Millisecond), nil
 }
 
 func parseEntry(line string) (flow.DueEntry, error) {
@@ -80,20 +96,24 @@ func (s *Store) Forget(ctx context.Context, e flow.DueEntry) error {
 	return trouble("forgetting an entry of execution "+e.Execution, s.redis.ZRem(ctx, dueKey(home(e.Execution)), entryOf(e)).Err())
 }
 
-// Task tells where the task of a dispatch stands.
+// lookedThrough is how long a list of asynq's may be that is looked through for a task: a longer one is a backlog, and of the many in
+// it each is looked for again and again.
+const lookedThrough = 1000
+
+// Task tells where the task of a dispatch stands. What is left of one that says that it stands in a list, and does not, is removed.
 func (s *Store) Task(ctx context.Context, d flow.Dispatch) (flow.TaskState, error) {
-	t, err := s.encoder.Encode(d)
+	t, err := s.encoder.Locate(d)
 	if err != nil {
 		return "", fmt.Errorf("finding the task of a step of execution %s: %w", d.Execution, err)
 	}
-	state, err := taskScript.Run(ctx, s.redis, []string{t.Key, t.Pending}).Text()
+	state, err := taskScript.Run(ctx, s.redis, []string{t.Key, t.Pending, t.Scheduled, t.Active, t.Retry, t.Lease}, t.ID, lookedThrough).Text()
 	if err != nil {
 		return "", trouble("finding the task of a step of execution "+d.Execution, err)
 	}
 	switch state := flow.TaskState(state); state {
 	case "":
 		return flow.TaskMissing, nil
-	case flow.TaskPending, flow.TaskGhost, flow.TaskScheduled, flow.TaskActive, flow.TaskRetry:
+	case flow.TaskPending, flow.TaskScheduled, flow.TaskActive, flow.TaskRetry:
 		return state, nil
 	}
 	return flow.TaskDone, nil

@@ -77,6 +77,8 @@ func (z *zoo) everything() {
 	z.must(err)
 	watched(z.T, z.redis)
 	beats(z.T, z.redis, 1)
+	_, err = s.NewFeed(z.redis).Open(ctx, 0)
+	z.must(err)
 	_, err = s.ReserveStart(ctx, "order", "id-1", animal(ran), "digest")
 	z.must(err)
 	e := flow.Event{ID: "e1", Type: "shipped", Data: json.RawMessage(`{"n":1}`)}
@@ -227,7 +229,7 @@ func TestFormatExpiry(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t, real(t))
 	z.everything()
-	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|offered|took|kept|keptby|until|marks|hook|refused)|\d+(\.slow)?\}:wake):`)
+	may := regexp.MustCompile(`^\{prana-(r\d+\}:(e|offered|took|kept|keptby|until|marks|hook|refused)|\d+(\.slow)?\}:wake):|^\{prana-\d+\}:feed$`)
 	for _, key := range z.keys() {
 		if ttl := z.redis.PTTL(t.Context(), key).Val(); (ttl > 0) != may.MatchString(key) {
 			t.Errorf("%s expires in %v", key, ttl)

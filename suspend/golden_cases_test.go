@@ -49,7 +49,7 @@ var goldens = []golden{
 		alive("event", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.ExternalEvent, Data: raw(`{"approver":"a"}`), In: time.Hour, Due: after(time.Hour), Since: began,
-			Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1.0}, Match: "$event.ok"},
+			Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1}, Match: "$event.ok"},
 		}})},
 	{"takers", "a wait that is one of those of whom three may take one event", writeTakers, holding(
 		alive("takers", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh},
@@ -59,7 +59,7 @@ var goldens = []golden{
 	{"told", "two waits for events whose data say what they wait for; one has no time", writeTold, holding(
 		alive("told", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
-			Type: flow.ExternalEvent, Data: raw(toldTimed), In: time.Hour, Due: after(time.Hour), Since: began, Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order": 7.0}},
+			Type: flow.ExternalEvent, Data: raw(toldTimed), In: time.Hour, Due: after(time.Hour), Since: began, Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order": 7}},
 		}},
 		&flow.Step{ID: step2, Status: flow.StepSuspended, Token: "token000002", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.ExternalEvent, Data: raw(toldForever), Since: began, Event: &flow.Subscription{Type: "shipped"},

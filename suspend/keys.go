@@ -2,6 +2,8 @@ package suspend
 
 import (
 	"hash/fnv"
+	"maps"
+	"slices"
 	"strconv"
 
 	"prana/engine/flow"
@@ -39,6 +41,7 @@ func outboxKey(id string) string                 { return home(id) + "q:" + id }
 func dueKey(tag string) string                   { return tag + "due" }
 func allKey(tag string) string                   { return tag + "all" }
 func beatsKey(tag string) string                 { return tag + "beats" }
+func feedKey(tag string) string                  { return tag + "feed" }
 func statusKey(tag string, s flow.Status) string { return tag + "st:" + string(s) }
 func workflowKey(tag, workflow string) string    { return tag + "wf:" + workflow }
 func relationsKey(tag string) string             { return tag + "rel" }
@@ -65,6 +68,28 @@ func workflowsKey(tag string) string { return tag + "workflows" }
 // bornLists are those that an execution stands in from its birth on. Up to format 1 there are lists for all workflows together, too.
 func bornLists(format int, tag, workflow string) []string {
 	return withAll(format, workflowKey(tag, workflow), allKey(tag))
+}
+
+// tagKey lists the executions that have a tag, errorKey those whose error has a word.
+func tagKey(tag, name, value string) string { return tag + "tag:" + hashed(name+"\x00"+value) }
+func errorKey(tag, word string) string      { return tag + "err:" + hashed(word) }
+
+// tagLists are those that an execution stands in by its tags.
+func tagLists(tag string, tags map[string]string) []string {
+	var lists []string
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		lists = append(lists, tagKey(tag, name, tags[name]))
+	}
+	return lists
+}
+
+// errorLists are those that an execution stands in by its error; none without one.
+func errorLists(tag string, p *flow.Problem) []string {
+	var lists []string
+	for _, word := range p.Words() {
+		lists = append(lists, errorKey(tag, word))
+	}
+	return lists
 }
 
 // statusLists are those that an execution stands in by its status.

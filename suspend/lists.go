@@ -9,21 +9,29 @@ import (
 	"prana/engine/flow"
 )
 
-// scans bounds how many pages of an index one call reads to fill a page of its own.
-const scans = 20
+// How many rows of an index one call looks at to fill its page, and how many at once after those that would have been enough.
+const (
+	maxLooked = 2000
+	lookPage  = 250
+)
 
-// Executions lists executions, newest first; those of one status by the time since when they have it.
+// Executions lists executions, newest first; those of one status, or with an error, by the time since when they have it.
 func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
+	if err := f.Check(); err != nil {
+		return flow.Page[flow.Summary]{}, err
+	}
 	if f.ID != "" {
 		return s.one(ctx, f.ID)
 	}
-	// The status is that of the index, unless the execution moves between the two reads.
-	keep := func(x flow.Summary) bool { return f.Status == "" || x.Status == f.Status }
-	keys, err := s.executionKeys(ctx, f)
+	part := downwards.from(f.Since).until(f.Until)
+	rows, err := s.executionRows(ctx, f, part)
 	if err != nil {
 		return flow.Page[flow.Summary]{}, err
 	}
-	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), downwards.from(f.Since).until(f.Until), s.summaries, keep)
+	if f.Prefix != "" {
+		rows = beginning(rows, f.Prefix)
+	}
+	return listed(ctx, rows, f.Cursor, limitOf(f.Limit), s.summaries, f.Keeps)
 }
 
 // one lists an execution, if there is such.
@@ -36,62 +44,63 @@ func (s *Store) one(ctx context.Context, id string) (flow.Page[flow.Summary], er
 	return page, err
 }
 
-func (s *Store) executionKeys(ctx context.Context, f flow.ExecutionFilter) ([]string, error) {
-	var keys []string
-	for p := range s.partitions {
-		lists, err := s.listsOf(ctx, tag(p), f)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, lists...)
+// executionLists gives the lists of partitions in which those executions stand that are asked for by workflow and status: each in
+// that of its own workflow, and what format 1 wrote in that of all, too.
+func (s *Store) executionLists(ctx context.Context, tags []string, f flow.ExecutionFilter) ([]string, error) {
+	own, all := workflowKey, allKey
+	if f.Status != "" {
+		own = func(tag, workflow string) string { return workflowStatusKey(tag, workflow, f.Status) }
+		all = func(tag string) string { return statusKey(tag, f.Status) }
 	}
-	return keys, nil
-}
-
-// listsOf gives the lists of a partition in which those executions stand that are asked for by workflow and status: in one of
-// their own workflow, or, if they are older, in that of all.
-func (s *Store) listsOf(ctx context.Context, tag string, f flow.ExecutionFilter) ([]string, error) {
-	workflows, err := s.workflowsIn(ctx, tag, f.Workflow)
+	workflows, err := s.workflowsIn(ctx, tags, f.Workflow)
 	if err != nil {
 		return nil, err
 	}
 	var keys []string
-	for _, w := range workflows {
-		if f.Status != "" {
-			keys = append(keys, workflowStatusKey(tag, w, f.Status))
-		} else {
-			keys = append(keys, workflowKey(tag, w))
+	for i, t := range tags {
+		for _, w := range workflows[i] {
+			keys = append(keys, own(t, w))
+		}
+		if f.Workflow == "" {
+			keys = append(keys, all(t))
 		}
 	}
-	switch {
-	case f.Workflow != "":
-		return keys, nil
-	case f.Status != "":
-		return append(keys, statusKey(tag, f.Status)), nil
-	}
-	return append(keys, allKey(tag)), nil
+	return keys, nil
 }
 
-// workflowsIn gives the one workflow that is asked for, or all whose lists the partition ever had.
-func (s *Store) workflowsIn(ctx context.Context, tag, only string) ([]string, error) {
+// workflowsIn gives, for each of the partitions, the one workflow that is asked for, or all whose lists it ever had.
+func (s *Store) workflowsIn(ctx context.Context, tags []string, only string) ([][]string, error) {
+	all := make([][]string, len(tags))
 	if only != "" {
-		return []string{only}, nil
+		for i := range all {
+			all[i] = []string{only}
+		}
+		return all, nil
 	}
-	workflows, err := s.redis.SMembers(ctx, workflowsKey(tag)).Result()
-	return workflows, trouble("listing the workflows of a partition", err)
+	p := s.redis.Pipeline()
+	cmds := make([]*redis.StringSliceCmd, len(tags))
+	for i, t := range tags {
+		cmds[i] = p.SMembers(ctx, workflowsKey(t))
+	}
+	if err := exec(ctx, p); err != nil {
+		return nil, trouble("listing the workflows of partitions", err)
+	}
+	for i, c := range cmds {
+		all[i] = c.Val()
+	}
+	return all, nil
 }
 
-// listed fills a page from indexes: it reads rows, makes items of them, and keeps those that pass. Where most do not, the
+// listed fills a page from an index: it reads rows, makes items of them, and keeps those that pass. Where most do not, the
 // page comes back short, with a cursor.
-func listed[T any](ctx context.Context, s *Store, keys []string, cursor string, limit int, part span,
-	items func(context.Context, []row) ([]*T, error), keep func(T) bool,
-) (flow.Page[T], error) {
+func listed[T any](ctx context.Context, read rowsOf, cursor string, limit int, items func(context.Context, []row) ([]*T, error), keep func(T) bool) (flow.Page[T], error) {
 	page := flow.Page[T]{Items: []T{}}
-	for range scans {
-		rows, next, err := s.page(ctx, keys, cursor, limit, part)
+	for looked, n := 0, limit; looked < maxLooked; n = min(max(limit, lookPage), maxLooked-looked) {
+		rows, next, err := read(ctx, cursor, n)
 		if err != nil {
 			return page, err
 		}
+		looked += len(rows)
 		found, err := items(ctx, rows)
 		if err != nil {
 			return page, err
@@ -106,7 +115,7 @@ func listed[T any](ctx context.Context, s *Store, keys []string, cursor string, 
 				return page, nil
 			}
 		}
-		if page.Cursor = next; next == "" {
+		if page.Cursor = next; next == "" || len(rows) < n { // there are no more, or they are too far away
 			return page, nil
 		}
 		cursor = next
@@ -119,7 +128,7 @@ func (s *Store) summaries(ctx context.Context, rows []row) ([]*flow.Summary, err
 	p := s.redis.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(rows))
 	for i, r := range rows {
-		cmds[i] = p.HMGet(ctx, executionKey(r.member), fieldHead, fieldFront, fieldEnded, fieldProblem)
+		cmds[i] = p.HMGet(ctx, executionKey(r.named()), fieldHead, fieldFront, fieldEnded, fieldProblem)
 	}
 	if len(rows) == 0 {
 		return nil, nil
@@ -129,7 +138,7 @@ func (s *Store) summaries(ctx context.Context, rows []row) ([]*flow.Summary, err
 	}
 	all := make([]*flow.Summary, len(rows))
 	for i, c := range cmds {
-		all[i] = summaryOf(rows[i].member, c.Val())
+		all[i] = summaryOf(rows[i].named(), c.Val())
 	}
 	return all, nil
 }

@@ -114,7 +114,7 @@ func loadArgs(want flow.Want) []any {
 func (r reading) execution(id string) (*flow.Execution, error) {
 	x := &flow.Execution{
 		ID: id, Rev: r.fields[fieldRev], Now: fromMillis(r.now),
-		Steps: map[flow.StepID]*flow.Step{}, Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]json.RawMessage{},
+		Steps: make(map[flow.StepID]*flow.Step, len(r.fields)/4), Nodes: map[int]flow.NodeState{}, Values: make(map[flow.Ref]json.RawMessage, len(r.fields)/2),
 		Claims: map[flow.StepID]string{}, State: map[string]json.RawMessage{},
 	}
 	var err error

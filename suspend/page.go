@@ -20,6 +20,9 @@ type row struct {
 	member string
 }
 
+// named is the execution that a member of a list names last: of the lists of children, the child.
+func (r row) named() string { return r.member[strings.LastIndexByte(r.member, ':')+1:] }
+
 func compareRows(a, b row) int {
 	if c := cmp.Compare(a.score, b.score); c != 0 {
 		return c
@@ -71,6 +74,71 @@ func ceilMillis(t time.Time) float64 {
 	return float64(ms)
 }
 
+// rowsOf reads a list from a cursor on, at most so many rows, and gives the cursor behind them; empty = there are no more. It may
+// give fewer though there are more, when it looked far enough.
+type rowsOf func(ctx context.Context, cursor string, limit int) ([]row, string, error)
+
+// merged reads sorted sets as one list.
+func (s *Store) merged(keys []string, part span) rowsOf {
+	return func(ctx context.Context, cursor string, limit int) ([]row, string, error) {
+		return s.page(ctx, keys, cursor, limit, part)
+	}
+}
+
+// gathered reads a list that is in memory.
+func gathered(all []row, part span) rowsOf {
+	part.sort(all)
+	return func(_ context.Context, cursor string, limit int) ([]row, string, error) {
+		after, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		rest := all
+		if after != nil {
+			from, there := slices.BinarySearchFunc(all, *after, part.compare)
+			if there {
+				from++
+			}
+			rest = all[from:]
+		}
+		if len(rest) <= limit {
+			return rest, "", nil
+		}
+		return rest[:limit], cursorOf(rest[limit-1]), nil
+	}
+}
+
+// How many rows are looked at for those whose id begins like that, and how many at once: nothing finds them but their names.
+const (
+	maxNamed  = 20_000
+	namedPage = 1000
+)
+
+// beginning passes over rows whose id begins otherwise.
+func beginning(read rowsOf, prefix string) rowsOf {
+	return func(ctx context.Context, cursor string, limit int) (fit []row, next string, err error) {
+		for range maxNamed / namedPage {
+			var rows []row
+			if rows, next, err = read(ctx, cursor, namedPage); err != nil {
+				return nil, "", err
+			}
+			for i, r := range rows {
+				if !strings.HasPrefix(r.named(), prefix) {
+					continue
+				}
+				fit = append(fit, r)
+				if len(fit) == limit && (i+1 < len(rows) || next != "") {
+					return fit, cursorOf(r), nil
+				}
+			}
+			if cursor = next; next == "" {
+				break
+			}
+		}
+		return fit, next, nil
+	}
+}
+
 // page merges sorted sets and gives the rows after a cursor: a place, not a
 // number, so that rows that come or go meanwhile neither repeat nor hide others.
 func (s *Store) page(ctx context.Context, keys []string, cursor string, limit int, part span) ([]row, string, error) {
@@ -93,13 +161,23 @@ func (s *Store) page(ctx context.Context, keys []string, cursor string, limit in
 	return all[:limit], cursorOf(all[limit-1]), nil
 }
 
-func (s span) sort(rows []row) {
-	slices.SortFunc(rows, func(a, b row) int {
-		if s.down {
-			a, b = b, a
-		}
-		return compareRows(a, b)
-	})
+func (s span) sort(rows []row) { slices.SortFunc(rows, s.compare) }
+
+// compare orders rows in the direction of the span.
+func (s span) compare(a, b row) int {
+	if s.down {
+		a, b = b, a
+	}
+	return compareRows(a, b)
+}
+
+// tags gives the partitions.
+func (s *Store) tags() []string {
+	all := make([]string, s.partitions)
+	for p := range all {
+		all[p] = tag(p)
+	}
+	return all
 }
 
 // bySlot groups keys, each with a hash tag, by what one script can read.

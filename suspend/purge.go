@@ -2,8 +2,10 @@ package suspend
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,7 +27,7 @@ func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]ti
 		if !status.Terminal() {
 			continue
 		}
-		keys, err := s.listsOf(ctx, tag(partition), flow.ExecutionFilter{Status: status})
+		keys, err := s.executionLists(ctx, []string{tag(partition)}, flow.ExecutionFilter{Status: status})
 		if err != nil {
 			return purged, err
 		}
@@ -82,6 +84,9 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status, lists 
 	if err != nil || x.Status != status {
 		return false, err
 	}
+	if err := s.knowError(ctx, x); err != nil {
+		return false, err
+	}
 	if x.StartID != "" { // first: a start of this id in between must not find an execution that is about to go
 		if err := s.releaseStart(ctx, x); err != nil {
 			return false, err
@@ -110,10 +115,25 @@ func (s *Store) unlist(ctx context.Context, lists []string, member string) error
 	return exec(ctx, p)
 }
 
+// knowError reads by which error an execution is listed: one that came out of quarantine by itself completed with one. Should it be another one by now, the purge is refused.
+func (s *Store) knowError(ctx context.Context, x *flow.Execution) error {
+	raw, err := s.redis.HGet(ctx, executionKey(x.ID), fieldProblem).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(raw), &x.Error)
+	}
+	return trouble("purging execution "+x.ID, err)
+}
+
 // remove takes an execution out of every list, and its keys away.
 func (b *script) remove(x *flow.Execution) {
 	t := home(x.ID)
 	for _, list := range append(bornLists(firstFormat, t, x.Workflow), statusLists(firstFormat, t, x.Workflow, x.Status)...) {
+		b.op("-", list, x.ID)
+	}
+	for _, list := range slices.Concat(tagLists(t, x.Tags), errorLists(t, x.Error)) {
 		b.op("-", list, x.ID)
 	}
 	b.op("-", dueKey(t), x.ID+":"+deadlineEntry)

@@ -3,7 +3,6 @@ package suspend
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,7 +21,7 @@ func (s *Store) Relations(ctx context.Context, f flow.RelationFilter) (flow.Page
 	for p := 0; f.Parent == "" && p < s.partitions; p++ {
 		keys = append(keys, relationsKey(tag(p)))
 	}
-	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), downwards, s.relations, func(flow.Relation) bool { return true })
+	return listed(ctx, s.merged(keys, downwards), f.Cursor, limitOf(f.Limit), s.relations, func(flow.Relation) bool { return true })
 }
 
 // relationOf reads the parent of a child from its head.
@@ -43,7 +42,7 @@ func (s *Store) relationOf(ctx context.Context, f flow.RelationFilter) (flow.Pag
 func (s *Store) relations(ctx context.Context, rows []row) ([]*flow.Relation, error) {
 	ids := make([]string, len(rows))
 	for i, r := range rows {
-		ids[i] = r.member[strings.LastIndexByte(r.member, ':')+1:]
+		ids[i] = r.named()
 	}
 	kids, err := s.kinsfolk(ctx, ids)
 	if err != nil {

@@ -277,3 +277,25 @@ func (f afterPurge) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 func (f afterPurge) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
+
+// TestAPurgeTakesTheErrorOfWhatCompleted: an execution that completed out of quarantine is still found by its error, and leaves no
+// line of it behind.
+func TestAPurgeTakesTheErrorOfWhatCompleted(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t, real(t))
+	ch := z.birth("poisoned", stepOf(1, flow.StepQuarantined))
+	ch.Front.Status, ch.Error = flow.Quarantined, flow.Problemf("poison", "a worker died")
+	z.commit(ch)
+	x, err := z.store.Load(z.Context(), ch.Execution, flow.Want{All: true})
+	z.must(err)
+	x.Status = flow.Completed
+	over := stepOf(1, flow.StepCompleted)
+	z.commit(&flow.Change{Execution: x.ID, Workflow: x.Workflow, Op: flow.NewToken(), Prev: x.Rev, Was: flow.Quarantined, Front: x.Front, Ended: true, Steps: []*flow.Step{over}})
+	n, err := z.store.Purge(z.Context(), 0, map[flow.Status]time.Duration{flow.Completed: -time.Hour}, 100)
+	if err != nil || n != 1 {
+		t.Fatalf("%d were purged, %v", n, err)
+	}
+	if left := z.redis.Keys(z.Context(), "*:err:*").Val(); len(left) != 0 {
+		t.Errorf("lists of errors are left: %v", left)
+	}
+}

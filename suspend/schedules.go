@@ -47,15 +47,15 @@ func (s *Store) dueInSlots(ctx context.Context, key func(tag string) string, lim
 		if len(taken) == limit {
 			return taken, 0, nil
 		}
-		answer, err := dueScript.Run(ctx, s.redis, []string{key(slotTag(slot))}, limit-len(taken), flow.Millis(lease)).StringSlice()
+		lines, more, err := s.takeDue(ctx, key(slotTag(slot)), limit-len(taken), lease)
 		if err != nil {
 			return nil, 0, err
 		}
-		if ms, _ := strconv.ParseInt(answer[0], 10, 64); ms >= 0 {
-			next = sooner(next, time.Duration(ms)*time.Millisecond)
+		if more >= 0 {
+			next = sooner(next, more)
 		}
-		for _, member := range answer[1:] {
-			taken = append(taken, slotted{slot, member})
+		for _, l := range lines {
+			taken = append(taken, slotted{slot, l.member})
 		}
 	}
 	return taken, next, nil
@@ -201,5 +201,5 @@ func (s *Store) Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Page
 		return all, trouble("reading schedules", err)
 	}
 	keep := func(c flow.ScheduleState) bool { return f.Workflow == "" || c.Workflow == f.Workflow }
-	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), upwards, read, keep)
+	return listed(ctx, s.merged(keys, upwards), f.Cursor, limitOf(f.Limit), read, keep)
 }

@@ -38,6 +38,7 @@ type Store struct {
 	format     int
 	groups     groups
 	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
+	feeds      sync.Map // hash tag -> time.Time until which commits bring what they tell
 }
 
 // Options configure a Store. Zero fields mean the defaults named here.

@@ -23,11 +23,7 @@ var ErrOtherStore = errors.New("this Redis does not hold the store that this pro
 func (s *Store) Identify(ctx context.Context) (string, error) {
 	name := flow.NewToken() + flow.NewToken()
 	for {
-		fresh, err := s.redis.SetNX(ctx, storeKey, name, 0).Result()
-		if err == nil && fresh {
-			err = s.redis.Set(ctx, formatKey, NewestFormat, 0).Err()
-		}
-		if err != nil {
+		if err := s.name(ctx, name); err != nil {
 			return "", trouble("naming the store", err)
 		}
 		id, err := s.redis.Get(ctx, storeKey).Result()
@@ -40,6 +36,18 @@ func (s *Store) Identify(ctx context.Context) (string, error) {
 		s.format, err = s.Format(ctx)
 		return id, err
 	}
+}
+
+// name gives a store that has no name its format, and then its name: whoever finds the one finds the other.
+func (s *Store) name(ctx context.Context, name string) error {
+	n, err := s.redis.Exists(ctx, storeKey).Result()
+	if err != nil || n > 0 {
+		return err
+	}
+	if err := s.redis.SetNX(ctx, formatKey, NewestFormat, 0).Err(); err != nil {
+		return err
+	}
+	return s.redis.SetNX(ctx, storeKey, name, 0).Err()
 }
 
 // Watch lets the store beat, and has Redis write its file anew when that is due, until ctx is done, when it returns nil. It returns an error that matches ErrOtherStore as soon as

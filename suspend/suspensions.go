@@ -27,25 +27,25 @@ func (s *Store) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.
 	keep := func(v flow.Suspension) bool {
 		return (f.Workflow == "" || v.Workflow == f.Workflow) && (f.EventType == "" || v.EventType == f.EventType)
 	}
-	return listed(ctx, s, keys, f.Cursor, limitOf(f.Limit), part, s.suspensions, keep)
+	return listed(ctx, s.merged(keys, part), f.Cursor, limitOf(f.Limit), s.suspensions, keep)
 }
 
 // suspensionKeys gives the lists that have all that is asked for, and little else. All lists have the same order, so that
 // a cursor of one is a place in another.
 func (s *Store) suspensionKeys(ctx context.Context, f flow.SuspensionFilter, part span) ([]string, error) {
+	tags := s.tags()
+	workflows, err := s.workflowsIn(ctx, tags, f.Workflow)
+	if err != nil {
+		return nil, err
+	}
 	var older, ofWorkflow, ofEvent []string
-	for p := range s.partitions {
-		t := tag(p)
+	for i, t := range tags {
 		types, err := s.suspendTypes(ctx, t, f.Type)
 		if err != nil {
 			return nil, err
 		}
-		workflows, err := s.workflowsIn(ctx, t, f.Workflow)
-		if err != nil {
-			return nil, err
-		}
 		for _, kind := range types {
-			for _, w := range workflows {
+			for _, w := range workflows[i] {
 				ofWorkflow = append(ofWorkflow, workflowSuspendedKey(t, w, kind))
 			}
 			older = append(older, suspendedKey(t, kind))
@@ -54,7 +54,8 @@ func (s *Store) suspensionKeys(ctx context.Context, f flow.SuspensionFilter, par
 	}
 	switch {
 	case f.Workflow != "" && f.EventType != "":
-		return s.narrower(ctx, ofEvent, ofWorkflow, part)
+		narrow, err := s.narrowest(ctx, index{keys: ofEvent, part: part}, index{keys: ofWorkflow, part: part})
+		return narrow.keys, err
 	case f.Workflow != "":
 		return ofWorkflow, nil
 	case f.EventType != "":
@@ -70,34 +71,6 @@ func (s *Store) suspendTypes(ctx context.Context, tag, only string) ([]string, e
 	}
 	types, err := s.redis.SMembers(ctx, suspendTypesKey(tag)).Result()
 	return types, trouble("listing suspensions", err)
-}
-
-// narrower chooses among two groups of lists the one with fewer rows.
-func (s *Store) narrower(ctx context.Context, a, b []string, part span) ([]string, error) {
-	p := s.redis.Pipeline()
-	count := func(keys []string) (total func() int64) {
-		cmds := make([]*redis.IntCmd, len(keys))
-		for i, key := range keys {
-			cmds[i] = p.ZCount(ctx, key, part.low, part.high)
-		}
-		return func() (n int64) {
-			for _, c := range cmds {
-				n += c.Val()
-			}
-			return n
-		}
-	}
-	inA, inB := count(a), count(b)
-	if p.Len() == 0 {
-		return a, nil
-	}
-	if _, err := p.Exec(ctx); err != nil {
-		return nil, trouble("listing suspensions", err)
-	}
-	if inB() < inA() {
-		return b, nil
-	}
-	return a, nil
 }
 
 // suspensionsOf lists the waits of one execution, which is read whole.

@@ -111,7 +111,7 @@ func (c *Client) run(ctx context.Context, eval evaluate, verb, text string, keys
 	case dequeue:
 		return c.dequeue(ctx, ask{queue, func() *redis.Cmd { return c.sendOnce(ctx, verb, text, keys, args) }})
 	case settle:
-		if c.waker.settled.remove(taskKey(queue, keys)) {
+		if c.waker.settled.remove(taskKey(keys)) {
 			return done(ctx)
 		}
 		ctx, cancel := revive(ctx)
@@ -200,6 +200,9 @@ func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cm
 	if cmd.Err() != nil {
 		c.slots.Free()
 		return cmd
+	}
+	if !readable(cmd) {
+		c.slots.Free() // there will be no handler that does
 	}
 	for _, b := range c.bells {
 		if b.queue == a.queue {

@@ -38,8 +38,8 @@ import (
 //	LREM   Active 0 ID == 1
 //	ZREM   Lease ID
 //	DEL    Key
-//	INCR   Today             (EXPIREAT when it is new)
-//	INCR   Total
+//
+// but for its counters, which a [Waker] writes once a second.
 type Encoder struct{}
 
 // Encode makes the task of a dispatch. The same dispatch always gives the same
@@ -67,7 +67,7 @@ func (Encoder) Locate(d flow.Dispatch) (flow.Task, error) {
 		return flow.Task{}, err
 	}
 	id := TaskID(d)
-	return flow.Task{ID: id, Key: queueKey(queue, "t:"+id), QueueKeys: keysOf(queue, time.Now())}, nil
+	return flow.Task{ID: id, Key: queueKey(queue, "t:"+id), QueueKeys: keysOf(queue)}, nil
 }
 
 // TaskID is "<execution>:<step>:<token>": another dispatch of the same step is

@@ -109,8 +109,13 @@ func (w *Waker) giveBack(ctx context.Context, t flow.Task) {
 }
 
 // Acknowledged notes that a commit acknowledged a task, so that asynq's own acknowledgement, or whatever else it says of
-// the task, has nothing left to do.
-func (w *Waker) Acknowledged(key string) { w.settled.add(key) }
+// the task, has nothing left to do but to count it.
+func (w *Waker) Acknowledged(key string) {
+	w.settled.add(key)
+	if queue, _, ok := queueOf(key); ok {
+		w.tally.add(queue)
+	}
+}
 
 // settled are tasks that were acknowledged, and of which asynq did not yet say what became of them.
 type settled struct {

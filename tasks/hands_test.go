@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
@@ -34,8 +35,12 @@ func TestTakenAlong(t *testing.T) {
 		r := newRig(t, o, maxHold, aQueue)
 		slots := NewSlots(1, nil)
 		r.client.Within(slots, "default")
-		push(t, connect(t, o), aQueue, "first")
-		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != "first" {
+		first, err := Encoder{}.Encode(sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		push(t, connect(t, o), aQueue, string(first.Message)) // the rig's dequeue gives what stands in the list
+		if v := receive(t, "task", r.dequeue(t.Context(), aQueue)); v != string(first.Message) {
 			t.Fatal(v)
 		}
 		ctx := r.client.Holding(t.Context())
@@ -111,7 +116,8 @@ func TestAcknowledged(t *testing.T) {
 		r := newRig(t, o, maxHold, aQueue)
 		task := inHand(t, connect(t, o))
 		done := func() string {
-			keys := []string{task.Active, task.Lease, task.Key, task.Today, task.Total}
+			today, ever := countersOf(aQueue, time.Now())
+			keys := []string{task.Active, task.Lease, task.Key, today, ever}
 			return r.client.Eval(t.Context(), `return redis.call("INCR", "sent")`, keys).String()
 		}
 		r.waker.Acknowledged(task.Key)
@@ -124,6 +130,55 @@ func TestAcknowledged(t *testing.T) {
 			t.Errorf("the next one was sent %q times", n)
 		}
 	})
+}
+
+// TestWhatWasAcknowledgedIsCounted: asynq's tools see what commits acknowledged within a moment, and all of it once the process has ended.
+func TestWhatWasAcknowledgedIsCounted(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		r, look := newRig(t, o, maxHold, aQueue), asynq.NewInspectorFromRedisClient(connect(t, o))
+		written := make(chan struct{})
+		r.waker.tally.redis = &afterPipelines{connect(t, o), func() { written <- struct{}{} }}
+		task := inHand(t, connect(t, o))
+		if err := Ensure(t.Context(), connect(t, o), aQueue); err != nil {
+			t.Fatal(err)
+		}
+		want := func(n int) {
+			t.Helper()
+			info, err := look.GetQueueInfo(aQueue)
+			if err != nil || info.Processed != n || info.ProcessedTotal != n {
+				t.Errorf("asynq counts %+v, %v; want %d", info, err, n)
+			}
+		}
+		r.waker.Acknowledged(task.Key)
+		r.waker.Acknowledged(task.Key)
+		receive(t, "counting", written)
+		want(2)
+		r.waker.Acknowledged(task.Key)
+		closed := make(chan error)
+		go func() { closed <- r.waker.Close() }()
+		receive(t, "counting the rest", written)
+		if err := receive(t, "the end", closed); err != nil {
+			t.Error(err)
+		}
+		want(3)
+		today, _ := countersOf(aQueue, time.Now())
+		if ttl := connect(t, o).TTL(t.Context(), today).Val(); ttl < 89*24*time.Hour || ttl > 90*24*time.Hour {
+			t.Errorf("today's counter stays for %s", ttl)
+		}
+	})
+}
+
+// afterPipelines tells of each pipeline that was sent.
+type afterPipelines struct {
+	redis.UniversalClient
+	after func()
+}
+
+func (a *afterPipelines) Pipelined(ctx context.Context, f func(redis.Pipeliner) error) ([]redis.Cmder, error) {
+	cmds, err := a.UniversalClient.Pipelined(ctx, f)
+	a.after()
+	return cmds, err
 }
 
 // TestForeignWriters: a queue whose writers wake nobody is asked as soon as something is in it, in its order; while nobody may take

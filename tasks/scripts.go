@@ -31,18 +31,18 @@ var shapes = []struct {
 	{settle, false, []string{"t:", "active", "lease", "archived"}},
 }
 
-// recognise tells what the script with these keys does, and to which queue.
+// recognise tells what the script with these keys does, and to which queue. It is asked for every command of asynq's.
 func recognise(keys []string) (script, string) {
 	if len(keys) < 2 {
 		return other, ""
 	}
-	queue, ok := queueOf(keys[0])
+	queue, prefix, ok := queueOf(keys[0])
 	if !ok {
 		return other, ""
 	}
 	for _, s := range shapes {
 		if len(keys) == len(s.names) || !s.exact && len(keys) > len(s.names) {
-			if matches(queue, keys, s.names) {
+			if matches(prefix, keys, s.names) {
 				return s.kind, queue
 			}
 		}
@@ -50,19 +50,20 @@ func recognise(keys []string) (script, string) {
 	return other, ""
 }
 
-func queueOf(key string) (string, bool) {
+// queueOf gives the queue of a key of asynq's, and what all keys of that queue begin with.
+func queueOf(key string) (queue, prefix string, ok bool) {
 	rest, ok := strings.CutPrefix(key, "asynq:{")
 	if !ok {
-		return "", false
+		return "", "", false
 	}
-	queue, _, ok := strings.Cut(rest, "}:")
-	return queue, ok
+	queue, name, ok := strings.Cut(rest, "}:")
+	return queue, key[:len(key)-len(name)], ok
 }
 
-func matches(queue string, keys, names []string) bool {
+func matches(prefix string, keys, names []string) bool {
 	for i, name := range names {
-		want := queueKey(queue, name)
-		if keys[i] != want && !(strings.HasSuffix(name, ":") && strings.HasPrefix(keys[i], want)) {
+		rest, ok := strings.CutPrefix(keys[i], prefix)
+		if !ok || rest != name && !(strings.HasSuffix(name, ":") && strings.HasPrefix(rest, name)) {
 			return false
 		}
 	}
@@ -70,10 +71,9 @@ func matches(queue string, keys, names []string) bool {
 }
 
 // taskKey is the key of the task among those of a script.
-func taskKey(queue string, keys []string) string {
-	prefix := queueKey(queue, "t:")
+func taskKey(keys []string) string {
 	for _, k := range keys {
-		if strings.HasPrefix(k, prefix) {
+		if _, prefix, ok := queueOf(k); ok && strings.HasPrefix(k[len(prefix):], "t:") {
 			return k
 		}
 	}

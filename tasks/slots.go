@@ -11,8 +11,8 @@ import (
 )
 
 // Slots bound how many tasks several Servers of a process have at a time. A client takes one before it asks for a task,
-// so that none leaves its queue that would have to wait here; it stays taken until the task's handler frees it. What asynq
-// itself cannot read has no handler and keeps its slot: nobody but us writes into these queues. nil = no bound.
+// so that none leaves its queue that would have to wait here; it stays taken until the task's handler frees it, or
+// the client itself that of a task which asynq cannot read. nil = no bound.
 //
 // Where several queues want more than there is, each gets slots by its weight: the next slot goes to the queue that had the least,
 // divided by its weight. A queue that wanted nothing for a while has no claim to what it did not use (start-time fair queueing).

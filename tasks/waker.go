@@ -67,6 +67,7 @@ type Waker struct {
 	wg   sync.WaitGroup
 
 	settled settled
+	tally   tally
 
 	mu     sync.Mutex
 	bells  map[string]*bell
@@ -85,7 +86,7 @@ type WakerOptions struct {
 // blocking reads it opens one more connection for each queue that is slept for,
 // of the same options; these have none of client's hooks.
 func NewWaker(client redis.UniversalClient, o WakerOptions) *Waker {
-	w := &Waker{redis: client, hold: o.Hold, log: o.Logger, name: flow.NewToken(), bells: map[string]*bell{}}
+	w := &Waker{redis: client, hold: o.Hold, log: o.Logger, name: flow.NewToken(), bells: map[string]*bell{}, tally: tally{redis: client}}
 	if w.hold <= 0 {
 		w.hold = defaultHold
 	}
@@ -145,6 +146,7 @@ func (w *Waker) Close() error {
 	w.closed = true
 	w.mu.Unlock()
 	w.stop()
+	w.tally.close()
 	var err error
 	if w.own && first {
 		err = w.reading.Close()

@@ -25,18 +25,18 @@ func Read(file string, src []byte) (*flow.Workflow, *Source, []plan.Diagnostic) 
 	s := newSource(file, src)
 	root, found := parse(src)
 	if root == nil {
-		return nil, s, s.placed(found)
+		return nil, s, s.Placed(found)
 	}
 	c := &checker{}
 	c.check(root)
 	r := &reader{found: c.found}
 	if !r.expect(root, mappingKind) {
-		return nil, s, s.placed(r.found)
+		return nil, s, s.Placed(r.found)
 	}
 	r.convert(root)
 	s.root, s.document = root, root.document
 	w := r.workflow(root)
-	return w, s, s.placed(r.found)
+	return w, s, s.Placed(r.found)
 }
 
 // Value gives what a source says as plain JSON-like data, in the form that it is
@@ -61,7 +61,7 @@ func Check(file string, src []byte, reg *node.Registry, opts plan.Options) (*flo
 		p = nil
 		more = consequences(found, more)
 	}
-	return w, p, s.placed(append(found, more...))
+	return w, p, s.Placed(append(found, more...))
 }
 
 // consequences leaves out what is wrong only because something at the same
@@ -85,8 +85,8 @@ func within(path, parent string) bool {
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// placed fills in positions and excerpts, and sorts.
-func (s *Source) placed(ds []plan.Diagnostic) []plan.Diagnostic {
+// Placed fills in positions and excerpts from the paths of diagnostics, and sorts them.
+func (s *Source) Placed(ds []plan.Diagnostic) []plan.Diagnostic {
 	for i := range ds {
 		s.place(&ds[i])
 	}

@@ -87,3 +87,33 @@ func FuzzRewrite(f *testing.F) {
 		})
 	})
 }
+
+// cases are files of test cases.
+var cases = []string{
+	"workflow: a.yaml\ncases:\n  - {name: a, want: {status: completed}}\n",
+	"workflow: a.yaml\nwith: [b.yaml]\nvariables: {a: 1}\nsecrets: {a: b}\nenv: {A: b}\nnow: 2026-03-02T07:00:00Z\n" +
+		"stubs: {a: {output: 1}, b: [{error: down}, {error: {code: c, details: {x: 1}, permanent: true}}]}\nhttp: {GET a/b: [{status: 503}, {body: [1]}]}\n" +
+		"cases:\n  - name: a\n    steps:\n      - {publish: {type: a, data: 1}}\n      - {resume: {node: a, error: x}, refused: conflict}\n      - advance: 24h\n      - cancel: why\n" +
+		"      - want: {path: [a], ran: [a], waits: [], output: …, reply: {status: 200}, nodes: {a: {runs: 1, attempts: 2, port: p, params: {x: 1}}}}\n    want: {refused: invalid}\n",
+	"workflow: [\ncases: {a: b}\n", "cases: [1, [], {want: 3, steps: [x]}]\n", `{"workflow":"a","cases":[{"name":"a","stubs":{"":[]},"http":{"[":null}}]}`,
+}
+
+// FuzzReadTests: a file of cases is read, or diagnostics with their places say why not.
+func FuzzReadTests(f *testing.F) {
+	for _, src := range cases {
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		fuzztest.Cheap(t, func() {
+			file, _, found := definition.ReadTests("f", []byte(src))
+			if file == nil && !plan.HasErrors(found) {
+				t.Fatal("neither cases nor an error")
+			}
+			for _, d := range found {
+				if d.Line < 1 || d.Column < 1 || d.String() == "" {
+					t.Fatalf("no place: %+v", d)
+				}
+			}
+		})
+	})
+}

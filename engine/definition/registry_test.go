@@ -49,7 +49,7 @@ func types() *node.Registry {
 		node.Type{Name: "time.delay", Run: nothing, Fields: []node.Field{
 			{Name: "duration_ms", Kind: node.Int, Required: true, Min: new(0.0), Max: new(1000.0)},
 		}},
-		node.Type{Name: "http.request", Run: nothing, Output: answers, Fields: []node.Field{
+		node.Type{Name: "http.request", Run: nothing, Output: answers, Unsafe: unsafePost, Fields: []node.Field{
 			{Name: "url", Kind: node.String, Required: true, Summary: "where to send it"},
 			{Name: "method", Kind: node.String, Default: "GET", Enum: []string{"GET", "POST"}},
 			{Name: "headers", Kind: node.Object},
@@ -106,4 +106,12 @@ func waitPorts(params map[string]any) []string {
 		return []string{"main", port}
 	}
 	return []string{"main"}
+}
+
+// unsafePost warns of some, as the real type does.
+func unsafePost(params map[string]any) (what, remedy string) {
+	if params["method"] != "post" {
+		return "", ""
+	}
+	return "a POST", "make sure that the receiver honours Idempotency-Key, or name the header yourself"
 }

@@ -61,7 +61,7 @@ type entry struct {
 // node writes one value; inLine tells that it stands inside brackets or braces.
 func (w *writer) node(t *tree, inLine bool) *yaml.Node {
 	if t.kind == scalarKind {
-		return w.scalar(t)
+		return w.scalar(t, inLine)
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	if t.kind == listKind {
@@ -135,10 +135,11 @@ func (w *writer) name(f field) *yaml.Node {
 	return n
 }
 
-// scalar keeps the way a value is written as long as it is the same value.
-func (w *writer) scalar(t *tree) *yaml.Node {
+// scalar keeps the way a value is written as long as it is the same value. Inside braces a name alone has the value null, which is
+// then spelled out: the library would write an empty string.
+func (w *writer) scalar(t *tree, inLine bool) *yaml.Node {
 	n := fresh(t.scalar)
-	if o := t.origin; o != nil && o.Kind == yaml.ScalarNode {
+	if o := t.origin; o != nil && o.Kind == yaml.ScalarNode && !(inLine && o.Tag == "!!null" && o.Value == "") {
 		if was, _ := scalarOf(o); was == t.scalar {
 			n = &yaml.Node{Kind: yaml.ScalarNode, Tag: o.Tag, Value: o.Value, Style: quotes(o)}
 		}

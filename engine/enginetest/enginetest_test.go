@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"prana/engine/cases"
 	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
@@ -107,7 +108,10 @@ type deaf struct {
 
 func (d *deaf) Errorf(string, ...any) { d.errors++ }
 
-func TestScenarios(t *testing.T) {
+// TestCases runs cases in YAML with nodes of a user.
+func TestCases(t *testing.T) {
 	t.Parallel()
-	enginetest.RunScripts(t, "testdata/*.txtar", trigger, approval, mail(new([]string)))
+	enginetest.RunCases(t, "testdata/*_test.yaml", func(cases.World) []node.Type {
+		return []node.Type{trigger, approval, mail(new([]string))}
+	})
 }

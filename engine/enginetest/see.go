@@ -1,8 +1,6 @@
 package enginetest
 
 import (
-	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,77 +11,19 @@ import (
 // Execution tells everything about an execution.
 func (e *Env) Execution(id string) *flow.View {
 	e.t.Helper()
-	v, err := e.engine.Describe(e.t.Context(), id)
-	if err != nil {
-		e.t.Fatalf("%v", err)
-	}
+	v, err := e.Engine().Describe(e.t.Context(), id)
+	e.must(err)
 	return v
 }
 
 // Notices gives what middleware was told: of the executions, or of all.
-func (e *Env) Notices(executions ...string) []flow.Notice {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var all []flow.Notice
-	for _, n := range e.notices {
-		if len(executions) == 0 || slices.Contains(executions, n.Execution) {
-			all = append(all, n)
-		}
-	}
-	return all
-}
+func (e *Env) Notices(executions ...string) []flow.Notice { return e.sim.Notices(executions...) }
 
-// Path lists the runs of nodes in the order in which they ended, then those that
-// did not. Each is the node's key, with "#1" for its second run and so on, and
-// ".port" unless it left by port main. One that did not leave has "!" and its status.
+// Path lists the runs of nodes in the order in which they ended, then those that did not. Each is the node's key, with "#1" for
+// its second run and so on, and ".port" unless it left by port main. One that did not leave has "!" and its status.
 func (e *Env) Path(id string) []string {
 	e.t.Helper()
-	seq := e.ends(id)
-	runs := slices.Clone(e.Execution(id).Nodes)
-	slices.SortStableFunc(runs, func(a, b flow.NodeRun) int { return seq.of(a) - seq.of(b) })
-	path := make([]string, len(runs))
-	for i, r := range runs {
-		path[i] = RunName(r)
-	}
-	return path
-}
-
-// RunName names a run of a node as [Env.Path] does: key, number unless it is the first, and status unless it completed, or the port unless
-// it is main; such as "ask#1.timeout".
-func RunName(r flow.NodeRun) string {
-	name := r.Node
-	if r.RunIndex > 0 {
-		name += fmt.Sprintf("#%d", r.RunIndex)
-	}
-	switch {
-	case r.Status != flow.StepCompleted:
-		name += "!" + string(r.Status)
-	case r.Port != flow.PortMain:
-		name += "." + r.Port
-	}
-	return name
-}
-
-// order says by which record a run of a node ended.
-type order map[string]int
-
-func key(node string, run int) string { return fmt.Sprintf("%s#%d", node, run) }
-
-func (o order) of(r flow.NodeRun) int {
-	if n, ok := o[key(r.Node, r.RunIndex)]; ok {
-		return n
-	}
-	return math.MaxInt32
-}
-
-func (e *Env) ends(id string) order {
-	o := order{}
-	for _, n := range e.Notices(id) {
-		if n.Name == flow.NodeCompleted || n.Name == flow.NodeFailed {
-			o[key(n.Node, n.Run)] = int(n.Seq)
-		}
-	}
-	return o
+	return e.sim.Path(e.Execution(id))
 }
 
 // NodeRun gives one run of a node.

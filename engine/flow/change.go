@@ -32,10 +32,12 @@ type Change struct {
 	// Handover asks for the last of Dispatch, which must be for now and without a Queue; nil = it goes to its queue like the others.
 	Handover *Handover
 	// Ends are tasks that are over with this change. They are of its own partition and queue.
-	Ends    []End
-	Outbox  []Outgoing
-	Result  *Value
-	Error   *Problem
+	Ends   []End
+	Outbox []Outgoing
+	Result *Value
+	Error  *Problem
+	// Cleared is the error by which lists found the execution, if that goes with this change or gives way to Error; nil = none.
+	Cleared *Problem
 	Reply   json.RawMessage // what a caller who waits is answered; the first of an execution stands, later ones change nothing
 	Ended   bool            // it became terminal: everything that could wake it goes
 	Posted  bool            // a letter came; the front holds it
@@ -132,13 +134,11 @@ type QueueKeys struct {
 	Queue     string
 	Pending   string        // list
 	Scheduled string        // sorted set of alarms
+	Retry     string        // sorted set of the tasks that come again
 	Active    string        // list of the tasks that are being worked on
 	Lease     string        // sorted set of these, by the unix second in which each is taken away from who has it
 	LeaseFor  time.Duration // how long that is from the beginning
 	Paused    string        // exists while nobody may take a task
-	Today     string        // counter of the tasks done today
-	TodayFor  time.Duration // how long it stays
-	Total     string        // counter of the tasks done ever
 }
 
 // Kinds of outgoing things.
@@ -148,6 +148,7 @@ const (
 	SendClose      = "close"      // close children that nobody waited for, now that their parent ended; Data names them
 	SendMiddleware = "middleware" // call a durable middleware
 	SendRelease    = "release"    // give up a place of a concurrency key, named by To; Data is the holder
+	SendTaking     = "taking"     // tell a kept event, whose type is To, that a wait took it; Data names both
 )
 
 // Outgoing is something still to be told to somebody else; it stands in the

@@ -36,6 +36,9 @@ func (s Status) Terminal() bool {
 	return s == Completed || s == Failed || s == Cancelled || s == TimedOut
 }
 
+// Over tells whether nothing moves the execution any more but a person: it is terminal, or in quarantine.
+func (s Status) Over() bool { return s.Terminal() || s == Quarantined }
+
 // StepStatus is where one activation of a node stands.
 type StepStatus string
 

@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -80,6 +82,8 @@ type DueEntry struct {
 	Step      StepID // of DueStep
 	// Token is what the step was seen to carry: an entry of a step that moved on is not settled. Empty = not looked at.
 	Token string
+	// At is when it was due, as it was taken; ms. It tells who took it first: afterwards it is due at another time.
+	At time.Time
 }
 
 // DueKind says what is due.
@@ -95,14 +99,13 @@ const (
 // TaskState is where an asynq task stands.
 type TaskState string
 
-// The states of a task. Ghost: it says pending, but the list is empty.
+// The states of a task.
 const (
 	TaskMissing   TaskState = "missing"
 	TaskPending   TaskState = "pending"
 	TaskScheduled TaskState = "scheduled"
 	TaskActive    TaskState = "active"
 	TaskRetry     TaskState = "retry"
-	TaskGhost     TaskState = "ghost"
 	TaskDone      TaskState = "done" // archived or completed: nobody will run it
 )
 
@@ -117,4 +120,15 @@ func (w Want) And(o Want) Want {
 	w.State, w.All = w.State || o.State, w.All || o.All
 	w.Reply = w.Reply || o.Reply
 	return w
+}
+
+// Once is w with everything that was asked for several times asked for once.
+func (w Want) Once() Want {
+	w.Nodes, w.Outputs, w.Records = once(w.Nodes, cmp.Compare), once(w.Outputs, cmp.Compare), once(w.Records, cmp.Compare)
+	w.Steps, w.Values = once(w.Steps, StepID.Compare), once(w.Values, cmp.Compare)
+	return w
+}
+
+func once[T comparable](all []T, compare func(a, b T) int) []T {
+	return slices.Compact(slices.SortedFunc(slices.Values(all), compare))
 }

@@ -7,11 +7,15 @@ import (
 
 // ExecutionFilter narrows a list of executions. Zero values do not narrow.
 type ExecutionFilter struct {
-	ID       string // one execution
+	ID       string // one execution; nothing else narrows then
+	Prefix   string // what the id begins with
 	Status   Status // one status
 	Workflow string
-	// Since and Until bound the time that the list is in the order of: when an execution was created or, with a Status,
-	// since when it has it (of a terminal one, its end). At or after Since, before Until.
+	Tags     map[string]string // all of them, at most MaxTags
+	Parent   string            // those that it started
+	Error    string            // each of its words stands in the error, see [Problem.Words]; at most MaxErrorText bytes
+	// Since and Until bound the time that the list is in the order of: when an execution was created or, with a Status or an
+	// Error, since when it has it (of a terminal one, its end). At or after Since, before Until.
 	Since, Until time.Time
 	Limit        int    // 1..1000; 0 = 100
 	Cursor       string // from the page before
@@ -69,27 +73,28 @@ type PauseView struct {
 
 // NodeRun is one run of one node.
 type NodeRun struct {
-	Node      string          `json:"node"`
-	Type      string          `json:"type"`
-	RunIndex  int             `json:"run_index"`
-	Item      *int            `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
-	Status    StepStatus      `json:"status"`
-	Attempt   int             `json:"attempt"` // 0-based
-	Port      string          `json:"port,omitempty"`
-	Input     map[string]any  `json:"input,omitempty"` // port -> value
-	Output    json.RawMessage `json:"output,omitempty"`
-	Error     *Problem        `json:"error,omitempty"`
-	CreatedAt time.Time       `json:"created_at"`
-	StartedAt *time.Time      `json:"started_at,omitempty"`
-	EndedAt   *time.Time      `json:"ended_at,omitempty"`
-	Attempts  []AttemptView   `json:"attempts,omitempty"` // failed ones, oldest first
-	Context   json.RawMessage `json:"context,omitempty"`  // what the runs of the node share; shown with the last
-	ResumedBy string          `json:"resumed_by,omitempty"`
-	Actor     string          `json:"resumed_actor,omitempty"` // who that was, as they called themselves
-	ResumedAt *time.Time      `json:"resumed_at,omitempty"`
-	Children  []string        `json:"children,omitempty"`
-	Deaths    int             `json:"worker_deaths,omitempty"`
-	Kept      bool            `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
+	Node      string                     `json:"node"`
+	Type      string                     `json:"type"`
+	RunIndex  int                        `json:"run_index"`
+	Queue     string                     `json:"queue,omitempty"`      // from which workers take it; empty = default
+	Item      *int                       `json:"item_index,omitempty"` // of the loop that it is part of, or of the batch; the innermost
+	Status    StepStatus                 `json:"status"`
+	Attempt   int                        `json:"attempt"` // 0-based
+	Port      string                     `json:"port,omitempty"`
+	Input     map[string]json.RawMessage `json:"input,omitempty"` // port -> value
+	Output    json.RawMessage            `json:"output,omitempty"`
+	Error     *Problem                   `json:"error,omitempty"`
+	CreatedAt time.Time                  `json:"created_at"`
+	StartedAt *time.Time                 `json:"started_at,omitempty"`
+	EndedAt   *time.Time                 `json:"ended_at,omitempty"`
+	Attempts  []AttemptView              `json:"attempts,omitempty"` // failed ones, oldest first
+	Context   json.RawMessage            `json:"context,omitempty"`  // what the runs of the node share; shown with the last
+	ResumedBy string                     `json:"resumed_by,omitempty"`
+	Actor     string                     `json:"resumed_actor,omitempty"` // who that was, as they called themselves
+	ResumedAt *time.Time                 `json:"resumed_at,omitempty"`
+	Children  []string                   `json:"children,omitempty"`
+	Deaths    int                        `json:"worker_deaths,omitempty"`
+	Kept      bool                       `json:"kept,omitempty"` // it was not run here, but in the execution that this one runs again
 }
 
 // AttemptView is a failed attempt.
@@ -130,9 +135,6 @@ func (f SuspensionFilter) Asks(w *Wait) bool {
 
 // Asks tells whether a delay that ends then is one of those.
 func (f DelayFilter) Asks(end time.Time) bool { return within(end, f.From, f.Until) }
-
-// Asks tells whether an execution is one of those by the time of the list.
-func (f ExecutionFilter) Asks(t time.Time) bool { return within(t, f.Since, f.Until) }
 
 // within tells whether a time is at or after one and before another; zero ones bound nothing.
 func within(t, from, until time.Time) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"prana/engine/flow"
@@ -72,6 +73,8 @@ func (s *Store) check(c *flow.Change, before []*flow.Change) error {
 		return flow.ErrStale
 	case e.front.Status.Terminal() && !c.Revived:
 		return flow.ErrStale
+	case e.keepsError(c):
+		return flow.Problemf(flow.ErrInvalid.Code, "a change of execution %s does not say which error it clears: lists would go on to find it by that", c.Execution)
 	}
 	for _, t := range c.Takes {
 		if at, ok := e.taken[t.Event]; ok && t.Began > at {
@@ -79,6 +82,12 @@ func (s *Store) check(c *flow.Change, before []*flow.Change) error {
 		}
 	}
 	return nil
+}
+
+// keepsError tells whether lists would find an execution by an error that it has no more.
+func (e *execution) keepsError(c *flow.Change) bool {
+	listed := e.problem != nil && e.front.Status.Over()
+	return listed && (c.Revived || c.Error != nil) && !slices.Equal(c.Cleared.Words(), e.problem.Words())
 }
 
 // checkPlace refuses what no script of a real store could do.

@@ -39,7 +39,8 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 	}
 	slices.SortFunc(due, func(a, b flow.DueEntry) int { return home.due[a].compare(home.due[b]) })
 	due = due[:min(len(due), max(0, limit))]
-	for _, entry := range due {
+	for i, entry := range due {
+		due[i].At = home.due[entry].at
 		home.due[entry] = s.line(now.Add(millis(lease)))
 	}
 	return due, home.untilNext(now), nil
@@ -67,7 +68,7 @@ func (s *Store) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, no
 	defer s.mu.Unlock()
 	home, _ := s.home(e.Execution)
 	x, seen := s.executions[e.Execution], e.Token
-	e.Token = "" // no part of the entry's name
+	e = named(e)
 	if _, ok := home.due[e]; !ok || seen != "" && !x.carries(e.Step, seen) {
 		return nil
 	}
@@ -90,9 +91,14 @@ func (s *Store) Forget(ctx context.Context, e flow.DueEntry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	home, _ := s.home(e.Execution)
-	e.Token = ""
-	delete(home.due, e)
+	delete(home.due, named(e))
 	return nil
+}
+
+// named is an entry without what is no part of its name.
+func named(e flow.DueEntry) flow.DueEntry {
+	e.Token, e.At = "", time.Time{}
+	return e
 }
 
 // Renew prolongs the claims of running steps.

@@ -3,6 +3,7 @@ package inmem
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -54,29 +55,23 @@ func paged[T any](rows []row[T], cursor string, limit int) flow.Page[T] {
 
 // Executions lists executions, newest first; those of one status by the time since when they have it.
 func (s *Store) Executions(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
-	if err := alive(ctx); err != nil {
+	if err := errors.Join(alive(ctx), f.Check()); err != nil {
 		return flow.Page[flow.Summary]{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var rows []row[flow.Summary]
 	for _, e := range s.executions {
-		if e.listed(f) {
-			rows = append(rows, row[flow.Summary]{place(e.ordered(f), e.id), e.summary()})
+		if x := e.summary(); f.Keeps(x) && f.Within(e.ordered(f)) {
+			rows = append(rows, row[flow.Summary]{place(e.ordered(f), e.id), x})
 		}
 	}
 	return paged(rows, f.Cursor, f.Limit), nil
 }
 
-func (e *execution) listed(f flow.ExecutionFilter) bool {
-	return (f.ID == "" || f.ID == e.id) &&
-		(f.Status == "" || f.Status == e.front.Status) &&
-		(f.Workflow == "" || f.Workflow == e.head.Workflow) && f.Asks(e.ordered(f))
-}
-
 // ordered is the time that a list is in the order of.
 func (e *execution) ordered(f flow.ExecutionFilter) time.Time {
-	if f.Status != "" {
+	if f.ByStatus() {
 		return e.statusAt
 	}
 	return e.head.CreatedAt

@@ -43,6 +43,9 @@ type Type struct {
 	// Brings is a JSON Schema, from the raw parameters of one node, of the data with which somebody may end its waits by hand. What a
 	// parameter says of it is the property of the same name. nil = any data will do.
 	Brings func(params map[string]any) map[string]any
+	// Unsafe says from the raw parameters of one node what may happen twice when it is tried again after an error, such as
+	// "a POST", and what makes that safe: a definition that retries it is warned. Empty, and nil = nothing.
+	Unsafe func(params map[string]any) (what, remedy string)
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
 	Timeout  time.Duration
 	Examples []Example

@@ -293,23 +293,11 @@ func (c *compiler) deadTimeout(at string, n *Node) {
 	}
 }
 
-// requestType is the only type whose calls have a method that says whether they may be repeated.
-const requestType = "http.request"
-
 func (c *compiler) unsafeRetry(at string, n *Node) {
-	params := c.w.Nodes[n.Index].Params
-	method, _ := params["method"].(string)
-	method = strings.ToUpper(method)
-	if n.Type.Name != requestType || !n.Settings.RetryOnFailed || method != "POST" && method != "PATCH" {
+	if n.Type.Unsafe == nil || !n.Settings.RetryOnFailed {
 		return
 	}
-	if headers, ok := params["headers"].(map[string]any); ok {
-		for name := range headers {
-			if strings.EqualFold(name, "Idempotency-Key") {
-				return
-			}
-		}
+	if what, remedy := n.Type.Unsafe(c.w.Nodes[n.Index].Params); what != "" {
+		c.warn(at+".settings.retry_on_failed", CodeUnsafeRetry, remedy, "%s that is retried may happen twice", what)
 	}
-	c.warn(at+".settings.retry_on_failed", CodeUnsafeRetry, "make sure that the receiver honours Idempotency-Key, or name the header yourself",
-		"a %s that is retried may happen twice", method)
 }

@@ -122,7 +122,7 @@ const (
 	// CodeWaitsForItself (warning): an execution holds a place of its workflow's concurrency_key while a node asks for
 	// another of the same key, or waits for a child of the same workflow: with no place left, it waits for itself until a timeout.
 	CodeWaitsForItself = "WAITS_FOR_ITSELF"
-	// CodeUnsafeRetry (warning): an HTTP request that is not idempotent is retried.
+	// CodeUnsafeRetry (warning): a node is retried that may then do twice what is to be done once, such as a POST.
 	CodeUnsafeRetry = "UNSAFE_RETRY"
 	// CodeDeadTimeoutPort (warning): on_timeout names a port that leads nowhere, so a timeout is a node error.
 	CodeDeadTimeoutPort = "DEAD_TIMEOUT_PORT"

@@ -118,7 +118,7 @@ var commitPromises = []promise{
 	}},
 	{"a revived execution lives again", func(w *world) {
 		id := w.create(end(flow.Failed), func(c *flow.Change) { c.Error = flow.Problemf("broken", "it broke") })
-		w.move(id, revive, run(step(0, flow.StepPending)))
+		w.move(id, revive, cleared("broken", "it broke"), run(step(0, flow.StepPending)))
 		x := w.whole(id)
 		equal(w, "status", x.Status, flow.Running)
 		equal(w, "ended", x.EndedAt.IsZero(), true)
@@ -144,7 +144,7 @@ var commitPromises = []promise{
 	{"an execution may be revived and end in one commit", func(w *world) {
 		id := w.create(timeout(time.Minute), end(flow.Failed), func(c *flow.Change) { c.Error = flow.Problemf("broken", "it broke") })
 		began := w.Now()
-		w.move(id, revive, end(flow.Completed), func(c *flow.Change) { v := raw("7"); c.Result, c.Deadline = &v, began.Add(time.Hour) })
+		w.move(id, revive, cleared("broken", "it broke"), end(flow.Completed), func(c *flow.Change) { v := raw("7"); c.Result, c.Deadline = &v, began.Add(time.Hour) })
 		x := w.whole(id)
 		equal(w, "status", x.Status, flow.Completed)
 		equal(w, "ended", x.EndedAt.IsZero(), false)
@@ -155,7 +155,7 @@ var commitPromises = []promise{
 	}},
 	{"an execution leaves its quarantine without the error of it", func(w *world) {
 		id := w.create(func(c *flow.Change) { c.Front.Status, c.Error = flow.Quarantined, flow.Problemf("poison", "five died") }, steps(step(0, flow.StepQuarantined)))
-		w.move(id, revive, run(step(0, flow.StepPending)))
+		w.move(id, revive, cleared("poison", "five died"), run(step(0, flow.StepPending)))
 		x := w.whole(id)
 		equal(w, "status", x.Status, flow.Running)
 		equal(w, "no error is left", x.Error == nil, true)

@@ -172,6 +172,24 @@ var duePromises = []promise{
 		w.Advance(nap + slack)
 		w.wantDue(lineOf(id, s))
 	}},
+	{"what nobody took is due when its commit said, and never again", func(w *world) {
+		began := w.Now().Add(-slack)
+		undispatched, timer := step(0, flow.StepPending), waiting(1, flow.Wait{Type: flow.Delay, Timer: true, In: nap})
+		id := w.create(steps(undispatched), suspend(timer))
+		x := w.whole(id)
+		w.Advance(nap + slack)
+		want := map[flow.StepID]time.Time{undispatched.ID: x.Steps[undispatched.ID].At, timer.ID: x.Steps[timer.ID].Wait.Due}
+		for _, taken := range []bool{false, true} {
+			due, _, err := w.Store.Due(w.Context(), 0, 10, nap)
+			w.must(err)
+			equal(w, "number due", len(due), 2)
+			for _, e := range due {
+				equal(w, "it is due after the commit", e.At.After(began), true)
+				equal(w, "it is due when the commit said", e.At.Equal(want[e.Step]), !taken)
+			}
+			w.Advance(nap + slack)
+		}
+	}},
 	{"no timer is early", func(w *world) {
 		s := waiting(0, flow.Wait{Type: flow.Delay, Timer: true, In: nap})
 		id := w.create(suspend(s))

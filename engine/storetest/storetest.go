@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		{"purge", purgePromises},
 		{"lists", listPromises},
 		{"narrowing", narrowingPromises},
+		{"finding", findingPromises},
 		{"definitions", definitionPromises},
 		{"schedules", schedulePromises},
 	} {

@@ -76,6 +76,21 @@ var waitPromises = append(filterPromises(), []promise{
 		equal(w, "number of old waits", len(w.waiting("paid", `{"n":1}`, 10)), 0)
 		same(w, "waits", w.waiting("paid", `{"n":2}`, 10), []string{suspensionID(id, next).String()})
 	}},
+	{"a filter keeps its numbers to the last digit", func(w *world) {
+		for _, number := range []string{"9007199254740993", "12345678901234567890", "0.12345678901234567890123", "1e999", "-1e-400"} {
+			n, err := flow.Number(number)
+			w.must(err)
+			s := waiting(0, eventWait("paid", map[string]any{"n": n}))
+			id := w.create(suspend(s))
+			x, err := w.Store.Load(w.Context(), id, flow.Want{All: true})
+			w.must(err)
+			got := x.Steps[s.ID]
+			equal(w, "list of "+number, got.Wait.Event.Key(), s.Wait.Event.Key())
+			same(w, "waits for "+number, w.waiting("paid", `{"n":`+number+`}`, 10), []string{suspensionID(id, s).String()})
+			w.move(id, resolve(got, step(0, flow.StepPending), nil))
+			equal(w, "number of waits left for "+number, len(w.waiting("paid", `{"n":`+number+`}`, 10)), 0)
+		}
+	}},
 	{"all partitions are asked together, oldest first", func(w *world) {
 		var want []string
 		for n := range 30 {

@@ -99,6 +99,9 @@ func (a *api) routes() []route {
 	if a.Queues != nil {
 		routes = append(routes, a.queueRoutes()...)
 	}
+	if a.Stream != nil {
+		routes = append(routes, route{method: "GET", path: "/v1/stream", do: a.stream})
+	}
 	if a.Webhooks != nil {
 		do := pass(a.Webhooks)
 		routes = append(routes,

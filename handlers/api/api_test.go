@@ -59,7 +59,7 @@ func sample(rt route) *http.Request {
 	if !ok {
 		s.target = rt.path
 	}
-	return request(rt.method, s.target, s.body)
+	return request(rt.method, s.target, s.body, "Last-Event-ID", "0.1.0")
 }
 
 func TestEveryRouteAnswers(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"prana/engine/flow"
+	"prana/handlers/api/stream"
 	"prana/handlers/api/wire"
 )
 
@@ -33,6 +35,9 @@ type Config struct {
 	Hooks Hooks
 	// Queues tells of the queues and the workers; nil = nobody does.
 	Queues Queues
+	// Stream serves /v1/stream; nil = there is none. Heartbeat is how often it says at least that it lives; 0 = 15 s.
+	Stream    *stream.Hub
+	Heartbeat time.Duration
 	// Webhooks serves /webhook/{workflow} and all below it, by any method, and authenticates by itself; nil = there is nothing.
 	Webhooks http.Handler
 	// Console serves / and /queues, behind the token; nil = there is none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"prana/engine/flow"
+	"prana/handlers/api/stream"
+	"prana/handlers/api/stream/streamtest"
 	"prana/handlers/api/wire"
 )
 
@@ -255,11 +258,28 @@ func check(file string, src []byte) (*flow.Workflow, []any, bool) {
 func config(f *fake) Config {
 	return Config{
 		Engine: f, Store: f, Check: check, NodeTypes: []string{"core.log"},
-		Hooks: fakeHooks{f}, Queues: fakeQueues{f},
+		Hooks: fakeHooks{f}, Queues: fakeQueues{f}, Stream: stream.NewHub(fakeFeed{streamtest.New(1), f}, 0, slog.New(slog.DiscardHandler)),
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, r.Method+" "+r.PathValue("workflow")+" "+r.PathValue("path"))
 		}),
 	}
+}
+
+// fakeFeed is a feed that is lost as soon as somebody wants to go on in it, which ends every sample of a stream.
+type fakeFeed struct {
+	*streamtest.Source
+	f *fake
+}
+
+func (f fakeFeed) Open(ctx context.Context, partition int) (flow.FeedPlace, error) {
+	if err := f.f.ask(partition); err != nil {
+		return flow.FeedPlace{}, err
+	}
+	return f.Source.Open(ctx, partition)
+}
+
+func (fakeFeed) Read(context.Context, int, flow.FeedPlace) ([]flow.FeedEntry, error) {
+	return nil, flow.ErrUnavailable
 }
 
 // request is made to a server without token, from its own machine.

@@ -9,10 +9,12 @@ import (
 func (a *api) listExecutions(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
 	f := flow.ExecutionFilter{
-		Status: q.status(), Workflow: q.text("workflow"),
+		Status: q.status(), Workflow: q.text("workflow"), Tags: q.tags("tag"),
+		Parent: q.text("parent_execution_id", "parent"), Error: q.text("error"), Prefix: q.text("id_prefix"),
 		Since: q.time("since"), Until: q.time("until"),
 		Limit: q.limit(), Cursor: q.text("cursor"),
 	}
+	q.check(f.Check())
 	if err := q.end(); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 		"History": wire.History{}, "Suspension": flow.Suspension{}, "Relation": flow.Relation{}, "FamilyLink": flow.FamilyLink{}, "Family": flow.Family{}, "Delay": flow.DelayView{},
 		"Schedule": flow.ScheduleView{}, "Hook": flow.HookView{}, "Delivery": flow.Delivery{}, "DeliveryCounts": flow.DeliveryCounts{},
 		"Queue": wire.Queue{}, "Worker": wire.Worker{}, "RunningTask": wire.Running{}, "DeadTask": wire.DeadTask{}, "DeadTaskID": wire.Dead{},
-		"Failure": flow.Problem{}, "Health": wire.Health{},
+		"Failure": flow.Problem{}, "Health": wire.Health{}, "StreamEvent": flow.FeedEvent{},
 	} {
 		documented := slices.Sorted(maps.Keys(doc.Components.Schemas[name].Properties))
 		if ours := membersOf(reflect.TypeOf(sample)); !slices.Equal(documented, ours) {

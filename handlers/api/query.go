@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"prana/engine/flow"
@@ -49,6 +50,33 @@ func (q *query) text(names ...string) string {
 		}
 	}
 	return found
+}
+
+// check keeps what is wrong with a filter as a whole.
+func (q *query) check(err error) {
+	if err != nil {
+		q.fail("%s", flow.AsProblem(err).Message)
+	}
+}
+
+// tags gives those of a parameter that is given once for each: name=value.
+func (q *query) tags(name string) map[string]string {
+	q.names = append(q.names, name)
+	tags := map[string]string{}
+	for _, text := range q.values[name] {
+		tag, value, ok := strings.Cut(text, "=")
+		if _, twice := tags[tag]; twice {
+			q.fail("%s=%s is given twice, and an execution has one value of it", name, flow.Cut(tag, 60))
+		}
+		if !ok {
+			q.fail("%s=%s is not a tag such as team=billing", name, flow.Cut(text, 60))
+		}
+		tags[tag] = value
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	return tags
 }
 
 func (q *query) time(names ...string) time.Time {

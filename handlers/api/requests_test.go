@@ -244,6 +244,10 @@ func TestFilters(t *testing.T) {
 		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=c": flow.ExecutionFilter{
 			Status: flow.Failed, Workflow: "w", Since: born, Until: born, Limit: 1000, Cursor: "c",
 		},
+		"/v1/executions?tag=team=a&tag=batch%3D7=8&parent_execution_id=p&error=connection+refused&id_prefix=0ab": flow.ExecutionFilter{
+			Tags: map[string]string{"team": "a", "batch": "7=8"}, Parent: "p", Error: "connection refused", Prefix: "0ab",
+		},
+		"/v1/executions?parent=p": flow.ExecutionFilter{Parent: "p"},
 		"/v1/suspensions?type=delay&event_type=e&workflow=w&execution_id=x&expires_before=2026-01-02T03:04:05Z&expires_after=2026-01-02T03:04:05Z": flow.SuspensionFilter{
 			Type: "delay", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: born, ExpiresAfter: born,
 		},
@@ -287,6 +291,11 @@ func TestBadFilters(t *testing.T) {
 		"/v1/executions?since=yesterday":                    "is not a time",
 		"/v1/executions?limit=1&limit=2":                    "2 times",
 		"/v1/executions?a=%zz":                              "cannot be read",
+		"/v1/executions?tag=team":                           "tag=team is not a tag",
+		"/v1/executions?tag=%3Da":                           "has no name",
+		"/v1/executions?tag=a=1&tag=a=2":                    "given twice",
+		"/v1/executions?id_prefix=a-b":                      "no id of an execution",
+		"/v1/executions?error=%2F%2F":                       "has no word",
 		"/v1/suspensions?expire_before=1":                   `did you mean \"expires_before\"?`,
 		"/v1/delays?status=pending":                         "no parameter",
 		"/v1/relations?parent_execution=x":                  "did you mean",

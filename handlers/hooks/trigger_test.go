@@ -479,9 +479,9 @@ func TestWebhookWhenTheEngineFails(t *testing.T) {
 // The server's own limits are shorter than what a trigger may have its callers wait.
 func TestWebhookCallersWaitLongerThanTheServerWrites(t *testing.T) {
 	t.Parallel()
-	_, h := triggered(t, obj{"response_type": "on_completion", "response_timeout_ms": 300})
+	_, h := triggered(t, obj{"response_type": "on_completion", "response_timeout_ms": 1500})
 	s := httptest.NewUnstartedServer(h)
-	s.Config.ReadTimeout, s.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+	s.Config.ReadTimeout, s.Config.WriteTimeout = time.Second, time.Second // a busy machine reads a request within that
 	s.Start()
 	defer s.Close()
 	res, err := s.Client().Post(s.URL+"/webhook/order", "text/plain", strings.NewReader("x"))

@@ -162,8 +162,8 @@ func runApproval(_ context.Context, c *node.Call) (node.Outcome, error) {
 		return decided(r)
 	}
 	var a approvalWait
-	if err := json.Unmarshal(r.Wait, &a); err != nil {
-		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	if err := remember(r.Wait, &a); err != nil {
+		return node.Outcome{}, err
 	}
 	waited := c.Now.Sub(r.Since).Milliseconds()
 	if r.By == flow.ByTimeout || a.TimeoutMS > 0 && waited >= a.TimeoutMS {

@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -195,8 +194,8 @@ func childInput(c *node.Call) any {
 func childOver(c *node.Call) (node.Outcome, error) {
 	r := c.Resume
 	var w childWait
-	if err := json.Unmarshal(r.Wait, &w); err != nil {
-		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	if err := remember(r.Wait, &w); err != nil {
+		return node.Outcome{}, err
 	}
 	switch {
 	case r.By == flow.ByTimeout:

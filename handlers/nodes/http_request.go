@@ -2,6 +2,8 @@ package nodes
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"time"
 
 	"prana/engine/node"
@@ -20,6 +22,7 @@ func httpRequest(w *web) node.Type {
 		Summary: "Makes one HTTP request and leaves with {status, headers, body}; a status that is not accepted is an error.",
 		Fields:  fields,
 		Output:  []node.Output{{Fields: replyFields}},
+		Unsafe:  unsafeRequest,
 		// A little more than the most that timeout allows, so that the node's own limit speaks first.
 		Timeout: maxTimeoutMS*time.Millisecond + 10*time.Second,
 		Examples: []node.Example{
@@ -41,6 +44,22 @@ func httpRequest(w *web) node.Type {
 		},
 		Run: w.runRequest,
 	}
+}
+
+// unsafeRequest tells whether a request that is repeated may do something again.
+func unsafeRequest(params map[string]any) (what, remedy string) {
+	method, _ := params["method"].(string)
+	method = strings.ToUpper(method)
+	if method != http.MethodPost && method != http.MethodPatch {
+		return "", ""
+	}
+	headers, _ := params["headers"].(map[string]any)
+	for name := range headers {
+		if strings.EqualFold(name, "Idempotency-Key") {
+			return "", ""
+		}
+	}
+	return "a " + method, "make sure that the receiver honours Idempotency-Key, or name the header yourself"
 }
 
 func (w *web) runRequest(ctx context.Context, c *node.Call) (node.Outcome, error) {

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"prana/engine/node"
 )
 
 // echo tells what it was asked.
@@ -316,5 +318,26 @@ func TestHead(t *testing.T) {
 	out := run(t, typ, callFor(typ, obj{"url": s.URL, "method": "HEAD"})).Output.(obj)
 	if out["body"] != "" || out["headers"].(obj)["content-length"] != "4" {
 		t.Errorf("it is %v", out)
+	}
+}
+
+// TestRetriedRequests asks what a definition is warned of that retries a request.
+func TestRetriedRequests(t *testing.T) {
+	t.Parallel()
+	typ, _ := node.NewRegistry(Builtin(Options{})...).Lookup("http.request")
+	for _, c := range []struct {
+		params map[string]any
+		want   string
+	}{
+		{nil, ""},
+		{map[string]any{"method": "PUT"}, ""},
+		{map[string]any{"method": "post"}, "a POST"},
+		{map[string]any{"method": "PATCH", "headers": map[string]any{"accept": "*/*"}}, "a PATCH"},
+		{map[string]any{"method": "POST", "headers": map[string]any{"idempotency-key": "x"}}, ""},
+		{map[string]any{"method": "{{ $input.method }}"}, ""},
+	} {
+		if got, _ := typ.Unsafe(c.params); got != c.want {
+			t.Errorf("%v: got %q, want %q", c.params, got, c.want)
+		}
 	}
 }

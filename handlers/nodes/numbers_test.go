@@ -2,7 +2,11 @@ package nodes_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"prana/engine/enginetest"
 	"prana/engine/flow"
@@ -97,4 +101,30 @@ func TestNumbersBeyondTheLimitsAreRefused(t *testing.T) {
 			t.Log(err)
 		}
 	}
+}
+
+// TestWaitsRememberNumbers: what a wait notes of users' numbers, which may be beyond a float64, keeps no wait from going on.
+func TestWaitsRememberNumbers(t *testing.T) {
+	t.Parallel()
+	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, awkward)
+	}))
+	t.Cleanup(partner.Close)
+	client := nodes.NewClient(nodes.Egress{AllowPrivate: true})
+	t.Cleanup(client.CloseIdleConnections)
+	env := enginetest.New(t, nodes.Builtin(nodes.Options{HTTP: client})...)
+	env.Deploy(`
+id: waits
+nodes:
+  - { key: start, type: manual.trigger }
+  - { key: event, type: wait.wait_for_event, params: { event_type: paid, event_filter: { n: $input.huge }, timeout_ms: 1000 } }
+  - { key: poll, type: poll.poll_until, params: { endpoint: "` + partner.URL + `", condition: "false", max_attempts: 3 } }
+  - { key: ask, type: wait.approval, params: { title: well, form: { type: object, properties: { n: { maximum: 1e400 } } }, remind: { every_ms: 1000 }, timeout_ms: 5000 } }
+  - { key: end, type: data.set_data, params: { mapping_map: { ok: true } } }
+connections: [ start -> event, event.timeout -> poll, poll.timeout -> ask, ask.timeout -> end ]
+`)
+	id := env.Start("waits", json.RawMessage(awkward))
+	env.Advance(time.Hour)
+	env.WantPath(id, "start", "event.timeout", "poll.timeout", "ask.timeout", "end")
 }

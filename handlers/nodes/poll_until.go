@@ -2,9 +2,7 @@ package nodes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -116,8 +114,8 @@ func recall(c *node.Call, v values) (*pollState, error) {
 		Deadline:    c.Now.UnixMilli() + v.whole("timeout_ms"),
 	}
 	if c.Resume != nil {
-		if err := json.Unmarshal(c.Resume.Wait, s); err != nil {
-			return nil, fmt.Errorf("reading what the polls before remember: %w", err)
+		if err := remember(c.Resume.Wait, s); err != nil {
+			return nil, err
 		}
 	}
 	s.Endpoint, s.IntervalMS = endpointOf(v), v.whole("interval_ms")

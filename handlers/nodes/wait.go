@@ -2,8 +2,6 @@ package nodes
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"prana/engine/flow"
@@ -183,8 +181,8 @@ func timedWaitOver(c *node.Call, passThrough bool) (node.Outcome, error) {
 
 func webhookExpired(c *node.Call, passThrough bool) (node.Outcome, error) {
 	var w waitNote
-	if err := json.Unmarshal(c.Resume.Wait, &w); err != nil {
-		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	if err := remember(c.Resume.Wait, &w); err != nil {
+		return node.Outcome{}, err
 	}
 	out := leaveWith(c, map[string]any{"type": "timeout", "mode": w.Mode, "timeout_hours": w.TimeoutHours}, passThrough)
 	out.Port, out.Timeout = flow.PortTimeout, true

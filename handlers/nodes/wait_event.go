@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -202,8 +201,8 @@ func waitOver(r *node.Resume) (node.Outcome, error) {
 		return node.Outcome{Port: flow.PortMain, PassResume: true}, nil
 	}
 	var w eventWait
-	if err := json.Unmarshal(r.Wait, &w); err != nil {
-		return node.Outcome{}, fmt.Errorf("reading what the wait remembers: %w", err)
+	if err := remember(r.Wait, &w); err != nil {
+		return node.Outcome{}, err
 	}
 	return w.timedOut()
 }

@@ -179,3 +179,28 @@ func TestSlotsSurviveErrors(t *testing.T) {
 		}
 	})
 }
+
+// TestSlotsSurviveGarbage: a task that asynq itself cannot read has no handler, and keeps no slot all the same.
+func TestSlotsSurviveGarbage(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, client *redis.Client) {
+		calls := make(chan struct{}, 1)
+		for range 3 {
+			garbage := commit(t, client, dispatch())
+			if err := client.HSet(patient(t), garbage.Key, "msg", "\xff\x00garbage").Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waker := newWaker(t, client)
+		start(t, worker.Config{
+			Redis: client, Partitions: []int{0}, Concurrency: 2, Waker: waker,
+			Runner: runner(func(context.Context, flow.Dispatch) error {
+				calls <- struct{}{}
+				return nil
+			}),
+		})
+		eventually(t, "taking what cannot be read", func() bool { return client.LLen(patient(t), "asynq:{prana-0}:pending").Val() == 0 })
+		waker.Wake(commit(t, client, dispatch()).Queue)
+		receive(t, "a step", calls)
+	})
+}

@@ -37,6 +37,8 @@ func TestFailpoints(t *testing.T) {
 	}
 	p.breakOff("single faults", room, failpoints.Singles(all), 1, 30)
 	p.breakOff("tasks that asynq brings again", room, failpoints.Returned(all), 2, 60)
+	untold := failpoints.Followed(all, "an event before its wait", failpoints.Point{Command: "eventOffer", Nth: 2}, 20)
+	p.breakOff("an event that is not told who took it", room, untold, 2, 60)
 	n := p.size(250, 5000)
 	did := p.breakOff("pairs of faults", room, failpoints.Pairs(all, n+n/2, p.dice(1)), 2, 60)
 	p.want("pairs of which both were met", float64(did), "cases", "≥", float64(n))

@@ -8,6 +8,8 @@
 --         number of fields to remove if they are there, and these,
 --         number of events it takes, and for each its field and the number of the record after which the wait began
 --       then operations until the end, each a letter, a key and its arguments:
+--         ? key                refuses the commit if the feed of the partition exists; only as the first operation
+--         ! key n x w s e      an entry of the feed, if that exists: execution, workflow, status, facts; n are kept, about
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
 --         v key form n ... p s ...
 --                              the same of an execution, whose second pair is the front: the states of n nodes (node, state) go into the
@@ -23,8 +25,8 @@
 --                              a task for now, unless it exists; an alarm of that id becomes a task for now
 --         t key active lease paused list id message s
 --                              a new task that the caller works on from now, for s seconds; while the queue is paused: as n, first
---         r key active lease today total id s
---                              acknowledges a task, if it is being worked on; a new counter of the day stays for s seconds
+--         r key active lease id
+--                              acknowledges a task, if it is being worked on
 --         a key set id message ms
 --                              an alarm in ms (whole seconds, rounded up), unless the task exists
 --         x key set id         withdraws an alarm, if it still is one
@@ -33,7 +35,7 @@
 --         s key member         SADD
 --         u key                UNLINK
 -- Returns {"ok", now in ms, number of tasks taken, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
---         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}.
+--         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
 local call, KEYS, ARGV = redis.call, KEYS, ARGV
 local time = call('TIME')
@@ -152,18 +154,15 @@ while i <= last do
     end
     i = to + 1
   elseif op == 'r' then
-    local id = ARGV[i + 6]
+    local id = ARGV[i + 4]
     if call('LREM', KEYS[tonumber(ARGV[i + 2])], 0, id) > 0 then
       call('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
       call('DEL', key)
-      local today = KEYS[tonumber(ARGV[i + 4])]
-      if call('INCR', today) == 1 then
-        call('EXPIRE', today, ARGV[i + 7])
-      end
-      call('INCR', KEYS[tonumber(ARGV[i + 5])])
       out[#out + 1] = key
+    elseif call('HGET', key, 'state') == 'active' then
+      call('DEL', key) -- the list was deleted: nobody else removes what is left of the task
     end
-    i = i + 8
+    i = i + 5
   elseif op == 't' then
     local list, id, message = KEYS[tonumber(ARGV[i + 5])], ARGV[i + 6], ARGV[i + 7]
     if call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 then
@@ -208,7 +207,7 @@ while i <= last do
     end
     i = i + 6
   elseif op == 'x' then
-    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 then
+    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 or call('HGET', key, 'state') == 'scheduled' then
       call('DEL', key)
     end
     i = i + 4
@@ -223,6 +222,15 @@ while i <= last do
   elseif op == 'u' then
     call('UNLINK', key)
     i = i + 2
+  elseif op == '?' then
+    if call('EXISTS', key) == 1 then
+      return {'feed'}
+    end
+    i = i + 2
+  elseif op == '!' then
+    redis.pcall('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[i + 2], '*',
+      'x', ARGV[i + 3], 'w', ARGV[i + 4], 's', ARGV[i + 5], 'e', ARGV[i + 6])
+    i = i + 7
   else
     error('operation ' .. tostring(op))
   end

@@ -2,14 +2,14 @@
 --
 -- KEYS[1] the due index of a partition, or the schedules of a slot, or the events being published in it
 -- ARGV[1] how many at most, ARGV[2] for how long they are hidden, in ms
--- Returns {ms until the next entry is due ("-1" = never), entries …}
+-- Returns {ms until the next entry is due ("-1" = never), and for each that was taken the entry, and when it was due in ms}
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', 0, ARGV[1])
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 local until_ = string.format('%.0f', now + ARGV[2])
-for _, member in ipairs(due) do
-  redis.call('ZADD', KEYS[1], 'XX', until_, member)
+for i = 1, #due, 2 do
+  redis.call('ZADD', KEYS[1], 'XX', until_, due[i])
 end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local wait = '-1'

@@ -72,6 +72,9 @@ local function around(record)
     local of = redis.call('HGET', KEYS[1], 'p' .. part)
     put('p' .. part, of)
     local owner = of and string.match(of, '^([^|]+)|')
+    if owner and seen['w' .. owner] then
+      return -- with all that the fan belongs to
+    end
     local fan = owner and redis.call('HGET', KEYS[1], 'w' .. owner)
     put('w' .. (owner or ''), fan)
     part = fan and string.match(fan, '^([^|]+)|')

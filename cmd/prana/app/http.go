@@ -17,6 +17,7 @@ import (
 	"prana/engine/node"
 	"prana/engine/plan"
 	"prana/handlers/api"
+	"prana/handlers/api/stream"
 	"prana/handlers/console"
 	"prana/handlers/docs"
 	"prana/handlers/hooks"
@@ -44,6 +45,7 @@ func (a *App) startAPI(context.Context) error {
 	}
 	a.server = api.NewServer(h)
 	a.server.RegisterOnShutdown(a.triggers.Close)
+	a.server.RegisterOnShutdown(a.stream.Close)
 	go func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("serving HTTP: %w", err)
@@ -78,7 +80,7 @@ func (a *App) listen() (net.Listener, error) {
 
 func (a *App) handler(at net.Addr) (http.Handler, error) {
 	c := a.o.Config
-	reg := a.registry()
+	reg := a.registry
 	a.console = console.New(console.Config{
 		Version: a.o.Version, Store: a.Redis(), Ready: a.store.Ready, Writable: c.Queues.Writable,
 		Redis: func() redis.UniversalClient {
@@ -106,6 +108,11 @@ func (a *App) handler(at net.Addr) (http.Handler, error) {
 	})
 	served.Webhooks = a.triggers
 	served.Queues = queues{a.client, a.store}
+	if a.waiting, err = Connect(a.backend.url); err != nil {
+		return nil, err
+	}
+	a.stream = stream.NewHub(a.store.NewFeed(a.waiting), 0, a.log)
+	served.Stream = a.stream
 	return api.New(served), nil
 }
 

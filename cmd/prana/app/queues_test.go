@@ -61,7 +61,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 
 func publish(t *testing.T, a *App, src string) {
 	t.Helper()
-	w, _, diags := definition.Check("w.yaml", []byte(src), a.registry(), plan.Options{})
+	w, _, diags := definition.Check("w.yaml", []byte(src), a.registry, plan.Options{})
 	if plan.HasErrors(diags) {
 		t.Fatal(diags)
 	}

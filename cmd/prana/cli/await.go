@@ -66,30 +66,5 @@ func (sh *shell) watched(ctx context.Context, s service, id string, f runFlags) 
 	if f.follow || sh.output == formatTable && isTerminal(sh.stdout) && isTerminal(sh.stderr) {
 		return sh.follow(ctx, s, id, f.ascii)
 	}
-	return settled(ctx, s, id)
-}
-
-// over tells whether waiting longer brings nothing: in quarantine, nothing moves an execution but a person.
-func over(v *flow.View) bool { return v.Status.Terminal() || v.Status == flow.Quarantined }
-
-// An execution that is waited for is looked at for a quarantine, of which a wait does not hear: soon, then ever more seldom.
-const (
-	stuckFirst = 250 * time.Millisecond
-	stuckLast  = 5 * time.Second
-)
-
-// settled waits until the execution is over.
-func settled(ctx context.Context, s service, id string) (*flow.View, error) {
-	for every := stuckFirst; ; every = min(2*every, stuckLast) {
-		turn, cancel := context.WithTimeout(ctx, every)
-		v, err := s.Await(turn, id)
-		elapsed := turn.Err() != nil && ctx.Err() == nil
-		cancel()
-		if !elapsed {
-			return v, err
-		}
-		if v, err = s.Show(ctx, id); err != nil || over(v) {
-			return v, err
-		}
-	}
+	return s.Await(ctx, id)
 }

@@ -116,20 +116,9 @@ func patient[T any](ctx context.Context, try func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		res, err := try()
 		p, ok := errors.AsType[*flow.Problem](err)
-		if !ok || p.RetryAfter == 0 || n == maxTries || sleep(ctx, min(p.RetryAfter, maxPause)) != nil {
+		if !ok || p.RetryAfter == 0 || n == maxTries || rest(ctx, min(p.RetryAfter, maxPause)) != nil {
 			return res, err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

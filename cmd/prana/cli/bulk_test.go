@@ -49,7 +49,8 @@ func (c *crowd) list(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Sscan(q.Get("cursor"), &from)
 	var fit []flow.Summary
 	for _, x := range c.all {
-		if (q.Get("status") == "" || q.Get("status") == string(x.Status)) && (q.Get("workflow") == "" || q.Get("workflow") == x.Workflow) {
+		if (q.Get("status") == "" || q.Get("status") == string(x.Status)) && (q.Get("workflow") == "" || q.Get("workflow") == x.Workflow) &&
+			(q.Get("tag") == "" || q.Get("tag") == "of="+x.Tags["of"]) {
 			fit = append(fit, x)
 		}
 	}
@@ -73,7 +74,10 @@ func people(n int) *crowd {
 	for _, workflow := range []string{"order", "other"} {
 		for _, status := range flow.Statuses() {
 			for i := range n {
-				c.all = append(c.all, flow.Summary{ID: anID(fmt.Sprintf("0%s%s%d", workflow, strings.ReplaceAll(string(status), "_", ""), i)), Workflow: workflow, Status: status})
+				c.all = append(c.all, flow.Summary{
+					ID: anID(fmt.Sprintf("0%s%s%d", workflow, strings.ReplaceAll(string(status), "_", ""), i)), Workflow: workflow, Status: status,
+					Tags: map[string]string{"of": fmt.Sprint(i)},
+				})
 			}
 		}
 	}
@@ -113,6 +117,8 @@ func TestBulkDoesWhatFiltersChoose(t *testing.T) {
 		{"cancel --status suspended -y", 6},
 		{"cancel --workflow order --status running --yes", 3},
 		{"cancel --workflow order --since 1h --yes", 15},
+		{"cancel --tag of=1 --yes", 10},
+		{"cancel --tag of=9 --workflow order --yes", 0},
 		{"retry --all -y", 12},
 		{"rerun --workflow order -y", 15},
 	} {

@@ -2,21 +2,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
-
-// Main runs one command line and gives its exit code. When ctx ends, servers stop in order and waiting clients detach.
-func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return run(ctx, &shell{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}, args)
-}
 
 // shell is what a command line runs in.
 type shell struct {
@@ -29,6 +24,7 @@ type shell struct {
 	config  string // --config
 	noColor bool
 
+	program Program
 	command string // the verb that was found, such as "prana event send"
 }
 
@@ -74,7 +70,7 @@ const many = math.MaxInt
 
 func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "prana",
+		Use:   cmp.Or(sh.program.Name, "prana"),
 		Short: "A durable workflow engine on Redis",
 		Long: "Prana runs workflows that can stop anywhere for milliseconds or months and go on exactly where they stopped.\n\n" +
 			"Begin with `prana demo`, or `prana dev` in a directory of workflows.",
@@ -91,7 +87,7 @@ func (sh *shell) root() *cobra.Command {
 	flags.BoolVar(&sh.noColor, "no-color", false, "print without colours (NO_COLOR)")
 	root.AddCommand(
 		sh.demoCommand(), sh.devCommand(), sh.serverCommand(), sh.workerCommand(), sh.doctorCommand(), sh.benchCommand(),
-		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.deployCommand(), sh.runCommand(),
+		sh.validateCommand(), sh.fmtCommand(), sh.graphCommand(), sh.schemaCommand(), sh.nodesCommand(), sh.evalCommand(), sh.testCommand(), sh.deployCommand(), sh.runCommand(),
 		sh.listCommand(), sh.showCommand(), sh.explainCommand(), sh.suspendedCommand(), sh.delaysCommand(), sh.relationsCommand(), sh.schedulesCommand(), sh.hooksCommand(), sh.queuesCommand(), sh.deadCommand(),
 		sh.resumeCommand(), sh.approveCommand(), sh.rejectCommand(), sh.eventCommand(), sh.cancelCommand(), sh.terminateCommand(), sh.pauseCommand(), sh.unpauseCommand(), sh.retryCommand(), sh.rerunCommand(),
 		sh.initCommand(), sh.workflowsCommand(), sh.historyCommand(), sh.resultCommand(), sh.configCommand(),

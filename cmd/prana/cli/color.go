@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"prana/cmd/prana/cli/live"
+	"prana/engine/cases"
 	"prana/engine/flow"
 )
 
@@ -23,11 +24,12 @@ var colors = map[string]string{
 	string(flow.Completed): green,
 	string(flow.Failed):    red, string(flow.TimedOut): red, string(flow.Quarantined): red,
 	string(flow.Suspended): yellow, string(flow.Paused): yellow, string(flow.Cancelled): yellow, string(flow.Cancelling): yellow,
+	cases.Passed:         green,
 	string(flow.Running): blue, string(flow.Pending): blue,
 }
 
 // statusWord finds a status as a word between the columns of a line.
-var statusWord = regexp.MustCompile(`(?:^| )(completed|failed|timed_out|quarantined|suspended|paused|cancelled|cancelling|running|pending)(?: |$)`)
+var statusWord = regexp.MustCompile(`(?:^| )(completed|passed|failed|timed_out|quarantined|suspended|paused|cancelled|cancelling|running|pending)(?: |$)`)
 
 // paint colours the first status of a line, on terminals that want it. It comes after the columns are aligned, since
 // tabwriter would count the escapes as text.

@@ -31,7 +31,7 @@ func town(t *testing.T) *fake {
 	t.Helper()
 	began := time.Now().Add(-time.Hour)
 	x := func(id string, s flow.Status) flow.Summary {
-		return flow.Summary{ID: anID(id), Workflow: "order", Status: s, CreatedAt: began}
+		return flow.Summary{ID: anID(id), Workflow: "order", Status: s, CreatedAt: began, Tags: map[string]string{"team": "a", "of": id}}
 	}
 	wait := func(id, kind, data string) flow.Suspension {
 		return flow.Suspension{ExecutionID: anID(id), Workflow: "order", Node: "n" + id, Type: kind, Data: []byte(data), SuspendedAt: began}
@@ -89,6 +89,9 @@ func TestCompletion(t *testing.T) {
 		"list --workflow oth":                 {"other"},
 		"list --status c":                     {"cancelling", "completed", "cancelled"},
 		"list --since ":                       nil,
+		"list --tag t":                        {"team=a\t4 executions"},
+		"run order --tag of=0f":               {"of=0fail\t1 execution"},
+		"cancel --parent 0r":                  {running},
 		"list -o j":                           {"json", "jsonl"},
 		"suspended --type ext":                {"external_event"},
 		"suspended --event-type ":             {"paid\t2 waits"},
@@ -101,6 +104,7 @@ func TestCompletion(t *testing.T) {
 		"run testdata/good.yaml --from g":     {"greet\tdata.set_data"},
 		"graph --format m":                    {"mermaid"},
 		"completion b":                        {"bash\tGenerate the autocompletion script for bash"},
+		"test " + shopTests + " --case an":    {"an address that nobody answers\t" + shopTests},
 		"eval ":                               nil,
 	} {
 		if got, directive := completed(t, f.url, strings.Split(line, " ")...); !slices.Equal(got, want) || directive == ":0" {

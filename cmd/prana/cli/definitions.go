@@ -59,7 +59,10 @@ func isDefinition(file string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(file))) && !strings.HasSuffix(file, ".schema.json")
 }
 
-// readDir reads the definitions of a directory, not of those below it. Others are left out, with a note.
+// holdsCases tells a file for prana test, which lies beside its workflow.
+func (s source) holdsCases() bool { return isTests(s.file) && !hasNodes.Match(s.text) }
+
+// readDir reads the definitions of a directory, not of those below it. Others are left out, with a note unless they are test cases.
 func (sh *shell) readDir(dir string) ([]source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -74,6 +77,9 @@ func (sh *shell) readDir(dir string) ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.holdsCases() {
+			continue
+		}
 		if !hasNodes.Match(s.text) {
 			sh.note("%s: left out, it has no nodes", s.file)
 			continue
@@ -83,7 +89,7 @@ func (sh *shell) readDir(dir string) ([]source, error) {
 	return found, nil
 }
 
-// readAll reads files and directories, in the order given.
+// readAll reads files and directories, in the order given. Test cases are left out: patterns such as *.yaml have them too.
 func (sh *shell) readAll(paths []string) ([]source, error) {
 	var all []source
 	for _, path := range paths {
@@ -99,9 +105,21 @@ func (sh *shell) readAll(paths []string) ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
+		if sh.leftOut(s) {
+			continue
+		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// leftOut tells of a file that it holds test cases, if it does.
+func (sh *shell) leftOut(s source) bool {
+	if s.holdsCases() {
+		sh.note("%s: left out, it has test cases; prana test checks and runs them", s.file)
+		return true
+	}
+	return false
 }
 
 // checker checks definitions without a server, against the node types of this binary.
@@ -110,11 +128,9 @@ type checker struct {
 	options  plan.Options
 }
 
-func newChecker(cfg config.Config) checker {
-	return checker{
-		registry: node.NewRegistry(nodes.Builtin(nodes.Options{})...),
-		options:  app.PlanOptions(cfg),
-	}
+func (sh *shell) checker(cfg config.Config) checker {
+	types, _ := app.NodeTypes(sh.program.Types, nodes.Options{}) // Program.Run has seen to its only error
+	return checker{registry: types, options: app.PlanOptions(cfg)}
 }
 
 func (c checker) check(s source) (*flow.Workflow, []plan.Diagnostic) {

@@ -96,7 +96,7 @@ func TestPublisherPublishesWhatChanges(t *testing.T) {
 	published := make(chan string)
 	var notes strings.Builder
 	p := publisher{
-		sh: &shell{stderr: &notes}, check: newChecker(defaults(t)),
+		sh: &shell{stderr: &notes}, check: (&shell{}).checker(defaults(t)),
 		deploy: func(ctx context.Context, w *flow.Workflow) (string, bool, error) {
 			select {
 			case published <- w.ID:

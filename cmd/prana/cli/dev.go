@@ -50,7 +50,7 @@ func (sh *shell) dev(ctx context.Context, g *given, w *watcher) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p := publisher{sh, newChecker(cfg), a.Deploy}
+		p := publisher{sh, sh.checker(cfg), a.Deploy}
 		p.publish(watching, files)
 		p.watch(watching, w, watchEvery)
 	}()

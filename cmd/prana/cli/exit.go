@@ -42,7 +42,7 @@ type exit struct {
 // exits is the table of exit codes, which are part of the surface. The first row with a matching error counts.
 var exits = []exit{
 	{0, "ok", nil, nil},
-	{1, "the execution failed, timed out or is in quarantine, or doctor found something; also every error without a code of its own", []error{errFailed, errFindings}, nil},
+	{1, "the execution failed, timed out or is in quarantine, doctor found something, or a test case failed; also every error without a code of its own", []error{errFailed, errFindings}, nil},
 	{2, "the command line or the configuration is wrong", []error{errUsage}, badConfig},
 	{8, "the wait elapsed; the execution goes on", []error{errElapsed}, nil},
 	{9, "the execution was cancelled", []error{errCancelled}, nil},

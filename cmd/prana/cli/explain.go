@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/handlers/api/explain"
+	"prana/handlers/api/wire"
 )
 
 func (sh *shell) explainCommand() *cobra.Command {
@@ -16,20 +20,64 @@ func (sh *shell) explainCommand() *cobra.Command {
 		Use:   "explain ID",
 		Short: "Say why an execution is where it is, what would move it, and who can",
 		Long: "Say in a sentence why an execution is where it is, since and until when, what would move it, and who can, and give the\n" +
-			"commands that make sense now. With -o json, the same in its parts.",
+			"commands that make sense now. Of a step that is to be run it says which worker runs it, or what is the matter with its queue.\n" +
+			"With -o json, the same in its parts.",
 		Args: takes(1, 1),
 		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			v, err := c.Show(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			e := explain.Of(v, time.Now())
+			e := explain.Among(v, sh.serving(ctx, c, v), time.Now())
 			return sh.print(e, func() {
 				fmt.Fprintln(sh.stdout, e.Sentence)
 				sh.printNext(e.Next)
 			})
 		})),
 	}
+}
+
+// longestPage is the most that a list gives at once.
+const longestPage = 1000
+
+// serving finds out who runs the steps of an execution that are to be run. Where that cannot be told, the rest still can.
+func (sh *shell) serving(ctx context.Context, c *client.Client, v *flow.View) explain.Serving {
+	var s explain.Serving
+	names := queuesOf(v)
+	if len(names) == 0 {
+		return s
+	}
+	whole := wire.PageFilter{Limit: longestPage}
+	workers, err := c.Workers(ctx, whole)
+	s.Workers = workers.Items
+	for _, name := range names {
+		var page flow.Page[wire.Queue]
+		if err == nil {
+			page, err = c.Queues(ctx, wire.QueueFilter{PageFilter: whole, Name: name})
+		}
+		s.Queues = append(s.Queues, ofPartition(page.Items, v.ID)...)
+	}
+	if err != nil {
+		sh.note("who serves the queues could not be found out: %v", err)
+	}
+	return s
+}
+
+// queuesOf names the queues of the steps that are to be run.
+func queuesOf(v *flow.View) []string {
+	var names []string
+	for _, n := range v.Nodes {
+		name := cmp.Or(n.Queue, flow.DefaultQueue)
+		if n.Status == flow.StepPending && !v.Status.Terminal() && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func ofPartition(all []wire.Queue, execution string) []wire.Queue {
+	p, _ := flow.PartitionOf(execution)
+	return slices.DeleteFunc(all, func(q wire.Queue) bool { return q.Partition == nil || *q.Partition != p })
 }
 
 // printNext writes commands as they can be copied: whole, with what they are for as a comment of the shell.

@@ -9,8 +9,12 @@ import (
 	"prana/handlers/api/explain"
 )
 
-// followEvery is how often a followed execution is looked at, unless looking takes long.
-const followEvery = 250 * time.Millisecond
+const (
+	// followEvery is how often a followed execution is drawn, and looked at unless a server tells when, or looking takes long.
+	followEvery = 250 * time.Millisecond
+	// followSeldom is how often it is looked at when the server tells of nothing.
+	followSeldom = 10 * time.Second
+)
 
 // teller shows what is new between two looks at an execution; before is nil at the first.
 type teller func(before, now *flow.View)
@@ -21,6 +25,9 @@ func (sh *shell) follow(ctx context.Context, s service, id string, ascii bool) (
 	if isTerminal(sh.stderr) && sh.env("TERM") != "dumb" {
 		tell = sh.draw(ascii)
 	}
+	listening, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n := news{rung: s.Changes(listening, id)}
 	var last *flow.View
 	for {
 		began := time.Now()
@@ -29,15 +36,50 @@ func (sh *shell) follow(ctx context.Context, s service, id string, ascii bool) (
 			return last, err
 		}
 		tell(last, v)
-		if last = v; over(v) {
+		if last = v; v.Status.Over() {
 			return v, nil
 		}
-		if err := rest(ctx, max(followEvery, 3*time.Since(began))); err != nil {
+		if err := n.wait(ctx, max(followEvery, 3*time.Since(began)), func() { tell(v, v) }); err != nil {
 			return last, err
 		}
 	}
 }
 
+// news says when there is something to look at.
+type news struct {
+	rung <-chan struct{} // has something then; nil = nobody says
+	hung bool            // somebody does: it rang before
+}
+
+// wait waits until it is time to look again, which is not before least. Meanwhile what was seen is drawn again, since time passes in it.
+func (n *news) wait(ctx context.Context, least time.Duration, redraw func()) error {
+	if err := rest(ctx, least); err != nil {
+		return err
+	}
+	for end := time.Now().Add(followSeldom); time.Now().Before(end); {
+		tick := time.Duration(0)
+		if n.hung {
+			tick = followEvery
+		}
+		select {
+		case _, n.hung = <-n.rung:
+			if !n.hung {
+				n.rung = nil
+			}
+			return nil
+		case <-time.After(tick):
+			if !n.hung {
+				return nil
+			}
+			redraw()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// rest waits for a time, or for the end of ctx.
 func rest(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -62,7 +104,7 @@ func (sh *shell) draw(ascii bool) teller {
 	return func(_, now *flow.View) {
 		l := sh.look(sh.stderr, ascii)
 		frame := live.Tree(now, l)
-		if over(now) {
+		if now.Status.Over() {
 			screen.Last(frame)
 			return
 		}

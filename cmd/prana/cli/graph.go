@@ -49,7 +49,7 @@ func (sh *shell) graph(file string, o graphOptions) error {
 	if err != nil {
 		return err
 	}
-	_, found := newChecker(cfg).check(s)
+	_, found := sh.checker(cfg).check(s)
 	for _, d := range found {
 		sh.note("%s", d)
 	}

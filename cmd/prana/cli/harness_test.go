@@ -80,7 +80,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	line := r.Method + " " + r.URL.Path
 	if line == "GET /v1/executions" && f.answers[line] == nil && f.all == nil {
-		_ = json.NewEncoder(w).Encode(f.known())
+		_ = json.NewEncoder(w).Encode(beginning(f.known(), r))
 		return
 	}
 	f.mu.Lock()
@@ -97,10 +97,19 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		wire.ProblemOf(a).Write(w)
 	case nil:
 		http.Error(w, "nothing here", http.StatusTeapot)
+	case flow.Page[flow.Summary]:
+		_ = json.NewEncoder(w).Encode(beginning(a, r))
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(a)
 	}
+}
+
+// beginning keeps those whose id begins as is asked for.
+func beginning(page flow.Page[flow.Summary], r *http.Request) flow.Page[flow.Summary] {
+	prefix := r.URL.Query().Get("id_prefix")
+	page.Items = slices.DeleteFunc(slices.Clone(page.Items), func(x flow.Summary) bool { return !strings.HasPrefix(x.ID, prefix) })
+	return page
 }
 
 // known are the executions that there are answers about: who gives an id in short has it looked up. Nobody counts that as a

@@ -17,10 +17,13 @@ import (
 const (
 	// lastID is the execution that was started last.
 	lastID = "@last"
-	// newest is how many executions an id that is given in short is looked up among: ids are random, and nothing finds
-	// them by how they begin.
+	// newest is how many executions are looked at for what can be offered.
 	newest = 1000
-	// sureLength is how many characters name an execution also where there are more than those that were looked at.
+	// maxFit is how many executions an id that is given in short may be of, as far as they are counted; maxLooks how often the
+	// server is asked for more: it looks at 20,000 executions each time.
+	maxFit   = 100
+	maxLooks = 50
+	// sureLength is how many characters name an execution, whatever others there are.
 	sureLength = 8
 )
 
@@ -48,12 +51,11 @@ func (sh *shell) shortIDs(cmd *cobra.Command) {
 	}
 }
 
-// lookup makes whole ids of short ones, with one question for all of them.
+// lookup makes whole ids of short ones.
 type lookup struct {
 	sh         *shell
 	client     *client.Client // made when it is needed
-	page       *flow.Page[flow.Summary]
-	remembered string // the id that @last stood for, when this machine started it
+	remembered string         // the id that @last stood for, when this machine started it
 }
 
 func (l *lookup) close() {
@@ -138,33 +140,39 @@ func (l *lookup) last(ctx context.Context) (string, error) {
 	return x.ID, nil
 }
 
-// prefixed is the execution among the newest whose id begins like that.
+// prefixed is the execution whose id begins like that.
 func (l *lookup) prefixed(ctx context.Context, prefix string) (string, error) {
-	if l.page == nil {
-		page, err := l.client.List(ctx, flow.ExecutionFilter{Limit: newest})
-		if err != nil {
-			return "", err
-		}
-		l.page = &page
-	}
-	var fit []flow.Summary
-	for _, x := range l.page.Items {
-		if strings.HasPrefix(x.ID, prefix) {
-			fit = append(fit, x)
-		}
-	}
-	there := l.page.Cursor != "" // more than these
+	fit, there, err := l.beginning(ctx, prefix)
 	switch {
+	case err != nil:
+		return "", err
 	case len(fit) == 0 && there:
-		return "", mark(fmt.Errorf("none of the newest %d executions has an id that begins with %s; older ones need their whole id", len(l.page.Items), prefix), flow.ErrNotFound)
+		return "", mark(fmt.Errorf("none of the newest executions has an id that begins with %s; older ones need their whole id", prefix), flow.ErrNotFound)
 	case len(fit) == 0:
 		return "", mark(fmt.Errorf("there is no execution whose id begins with %s", prefix), flow.ErrNotFound)
 	case len(fit) > 1:
 		return "", usagef("%s begins the ids of %d executions; give more of the one that you mean%s", prefix, len(fit), listed(fit))
 	case there && len(prefix) < sureLength:
-		return "", usagef("%s begins one id among the newest %d executions, and maybe others among those before; give %d characters or more%s", prefix, len(l.page.Items), sureLength, listed(fit))
+		return "", usagef("%s begins one id among the newest executions, and maybe others among those before; give %d characters or more%s", prefix, sureLength, listed(fit))
 	}
 	return fit[0].ID, nil
+}
+
+// beginning gives the executions whose ids begin like that, the newest first, and tells whether there may be more. One is enough
+// where so many characters are given that there is hardly another.
+func (l *lookup) beginning(ctx context.Context, prefix string) (fit []flow.Summary, more bool, err error) {
+	f := flow.ExecutionFilter{Prefix: prefix, Limit: maxFit}
+	for range maxLooks {
+		page, err := l.client.List(ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		fit, f.Cursor = append(fit, page.Items...), page.Cursor
+		if f.Cursor == "" || len(fit) >= maxFit || len(fit) > 0 && len(prefix) >= sureLength {
+			break
+		}
+	}
+	return fit, f.Cursor != "", nil
 }
 
 // listed has a line for each, the first ten.

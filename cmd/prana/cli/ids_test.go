@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +33,8 @@ func TestPrefixNamesAnExecution(t *testing.T) {
 		"GET /v1/suspensions": map[string]any{},
 	})
 	prana(t, f.url, "show", "0aa").wants(t, 0, "completed", "")
-	if got := f.asked()[0].query.Encode(); got != "limit=1000" {
-		t.Errorf("the lookup is not bounded: %s", got)
+	if got := f.asked()[0].query.Encode(); got != "id_prefix=0aa&limit=100" {
+		t.Errorf("it was looked up with %s", got)
 	}
 	prana(t, f.url, "cancel", "0ab").wants(t, 0, "cancelling "+b, "")
 	prana(t, f.url, "suspended", "--execution", "0ab", "-o", "json").wants(t, 0, "{", "")
@@ -60,13 +62,34 @@ func TestWholeIDIsNotLookedUp(t *testing.T) {
 	}
 }
 
+// endless is a list that has these executions on a page, and none on any other, of which there is always one more.
+func endless(on string, ids ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		page := flow.Page[flow.Summary]{}
+		if r.URL.Query().Get("cursor") == on {
+			page = beginning(summaries(ids...), r)
+		}
+		page.Cursor = r.URL.Query().Get("cursor") + "+"
+		_ = json.NewEncoder(w).Encode(page)
+	}
+}
+
+// TestOldPrefixIsFound: the server is asked again as long as it says that there may be more.
+func TestOldPrefixIsFound(t *testing.T) {
+	t.Parallel()
+	id := anID("0aa1bcde")
+	f := newFake(t, map[string]any{"GET /v1/executions": endless("+++", id), "POST /v1/executions/" + id + ":terminate": map[string]any{}})
+	prana(t, f.url, "terminate", "0aa1bcde").wants(t, 0, "terminated "+id, "")
+	if n := len(f.asked()); n != 5 {
+		t.Errorf("the server was asked %d times, want 4 and the verb", n)
+	}
+}
+
 // TestShortPrefixIsNotSure: where there are more executions than those looked at, a short prefix may name one of the others.
 func TestShortPrefixIsNotSure(t *testing.T) {
 	t.Parallel()
 	id := anID("0aa1bcde")
-	page := summaries(id)
-	page.Cursor = "more"
-	f := newFake(t, map[string]any{"GET /v1/executions": page, "POST /v1/executions/" + id + ":terminate": map[string]any{}})
+	f := newFake(t, map[string]any{"GET /v1/executions": endless("", id), "POST /v1/executions/" + id + ":terminate": map[string]any{}})
 	prana(t, f.url, "terminate", "0aa1").wants(t, 2, "", "give 8 characters or more")
 	prana(t, f.url, "terminate", "0aa1bcde").wants(t, 0, "terminated "+id, "")
 	prana(t, f.url, "terminate", "0b").wants(t, 4, "", "older ones need their whole id")

@@ -27,9 +27,9 @@ const schemaFile = "prana.schema.json"
 func (sh *shell) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Write a first project: a workflow, the settings, and what to do next; needs no server",
-		Long: "Write a first project into DIR, or into the current directory: a workflow, the settings with comments, a schema for\n" +
-			"editors, and a README with what to do next. Files that exist are left as they are.",
+		Short: "Write a first project: a workflow with test cases, the settings, and what to do next; needs no server",
+		Long: "Write a first project into DIR, or into the current directory: a workflow with test cases, the settings with comments,\n" +
+			"a schema for editors, and a README with what to do next. Files that exist are left as they are.",
 		Args: takes(0, 1),
 		RunE: verb(func(_ context.Context, args []string) error {
 			dir := "."
@@ -84,7 +84,7 @@ func (sh *shell) projectFiles() ([]source, error) {
 		}
 		all = append(all, source{e.Name(), text})
 	}
-	schema, err := flow.Encode(definition.Schema(newChecker(config.Default()).registry))
+	schema, err := flow.Encode(definition.Schema(sh.checker(config.Default()).registry))
 	return append(all, source{schemaFile, append(schema, '\n')}), err
 }
 

@@ -23,6 +23,7 @@ func TestInitMakesWhatWorks(t *testing.T) {
 	order := filepath.Join(dir, "order.yaml")
 	prana(t, "", "validate", order).wants(t, 0, "", "workflow order is valid")
 	prana(t, "", "fmt", "--check", order).wants(t, 0, "", "")
+	prana(t, "", "test", dir).wants(t, 0, "order.yaml: 5 of 5 branches taken\n3 passed, 0 failed", "")
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,11 @@ func pageFlags(cmd *cobra.Command, limit *int, cursor *string) {
 func filterFlags(cmd *cobra.Command, f *flow.ExecutionFilter) {
 	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
 	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
-	ago(cmd, &f.Since, "since", "only those created then or later; with --status, those that have had it since then or later")
-	ago(cmd, &f.Until, "until", "only those created before; with --status, those that have had it since before")
+	cmd.Flags().StringToStringVar(&f.Tags, "tag", nil, "only those that have this tag: name=value; may be given several times")
+	cmd.Flags().StringVar(&f.Parent, "parent", "", "only those that this execution started")
+	cmd.Flags().StringVar(&f.Error, "error", "", `only those whose error has these words, such as "connection refused"`)
+	ago(cmd, &f.Since, "since", "only those created then or later; with --status or --error, those that have had it since then or later")
+	ago(cmd, &f.Until, "until", "only those created before; with --status or --error, those that have had it since before")
 }
 
 func (sh *shell) listCommand() *cobra.Command {
@@ -38,8 +42,21 @@ func (sh *shell) listCommand() *cobra.Command {
 	return cmd
 }
 
-func (sh *shell) list(ctx context.Context, c *client.Client, f flow.ExecutionFilter) error {
+// fullPage asks again as long as a page is short and there may be more: a server looks only so far for one page.
+func fullPage(ctx context.Context, c *client.Client, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
+	limit := cmp.Or(f.Limit, 100)
 	page, err := c.List(ctx, f)
+	for err == nil && page.Cursor != "" && len(page.Items) < limit {
+		f.Limit, f.Cursor = limit-len(page.Items), page.Cursor
+		var more flow.Page[flow.Summary]
+		more, err = c.List(ctx, f)
+		page.Items, page.Cursor = append(page.Items, more.Items...), more.Cursor
+	}
+	return page, err
+}
+
+func (sh *shell) list(ctx context.Context, c *client.Client, f flow.ExecutionFilter) error {
+	page, err := fullPage(ctx, c, f)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,11 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +45,33 @@ func TestList(t *testing.T) {
 	}
 	if got := f.only(t).query.Encode(); got != "cursor=here&limit=2&status=failed&workflow=order" {
 		t.Errorf("asked with %s", got)
+	}
+}
+
+// TestListByWhatTheyHave: filters are asked as they are written, and a short page is filled from the ones after it.
+func TestListByWhatTheyHave(t *testing.T) {
+	t.Parallel()
+	pages := map[string]string{
+		"":    `{"items":[{"execution_id":"x3"}],"cursor":"one"}`,
+		"one": `{"items":[],"cursor":"two"}`,
+		"two": `{"items":[{"execution_id":"x2"},{"execution_id":"x1"}],"cursor":"three"}`,
+	}
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Encode())
+		_, _ = io.WriteString(w, pages[r.URL.Query().Get("cursor")])
+	}))
+	t.Cleanup(server.Close)
+	parent := anID("0mother")
+	r := prana(t, server.URL, "list", "--tag", "team=a", "--tag", "batch=7", "--parent", parent, "--error", "connection refused", "--limit", "3")
+	r.wants(t, 0, "x1", "there are more: --cursor three")
+	if !strings.Contains(r.stdout, "x3") || !strings.Contains(r.stdout, "x2") {
+		t.Errorf("listed\n%s", r.stdout)
+	}
+	filter := "error=connection+refused&limit=%d&parent_execution_id=" + parent + "&tag=batch%%3D7&tag=team%%3Da"
+	want := []string{fmt.Sprintf(filter, 3), "cursor=one&" + fmt.Sprintf(filter, 2), "cursor=two&" + fmt.Sprintf(filter, 2)}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked with\n%s\nwant\n%s", strings.Join(asked, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -30,7 +30,7 @@ func (sh *shell) nodes(args []string) error {
 	if err != nil {
 		return err
 	}
-	reg := newChecker(cfg).registry
+	reg := sh.checker(cfg).registry
 	if len(args) == 0 {
 		return sh.nodeList(reg.Describe())
 	}

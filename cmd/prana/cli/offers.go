@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"prana/config"
+	"prana/engine/definition"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/handlers/api/explain"
@@ -36,6 +37,7 @@ func (sh *shell) offers() offerTable {
 		"ID":              executions,
 		"--execution":     executions,
 		"--parent":        executions,
+		"--tag":           sh.asked(tagsOfNewest),
 		"--child":         executions,
 		"cancel ID":       sh.executions(isCancellable),
 		"terminate ID":    sh.executions(isLive),
@@ -63,6 +65,8 @@ func (sh *shell) offers() offerTable {
 		"--config":           files("yaml", "yml"),
 		"--data-dir":         directories,
 		"bench --cpuprofile": files(),
+		"test --case":        sh.caseNames,
+		"--junit":            files("xml"),
 
 		"event send TYPE":   sh.asked(eventTypes),
 		"--event-type":      sh.asked(eventTypes),
@@ -222,6 +226,22 @@ func eventTypes(ctx context.Context, c *client.Client, _ []string) ([]cobra.Comp
 	return all, err
 }
 
+// tagsOfNewest are those that the newest executions have.
+func tagsOfNewest(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
+	page, err := c.List(ctx, flow.ExecutionFilter{Limit: newest})
+	counts := map[string]int{}
+	for _, x := range page.Items {
+		for name, value := range x.Tags {
+			counts[name+"="+value]++
+		}
+	}
+	var all []cobra.Completion
+	for _, tag := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, offer(tag, counted(counts[tag], "execution")))
+	}
+	return all, err
+}
+
 func hookNames(ctx context.Context, c *client.Client, _ []string) ([]cobra.Completion, error) {
 	page, err := c.Hooks(ctx)
 	var all []cobra.Completion
@@ -269,7 +289,7 @@ func (sh *shell) startable(ctx context.Context, args []string, typed string) ([]
 	all, directive := sh.asked(workflowIDs)(ctx, args, typed)
 	entries, _ := os.ReadDir(".")
 	for _, e := range entries {
-		if !e.IsDir() && isDefinition(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
+		if !e.IsDir() && isDefinition(e.Name()) && !isTests(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
 			all = append(all, offer(e.Name(), "file"))
 		}
 	}
@@ -287,7 +307,7 @@ func (sh *shell) definitionOf(ctx context.Context, args []string) (w *flow.Workf
 		if err != nil || e != nil || args[0] == "-" {
 			return nil
 		}
-		w, _ = newChecker(cfg).check(s)
+		w, _ = sh.checker(cfg).check(s)
 		return w
 	}
 	sh.asked(func(ctx context.Context, c *client.Client, args []string) (_ []cobra.Completion, err error) {
@@ -325,10 +345,25 @@ func (sh *shell) inputsOf(ctx context.Context, args []string, _ string) ([]cobra
 	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
+// caseNames are those of the test files that were named.
+func (sh *shell) caseNames(_ context.Context, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var all []cobra.Completion
+	files, _ := testFiles(args)
+	for _, file := range files {
+		src, _ := sh.readText(file)
+		if tests, _, _ := definition.ReadTests(file, src); tests != nil {
+			for _, c := range tests.Cases {
+				all = append(all, offer(c.Name, file))
+			}
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
 func (sh *shell) nodeTypes(context.Context, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var all []cobra.Completion
 	if cfg, err := sh.load(nil); err == nil {
-		for _, d := range newChecker(cfg).registry.Describe() {
+		for _, d := range sh.checker(cfg).registry.Describe() {
 			all = append(all, offer(d.Name, d.Summary))
 		}
 	}

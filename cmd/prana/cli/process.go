@@ -68,7 +68,7 @@ func (sh *shell) options(cfg config.Config) app.Options {
 		Config: cfg,
 		Listen: net.JoinHostPort(cfg.Listen, strconv.Itoa(cfg.Port)), Version: thisBuild().Version,
 		Stderr: sh.stderr, Pages: pages(),
-		Logger: sh.logger(cfg.Log),
+		Logger: sh.logger(cfg.Log), Types: sh.program.Types, Middleware: sh.program.Middleware,
 	}
 }
 

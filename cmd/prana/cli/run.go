@@ -54,6 +54,8 @@ type service interface {
 	publish(ctx context.Context, s source) (id, version string, err error)
 	Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error)
 	Show(ctx context.Context, id string) (*flow.View, error)
+	// Changes has something whenever the execution may have changed; nil, or closed, when nobody tells.
+	Changes(ctx context.Context, id string) <-chan struct{}
 	// Await gives a view also when ctx ends first, if it can.
 	Await(ctx context.Context, id string) (*flow.View, error)
 	close(ctx context.Context) error

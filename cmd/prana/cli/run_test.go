@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +143,41 @@ func TestRunWithoutServer(t *testing.T) {
 func TestRunOfAFileThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	prana(t, "", "run", "nope.yaml").wants(t, 3, "", "nope.yaml")
+}
+
+// TestFollowLooksWhenItIsTold: once the server tells what happens, it is asked when something did, and not otherwise.
+func TestFollowLooksWhenItIsTold(t *testing.T) {
+	t.Parallel()
+	news := make(chan struct{}, 1)
+	var looks atomic.Int32
+	f := newFake(t, map[string]any{
+		"GET /v1/stream": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", wire.StreamType)
+			for block := "id: 1\n\n"; ; block = "id: 2\nevent: node_completed\ndata: {}\n\n" {
+				_, _ = io.WriteString(w, block)
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-news:
+				case <-r.Context().Done():
+					return
+				}
+			}
+		}),
+		"GET /v1/executions/x1": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			status := flow.Suspended
+			switch looks.Add(1) {
+			case 2:
+				time.AfterFunc(4*followEvery, func() { news <- struct{}{} }) // no look comes before that
+			case 3:
+				status = flow.Completed
+			}
+			_ = json.NewEncoder(w).Encode(viewOf(status))
+		}),
+	})
+	prana(t, f.url, "show", "x1", "--follow").wants(t, 0, "completed", "completed\n")
+	if n := looks.Load(); n != 3 {
+		t.Errorf("it looked %d times", n)
+	}
 }
 
 // TestRunFollowsEmbedded follows a real execution, from its start to its end.

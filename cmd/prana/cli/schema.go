@@ -26,7 +26,7 @@ func (sh *shell) schema(context.Context, []string) error {
 	if err != nil {
 		return err
 	}
-	schema := definition.Schema(newChecker(cfg).registry)
+	schema := definition.Schema(sh.checker(cfg).registry)
 	if sh.output != formatTable {
 		return sh.print(schema, nil)
 	}

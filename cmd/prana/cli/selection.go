@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -33,13 +34,13 @@ func (s *selection) flags(cmd *cobra.Command) {
 }
 
 // isSet tells whether executions are chosen by what they have in common.
-func (s *selection) isSet() bool { return s.all || s.filter != flow.ExecutionFilter{} }
+func (s *selection) isSet() bool { return s.all || !reflect.ValueOf(s.filter).IsZero() }
 
 // named gives the executions that are named, each once.
 func (s *selection) named(ids []string) ([]string, error) {
 	switch {
 	case len(ids) == 0:
-		return nil, usagef("which executions? Name them, or choose them with --status, --workflow, --since, --until or --all")
+		return nil, usagef("which executions? Name them, or choose them with --status, --workflow, --tag, --parent, --error, --since, --until or --all")
 	case s.isSet():
 		return nil, usagef("name executions or choose them with filters, not both")
 	}
@@ -111,7 +112,7 @@ func (s *selection) list(ctx context.Context, c *client.Client) ([]flow.Summary,
 				}
 			}
 			if len(chosen) > maxSelection {
-				return nil, usagef("more than %d executions are chosen; narrow it down with --workflow, --since or --until", maxSelection)
+				return nil, usagef("more than %d executions are chosen; narrow it down with --workflow, --tag, --error, --since or --until", maxSelection)
 			}
 			f.Cursor = page.Cursor
 		}

@@ -53,7 +53,7 @@ func (sh *shell) embed(ctx context.Context, g *given) (service, error) {
 		return nil, err
 	}
 	sh.note("%s", a.Redis())
-	return embedded{a, publisher{sh, newChecker(cfg), a.Deploy}, cfg.Worker.ShutdownGrace}, nil
+	return embedded{a, publisher{sh, sh.checker(cfg), a.Deploy}, cfg.Worker.ShutdownGrace}, nil
 }
 
 func (e embedded) publish(ctx context.Context, s source) (id, version string, err error) {
@@ -67,6 +67,8 @@ func (e embedded) Start(ctx context.Context, r flow.StartRequest) (flow.StartRes
 func (e embedded) Show(ctx context.Context, id string) (*flow.View, error) {
 	return e.app.Engine().Describe(ctx, id)
 }
+
+func (e embedded) Changes(context.Context, string) <-chan struct{} { return nil }
 
 func (e embedded) Await(ctx context.Context, id string) (*flow.View, error) {
 	return e.app.Engine().Await(ctx, id)

@@ -17,7 +17,7 @@ func shown() *flow.View {
 	v.Nodes = []flow.NodeRun{
 		{
 			Node: "call", Type: "http.request", Status: flow.StepCompleted, Attempt: 1, Port: "main", CreatedAt: noon, StartedAt: &noon, EndedAt: &later,
-			Input: map[string]any{"main": 1}, Output: json.RawMessage(`{"n":1}`),
+			Input: map[string]json.RawMessage{"main": json.RawMessage("1")}, Output: json.RawMessage(`{"n":1}`),
 			Attempts: []flow.AttemptView{{Number: 0, StartedAt: &noon, EndedAt: later, Error: &flow.Problem{Code: "http_status", Message: "503"}}},
 		},
 		{Node: "nap", Status: flow.StepSuspended, RunIndex: 1, CreatedAt: later, Children: []string{"kid"}},

@@ -38,12 +38,15 @@ func (sh *shell) validate(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c := newChecker(cfg)
-	v := validation{Valid: true, Diagnostics: []plan.Diagnostic{}}
+	c := sh.checker(cfg)
+	v := validation{Valid: true, Workflows: []validated{}, Diagnostics: []plan.Diagnostic{}}
 	for _, file := range args {
 		s, err := sh.readSource(file)
 		if err != nil {
 			return err
+		}
+		if sh.leftOut(s) {
+			continue
 		}
 		if err := v.add(c, s); err != nil {
 			return err

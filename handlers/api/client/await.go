@@ -35,7 +35,7 @@ func (c *Client) waiting(path string, wait time.Duration, first bool) call {
 	return k
 }
 
-// Await waits until the execution is terminal, and gives everything about it.
+// Await waits until the execution is terminal, or in quarantine, and gives everything about it.
 // When ctx is done first it gives the view that it saw last, if any, and ctx's
 // error. Who only needs the output asks for [Client.Output].
 func (c *Client) Await(ctx context.Context, id string) (*flow.View, error) {
@@ -46,7 +46,7 @@ func (c *Client) Await(ctx context.Context, id string) (*flow.View, error) {
 		if err != nil {
 			return last, err
 		}
-		if v.Status.Terminal() {
+		if v.Status.Over() {
 			return v, nil
 		}
 		last = v
@@ -57,7 +57,7 @@ func (c *Client) Await(ctx context.Context, id string) (*flow.View, error) {
 }
 
 // Output waits for the end of the execution, and gives its output as JSON. One
-// that does not complete is an [*ExecutionError].
+// that does not complete, or is in quarantine, is an [*ExecutionError].
 func (c *Client) Output(ctx context.Context, id string) (json.RawMessage, error) {
 	for first := true; ; first = false {
 		began := time.Now()
@@ -80,7 +80,7 @@ func endOf(id string, err error) error {
 	details := flow.AsProblem(err).Details
 	text, _ := details["execution_status"].(string)
 	status := flow.Status(text)
-	if !status.Terminal() {
+	if !status.Over() {
 		return nil
 	}
 	ended := &ExecutionError{ExecutionID: id, Status: status}

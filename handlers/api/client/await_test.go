@@ -20,7 +20,11 @@ import (
 func turns(t *testing.T, answers ...any) (*Client, *atomic.Int32) {
 	t.Helper()
 	var asked atomic.Int32
-	return dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return dial(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/stream" {
+			http.NotFound(w, r)
+			return
+		}
 		turn := min(int(asked.Add(1)), len(answers))
 		switch a := answers[turn-1].(type) {
 		case error:
@@ -100,7 +104,7 @@ func TestEndsThatAreNoOutput(t *testing.T) {
 
 func TestOutputAsksUntilTheEnd(t *testing.T) {
 	t.Parallel()
-	c, asked := turns(t, noOutput(flow.Suspended, nil), noOutput(flow.Quarantined, nil), nil)
+	c, asked := turns(t, noOutput(flow.Suspended, nil), noOutput(flow.Suspended, nil), nil)
 	if raw, err := c.Output(t.Context(), execID); err != nil || string(raw) != "null" || asked.Load() != 3 {
 		t.Errorf("got %s, %v after %d questions", raw, err, asked.Load())
 	}
@@ -187,7 +191,7 @@ func TestFollowEnds(t *testing.T) {
 func TestLongHistoriesAreAskedForSeldom(t *testing.T) {
 	t.Parallel()
 	for runs, want := range map[int]time.Duration{0: time.Second, 10_000: 11 * time.Second, 1_000_000: longWait} {
-		if got := between(false, runs); got != want {
+		if got := new(bell).between(false, runs); got != want {
 			t.Errorf("%d runs: %s", runs, got)
 		}
 	}
@@ -283,5 +287,21 @@ func drain[F, T any, S ~seq[T]](f F, method func(*Client, context.Context, F) S)
 			return fmt.Errorf("%d items", n)
 		}
 		return nil
+	}
+}
+
+// TestNobodyWaitsForAQuarantine: only a person moves such an execution.
+func TestNobodyWaitsForAQuarantine(t *testing.T) {
+	t.Parallel()
+	e := &engine{status: flow.Quarantined, left: &flow.Problem{Code: "poison", Message: "m", Node: "n"}}
+	c := serve(t, e)
+	v, err := c.Await(t.Context(), execID)
+	if err != nil || v.Status != flow.Quarantined {
+		t.Errorf("Await gives %+v, %v", v, err)
+	}
+	_, err = c.Output(t.Context(), execID)
+	ended, ok := errors.AsType[*ExecutionError](err)
+	if !ok || !errors.Is(err, ErrQuarantined) || ended.Status != flow.Quarantined || ended.Problem.Code != "poison" {
+		t.Errorf("Output gives %v", err)
 	}
 }

@@ -27,6 +27,8 @@ type Client struct {
 	most  int // bytes that are read of one answer
 	// pause is the least time between two questions of who waits, for servers and proxies that do not.
 	pause time.Duration
+	// begins is how long the beginning of a stream may take, and silence how long it may say nothing after that.
+	begins, silence time.Duration
 }
 
 // New makes a client of the server at that URL, such as "http://127.0.0.1:8484".
@@ -39,6 +41,7 @@ func New(baseURL, token string) (*Client, error) {
 		HTTP:    &http.Client{Transport: transport(), CheckRedirect: stay},
 		Timeout: 30 * time.Second, Patience: 10 * time.Second,
 		base: strings.TrimSuffix(baseURL, "/"), token: token, most: maxAnswer, pause: 250 * time.Millisecond,
+		begins: streamBegins, silence: streamSilence,
 	}, nil
 }
 

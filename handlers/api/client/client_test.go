@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,9 +36,15 @@ type engine struct {
 	status flow.Status
 	output string
 	left   *flow.Problem
+	mu     sync.Mutex // of asked: a request whose caller heard nothing may still be under way
 }
 
-func (e *engine) ask(v any) error { e.asked = v; return e.err }
+func (e *engine) ask(v any) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = v
+	return e.err
+}
 
 func (e *engine) Deploy(_ context.Context, w *flow.Workflow) (string, bool, error) {
 	return "v1", true, e.ask(w.ID)
@@ -183,7 +190,7 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"event":       ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Keep: true, Limit: 3, Trace: carrier}, (*Client).Publish),
 		"dry run":     ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Limit: 3, Trace: carrier}, (*Client).DryRun),
 		"not kept":    ask(flow.Event{Type: "t", TTL: -1}, (*Client).Publish),
-		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
+		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Tags: map[string]string{"team": "a&b", "x": "=y"}, Parent: "p", Error: "net refused", Prefix: "0ab", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
 		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
 		"delays":      ask(flow.DelayFilter{Workflow: "w", Execution: "x", From: moment1, Until: moment1}, (*Client).Delays),
 		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"}, (*Client).Schedules),

@@ -8,6 +8,14 @@
 //	orders := client.For[Order, Receipt](c, "order_approval")
 //	receipt, err := orders.Run(ctx, Order{ID: 42})
 //
+// # Following
+//
+// [Client.Follow] goes through the changes of one execution, each run of a node
+// whole, until its end. [Client.Stream] goes through the events of all of them, or
+// of a workflow, for as long as the context lives: each once, over as many
+// connections as it takes. Both outlive a server that is replaced; where something
+// in between holds the stream back, Follow asks again and again instead.
+//
 // # Errors
 //
 // [ErrUnreachable] means that no answer came. An answer that is not the one

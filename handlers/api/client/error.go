@@ -132,12 +132,14 @@ var (
 	ErrFailed    = errors.New("the execution failed")
 	ErrTimedOut  = errors.New("the execution timed out")
 	ErrCancelled = errors.New("the execution was cancelled")
+	// ErrQuarantined: its workers died again and again; it may still go on, once somebody retries it.
+	ErrQuarantined = errors.New("the execution is in quarantine")
 )
 
 // ExecutionError is the end of an execution that did not complete.
 type ExecutionError struct {
 	ExecutionID string
-	Status      flow.Status // failed, timed_out or cancelled
+	Status      flow.Status // failed, timed_out, cancelled or quarantined
 	// Problem is what the execution left: the error of its node, or why it was cancelled; nil = nothing. errors.Is does not
 	// look into it, for a node's "not_found" says nothing of the execution.
 	Problem *flow.Problem
@@ -152,13 +154,15 @@ func (e *ExecutionError) Error() string {
 	return text
 }
 
-// Unwrap gives ErrFailed, ErrTimedOut or ErrCancelled.
+// Unwrap gives ErrFailed, ErrTimedOut, ErrCancelled or ErrQuarantined.
 func (e *ExecutionError) Unwrap() error {
 	switch e.Status {
 	case flow.TimedOut:
 		return ErrTimedOut
 	case flow.Cancelled:
 		return ErrCancelled
+	case flow.Quarantined:
+		return ErrQuarantined
 	}
 	return ErrFailed
 }

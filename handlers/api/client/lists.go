@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,9 +13,14 @@ import (
 
 // List lists executions, newest first.
 func (c *Client) List(ctx context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
-	return list[flow.Summary](ctx, c, "/v1/executions", f.Limit, f.Cursor, map[string]string{
-		"status": string(f.Status), "workflow": f.Workflow, "since": moment(f.Since), "until": moment(f.Until),
+	query := listQuery(f.Limit, f.Cursor, map[string]string{
+		"status": string(f.Status), "workflow": f.Workflow, "parent_execution_id": f.Parent, "error": f.Error, "id_prefix": f.Prefix,
+		"since": moment(f.Since), "until": moment(f.Until),
 	})
+	for _, name := range slices.Sorted(maps.Keys(f.Tags)) {
+		query.Add("tag", name+"="+f.Tags[name])
+	}
+	return page[flow.Summary](ctx, c, "/v1/executions", query)
 }
 
 // Suspensions lists what waits.
@@ -55,6 +62,16 @@ func (c *Client) Schedules(ctx context.Context, f flow.ScheduleFilter) (flow.Pag
 }
 
 func list[T any](ctx context.Context, c *Client, path string, limit int, cursor string, filter map[string]string) (flow.Page[T], error) {
+	return page[T](ctx, c, path, listQuery(limit, cursor, filter))
+}
+
+func page[T any](ctx context.Context, c *Client, path string, query url.Values) (flow.Page[T], error) {
+	var p flow.Page[T]
+	_, err := c.do(ctx, get(path, query), &p)
+	return p, err
+}
+
+func listQuery(limit int, cursor string, filter map[string]string) url.Values {
 	query := url.Values{}
 	if limit > 0 {
 		query.Set("limit", strconv.Itoa(limit))
@@ -67,9 +84,7 @@ func list[T any](ctx context.Context, c *Client, path string, limit int, cursor 
 			query.Set(name, value)
 		}
 	}
-	var page flow.Page[T]
-	_, err := c.do(ctx, get(path, query), &page)
-	return page, err
+	return query
 }
 
 // largestPage is the most that the server gives at once.

@@ -29,7 +29,7 @@ func (c *Client) send(ctx context.Context, k call) (http.Header, []byte, error) 
 		return nil, nil, unreachable(ctx, err)
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, int64(c.most)+1)) // to its end, so that the connection can be used again
+	raw, err := read(res, c.most)
 	switch {
 	case err != nil:
 		return nil, nil, unreachable(ctx, err)
@@ -39,6 +39,16 @@ func (c *Client) send(ctx context.Context, k call) (http.Header, []byte, error) 
 		return nil, nil, fmt.Errorf("the answer to %s %s has more than %d bytes", k.method, k.path, c.most)
 	}
 	return res.Header, raw, nil
+}
+
+// read reads an answer to its end, so that the connection can be used again, unless it has more bytes than most: then one more.
+func read(res *http.Response, most int) ([]byte, error) {
+	var b bytes.Buffer
+	if n := res.ContentLength; n > 0 {
+		b.Grow(min(int(n), most) + bytes.MinRead) // what ReadFrom wants free, so that it grows no more
+	}
+	_, err := b.ReadFrom(io.LimitReader(res.Body, int64(most)+1))
+	return b.Bytes(), err
 }
 
 func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {

@@ -11,9 +11,10 @@ import (
 
 // Explanation is why an execution is where it is.
 type Explanation struct {
-	ExecutionID string      `json:"execution_id"`
-	Workflow    string      `json:"workflow"`
-	Status      flow.Status `json:"status"`
+	ExecutionID string          `json:"execution_id"`
+	Workflow    string          `json:"workflow"`
+	Status      flow.Status     `json:"status"`
+	Pause       *flow.PauseView `json:"pause,omitempty"` // who keeps it from going on
 	// Sentence says all of it; where much holds the execution, the first few of it.
 	Sentence string `json:"sentence"`
 	// Reasons are the parts: what holds the execution, what ends first first; what nobody knows the end of, last. Empty when it is over.
@@ -35,6 +36,8 @@ type Reason struct {
 	Until        *time.Time `json:"until,omitempty"`   // when time moves it, the first of them
 	Then         string     `json:"then,omitempty"`    // what happens then
 	Command      *Command   `json:"command,omitempty"` // what whoever may move it can do; absent = nothing
+
+	held bool // the execution is paused: what time ends does not go on
 }
 
 // Command is a command line that can be copied as it stands, and what it is for.
@@ -44,10 +47,13 @@ type Command struct {
 }
 
 // Of explains an execution as it is at a time. Times of day in the sentence are those of now's location.
-func Of(v *flow.View, now time.Time) Explanation {
-	reasons := reasonsOf(v, now)
+func Of(v *flow.View, now time.Time) Explanation { return Among(v, Serving{}, now) }
+
+// Among is Of, and says of steps that are to be run by whom, or what keeps them.
+func Among(v *flow.View, s Serving, now time.Time) Explanation {
+	reasons := reasonsOf(v, s, now)
 	return Explanation{
-		ExecutionID: v.ID, Workflow: v.Workflow, Status: v.Status,
+		ExecutionID: v.ID, Workflow: v.Workflow, Status: v.Status, Pause: v.Pause,
 		Sentence: sentence(v, reasons, now), Reasons: reasons, Next: next(v, reasons),
 	}
 }
@@ -67,7 +73,7 @@ func sentence(v *flow.View, reasons []Reason, now time.Time) string {
 	if rest := len(reasons) - len(told); rest > 0 {
 		text += "; and for " + count(rest, "more thing", "more things")
 	}
-	text += "." + mover(reasons)
+	text += "." + mover(v, reasons)
 	if v.Deadline != nil {
 		text += " The time of the whole execution is up " + when(*v.Deadline, now) + "."
 	}
@@ -75,8 +81,10 @@ func sentence(v *flow.View, reasons []Reason, now time.Time) string {
 }
 
 // mover says who or what moves the execution.
-func mover(reasons []Reason) string {
+func mover(v *flow.View, reasons []Reason) string {
 	switch {
+	case v.Status == flow.Paused:
+		return " To let it go on: prana unpause " + Quoted(v.ID)
 	case len(reasons) == 0:
 		return ""
 	case len(reasons) > 1:
@@ -96,10 +104,13 @@ func (r Reason) clause(now time.Time) string {
 	}
 	text += ", until " + clock(*r.Until, now)
 	left := r.Until.Sub(now)
-	if left <= 0 {
+	switch {
+	case left <= 0 && r.held:
+		return text + " (overdue by " + Span(-left) + ", and held)"
+	case left <= 0:
 		return text + " (overdue by " + Span(-left) + ": a worker takes it as soon as one is free)"
 	}
-	if r.Then == "" {
+	if r.Then == "" || r.held {
 		return text + " (in " + Span(left) + ")"
 	}
 	return text + " (in " + Span(left) + "; then it " + r.Then + ")"
@@ -112,14 +123,31 @@ func opening(v *flow.View, reasons int, now time.Time) string {
 		return "It has not begun: it "
 	case v.Status == flow.Cancelling:
 		return "It ends before its time" + because(v.Error) + ", and what it did is being undone: it "
+	case v.Status == flow.Paused && reasons == 0:
+		return pausedBy(v.Pause, now)
 	case v.Status == flow.Paused:
-		return "Somebody paused it, and nothing goes on until somebody lets it: it "
+		return pausedBy(v.Pause, now) + ": it "
 	case reasons == 0: // between two looks
 		return "It is about to go on, since " + Span(now.Sub(lastMove(v)))
 	case reasons == 1:
 		return "It "
 	}
 	return "It does several things at once: it "
+}
+
+// pausedBy says who paused it, when and why, as far as that is known.
+func pausedBy(p *flow.PauseView, now time.Time) string {
+	who, rest := "Somebody", ""
+	if p != nil {
+		if p.By != "" {
+			who = oneLine(p.By)
+		}
+		rest = " " + Span(now.Sub(p.Since)) + " ago"
+		if p.Reason != "" {
+			rest += " (" + flow.Cut(oneLine(p.Reason), 200) + ")"
+		}
+	}
+	return who + " paused it" + rest + ", and nothing goes on until somebody lets it"
 }
 
 func because(p *flow.Problem) string {

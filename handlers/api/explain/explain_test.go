@@ -170,7 +170,7 @@ func TestStates(t *testing.T) {
 		},
 		flow.Pending:    {"It has not begun: it is to begin later, since 3m, until 13:00 UTC (in 1h; then it begins). Time moves it.", []string{"prana cancel x1"}},
 		flow.Cancelling: {"It ends before its time (http_status: 503), and what it did is being undone: it sleeps at start, since 3m, until 13:00 UTC (in 1h; then it goes on). Time moves it. To wake it early: prana resume x1", []string{watch, "prana terminate x1"}},
-		flow.Paused:     {"Somebody paused it, and nothing goes on until somebody lets it: it sleeps at start, since 3m, until 13:00 UTC (in 1h; then it goes on). Time moves it. To wake it early: prana resume x1", []string{"prana unpause x1", "prana cancel x1"}},
+		flow.Paused:     {"Somebody paused it, and nothing goes on until somebody lets it: it sleeps at start, since 3m, until 13:00 UTC (in 1h). To let it go on: prana unpause x1", []string{"prana unpause x1", "prana cancel x1"}},
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()

@@ -11,11 +11,11 @@ import (
 )
 
 // KindActive is the kind of a [Reason] that is no wait: a worker runs the step, or will as soon as one is free. Which of
-// the two it is, the API does not tell.
+// the two it is, only the workers tell.
 const KindActive = "active"
 
 // reasonsOf lists what holds an execution that is not over. Runs of a node that are held by the same are one reason.
-func reasonsOf(v *flow.View, now time.Time) []Reason {
+func reasonsOf(v *flow.View, serving Serving, now time.Time) []Reason {
 	reasons := []Reason{}
 	if v.Status.Terminal() || v.Status == flow.Quarantined {
 		return reasons
@@ -27,11 +27,12 @@ func reasonsOf(v *flow.View, now time.Time) []Reason {
 			return
 		}
 		same[key] = len(reasons)
+		r.held = v.Status == flow.Paused
 		reasons = append(reasons, r)
 	}
 	for _, n := range v.Nodes {
 		if n.Status == flow.StepPending {
-			add(KindActive+" "+n.Node, active(n))
+			add(KindActive+" "+n.Node, serving.active(v, n))
 		}
 	}
 	for _, s := range v.Suspensions {
@@ -85,7 +86,7 @@ func (r Reason) ends() time.Time {
 
 // active is the reason of a step that is being run, or is to be.
 func active(n flow.NodeRun) Reason {
-	r := Reason{Kind: KindActive, Node: n.Node, Runs: []int{n.RunIndex}, Since: n.CreatedAt, Mover: "the worker that runs it"}
+	r := Reason{Kind: KindActive, Node: n.Node, Runs: []int{n.RunIndex}, Since: n.CreatedAt, Text: "works on " + n.Node, Mover: "the worker that runs it"}
 	if n.ResumedAt != nil {
 		r.Since = *n.ResumedAt
 	}
@@ -94,14 +95,12 @@ func active(n flow.NodeRun) Reason {
 			r.Since = a.EndedAt
 		}
 	}
-	r.Text = "works on " + n.Node
 	if n.Attempt > 0 {
 		r.Text += fmt.Sprintf(" (attempt %d)", n.Attempt+1)
 	}
 	if n.Deaths > 0 {
 		r.Text += " (" + count(n.Deaths, "worker", "workers") + " died at it)"
 	}
-	r.Text += ", which a worker runs, or will as soon as one is free"
 	return r
 }
 

@@ -62,6 +62,7 @@ func Codes() []Code {
 		{"too_many_events", http.StatusTooManyRequests, "Too many events", "So many events of the type are kept that one more is refused. Nothing was changed. Have them consumed and try again, or publish with ttl_ms 0.", flow.ErrUnavailable},
 		{"execution_failed", http.StatusInternalServerError, "Execution failed", "The execution that a webhook began did not complete; execution_status and error_code say how.", nil},
 		{"internal", http.StatusInternalServerError, "Internal error", "A defect of the server; its log has the request_id.", nil},
+		{"too_many_streams", http.StatusServiceUnavailable, "Too many streams", "As many streams are open at this server as may be. Close one, or try again after Retry-After.", flow.ErrUnavailable},
 		{"unavailable", http.StatusServiceUnavailable, "Unavailable", "Redis cannot be reached or refuses writes. Nothing was changed; try again after Retry-After.", flow.ErrUnavailable},
 	}
 }

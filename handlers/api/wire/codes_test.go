@@ -18,7 +18,7 @@ import (
 // ofExecutions are codes with which nodes and executions fail: they are stored and shown, and nobody is answered with them.
 var ofExecutions = []string{
 	"cancelled", "child_cycle", "compensation_failed", "error", "execution_timeout", "infinite_loop_protection", "invalid_child",
-	"invalid_context", "invalid_output", "invalid_port", "invalid_queue", "invalid_reply", "invalid_state", "invalid_suspension",
+	"invalid_context", "invalid_output", "invalid_params", "invalid_port", "invalid_queue", "invalid_reply", "invalid_state", "invalid_suspension",
 	"panic", "poison", "results_too_large", "terminated", "timeout", "too_deep", "too_many_emissions", "too_many_items", "too_many_transitions",
 }
 

@@ -168,6 +168,7 @@ func Write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body))) // net/http finds out only of short ones
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the reader is gone: nobody is left to tell
 }

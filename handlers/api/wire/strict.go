@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"prana/engine/flow"
 )
@@ -19,8 +20,14 @@ const (
 )
 
 // Check reads JSON from outside for what encoding/json lets pass: members that
-// come twice (readers disagree on which one counts), deep nesting, huge objects.
+// come twice (readers disagree on which one counts), deep nesting, huge objects, and
+// bytes that are not UTF-8, which would be stored as they came and break those who read them.
 func Check(raw []byte) error {
+	if !utf8.Valid(raw) {
+		p := flow.Problemf("invalid_json", "the JSON is not UTF-8")
+		p.Details = position(raw, firstInvalid(raw))
+		return p
+	}
 	c := &checker{raw: raw, dec: json.NewDecoder(bytes.NewReader(raw))}
 	c.dec.UseNumber()
 	if err := c.value(); err != nil {
@@ -30,6 +37,19 @@ func Check(raw []byte) error {
 		return c.fail("there is something after the JSON value")
 	}
 	return nil
+}
+
+// firstInvalid is where the first byte stands that is not UTF-8.
+func firstInvalid(raw []byte) int {
+	at := 0
+	for at < len(raw) {
+		r, size := utf8.DecodeRune(raw[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return at
 }
 
 // Decode checks raw, refuses members that the struct behind target does not

@@ -123,3 +123,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestOnlyUTF8: bytes that are no text are refused with their place, since they would be stored as they came, and whoever reads the
+// execution afterwards would get JSON that is none.
+func TestOnlyUTF8(t *testing.T) {
+	t.Parallel()
+	err := Check([]byte("{\"a\":1,\n\"b\":\"é\xff\"}"))
+	p := flow.AsProblem(err)
+	if p == nil || p.Code != "invalid_json" || p.Details["line"] != 2 || p.Details["column"] != 8 {
+		t.Errorf("it comes to %+v", p)
+	}
+	if err := Check([]byte(`{"a":"é�"}`)); err != nil {
+		t.Error(err)
+	}
+}

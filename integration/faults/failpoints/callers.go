@@ -58,3 +58,29 @@ func (s *Stage) retry(id, request string) {
 func (s *Stage) with(what string, f func(ctx context.Context, e *engine.Engine) error) {
 	s.ask(what, func(ctx context.Context, p *process) error { return f(ctx, p.engine) })
 }
+
+// follow begins to follow the executions, and gives the place from which on all is told.
+func (s *Stage) follow() (from flow.FeedPlace) {
+	s.ask("following", func(ctx context.Context, p *process) (err error) {
+		from, err = p.store.NewFeed(s.raw).Open(ctx, 0)
+		return err
+	})
+	return from
+}
+
+// followed gives what was told, and of which nodes.
+func (s *Stage) followed(from flow.FeedPlace) (told []string) {
+	entries, err := s.store.NewFeed(s.raw).Read(s.ctx, 0, from)
+	s.must(err)
+	for _, e := range entries[1:] { // the first stands at the place itself
+		events, err := e.Events()
+		s.must(err)
+		for _, ev := range events {
+			told = append(told, ev.Name)
+			if ev.Node != "" {
+				told = append(told, ev.Node)
+			}
+		}
+	}
+	return told
+}

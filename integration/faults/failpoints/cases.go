@@ -53,6 +53,22 @@ func Returned(all []Rehearsed) []Case {
 	return cases
 }
 
+// Followed are the cases in which a command of a scenario is refused, and one of the so many that follow fails, each in every way.
+func Followed(all []Rehearsed, scenario string, at Point, within int) []Case {
+	var cases []Case
+	for _, r := range all {
+		if r.Name != scenario {
+			continue
+		}
+		for after := range within {
+			for _, k := range Kinds {
+				cases = append(cases, Case{r.Scenario, []Fault{{Kind: Refused, At: at}, {Kind: k, After: 1 + after}}})
+			}
+		}
+	}
+	return cases
+}
+
 // Pairs are n cases in which two commands fail: any, and another soon after, be it of what was asked for or of the recovery.
 func Pairs(all []Rehearsed, n int, dice *rand.Rand) []Case {
 	cases := make([]Case, n)

@@ -193,14 +193,15 @@ func (s *Stage) followUp() {
 const round = 10 * time.Second
 
 // pass lets time pass, by moving what is due to an earlier time. Waits know by themselves when their time is up, so nothing
-// that is to come later happens now.
+// that is to come later happens now. The stamps of records stay, and a millisecond less keeps what was to come a round after a commit
+// from being due at the very stamp of it, by which a line is told that nobody took yet.
 func (s *Stage) pass() {
 	s.rounds++
 	keys := s.raw.Keys(s.ctx, "{prana-r*}:publishing").Val()
 	keys = append(keys, s.raw.Keys(s.ctx, "{prana-r*}:crons").Val()...)
 	for _, key := range append(keys, dueIndex) {
 		for _, z := range s.raw.ZRangeWithScores(s.ctx, key, 0, -1).Val() {
-			z.Score -= float64(round.Milliseconds()) // infinity stays what it is
+			z.Score -= float64(round.Milliseconds() - 1) // infinity stays what it is
 			s.must(s.raw.ZAddArgs(s.ctx, key, redis.ZAddArgs{XX: true, Members: []redis.Z{z}}).Err())
 		}
 	}

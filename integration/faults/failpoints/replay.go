@@ -78,6 +78,8 @@ func (s *Stage) everything(p redis.Pipeliner, key, kind string) redis.Cmder {
 		return p.SMembers(s.ctx, key)
 	case "list":
 		return p.LRange(s.ctx, key, 0, -1)
+	case "stream":
+		return p.XRange(s.ctx, key, "-", "+")
 	}
 	return p.Get(s.ctx, key)
 }
@@ -91,6 +93,8 @@ func content(c redis.Cmder) string {
 		all := c.Val()
 		slices.Sort(all)
 		return fmt.Sprint(all)
+	case *redis.XMessageSliceCmd:
+		return fmt.Sprint(c.Val())
 	case *redis.ZSliceCmd:
 		return fmt.Sprint(c.Val())
 	case *redis.StringCmd:

@@ -35,6 +35,26 @@ effect two: 1
 `,
 	},
 	{
+		Name: "a chain that somebody follows",
+		Sources: []string{`
+id: followed
+nodes:
+  - {key: start, type: manual.trigger}
+  - {key: one, type: test.effect, params: {out: $input}}
+connections: [start -> one]
+`},
+		Play: func(s *Stage) {
+			from := s.follow()
+			s.ends(s.start("followed", "s1", `7`))
+			s.tell("the feed: %v", s.followed(from))
+		},
+		Want: `
+followed/s1 completed 7: one, start
+effect one: 1
+the feed: [execution_started node_completed start node_completed one execution_completed]
+`,
+	},
+	{
 		Name: "the same start again and again",
 		Sources: []string{`
 id: again

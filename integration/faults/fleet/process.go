@@ -47,16 +47,19 @@ func (s Setup) Options() app.Options {
 		c.Worker.Concurrency = s.Slots
 	}
 	c.Middleware = []string{"metrics"} // logs of every step would bury what matters
-	return app.Options{Config: c, Listen: "127.0.0.1:0", Registry: s.Registry(), Version: "faults"}
+	return app.Options{Config: c, Listen: "127.0.0.1:0", Types: s.types(), Version: "faults"}
 }
 
 // Registry is the built-in nodes and those of the partner.
 func (s Setup) Registry() *node.Registry {
-	r := node.NewRegistry(nodes.Builtin(nodes.Options{HTTP: nodes.NewClient(nodes.Egress{AllowPrivate: true})})...)
+	return node.NewRegistry(append(nodes.Builtin(nodes.Options{HTTP: nodes.NewClient(nodes.Egress{AllowPrivate: true})}), s.types()...)...)
+}
+
+func (s Setup) types() []node.Type {
 	if s.Plain {
-		return r
+		return nil
 	}
-	return r.With(partner.Nodes(s.Partner)...)
+	return partner.Nodes(s.Partner)
 }
 
 // Main is a process of a fleet: it says "ready" on stdout and runs until SIGTERM, or until who started it is gone.

@@ -28,7 +28,7 @@ type builder struct {
 func (w *Machine) birth(t *rapid.T, partition int) *builder {
 	c := &flow.Change{
 		Execution: w.newID(partition), Op: w.name("op"),
-		Head:  &flow.Head{Workflow: rapid.SampledFrom([]string{"order", "refund"}).Draw(t, "workflow"), Version: "v1"},
+		Head:  &flow.Head{Workflow: rapid.SampledFrom([]string{"order", "refund"}).Draw(t, "workflow"), Version: "v1", Tags: rapid.SampledFrom([]map[string]string{nil, {"team": "a"}, {"team": "b"}}).Draw(t, "tags")},
 		Input: json.RawMessage(`{"n":1}`), Nodes: map[int]flow.NodeState{}, Values: map[flow.Ref]flow.Value{},
 		Front: flow.Front{Status: flow.Running, Seq: 1, Region: flow.Region{Live: map[int]flow.Live{}}},
 	}
@@ -264,19 +264,35 @@ func (b *builder) end() {
 	if status == flow.Completed {
 		b.c.Result = &flow.Value{Raw: json.RawMessage(`{"done":true}`)}
 	} else {
-		b.c.Error = flow.Problemf(string(status), "it is %s", status)
+		b.fail(string(status))
 	}
 }
+
+// fail gives it an error, instead of the one by which it is found.
+func (b *builder) fail(code string) {
+	b.clear()
+	b.c.Error = failure(code)
+}
+
+func (b *builder) clear() {
+	if x := b.x; x != nil && x.findable() {
+		b.c.Cleared = failure(x.problem)
+	}
+}
+
+func failure(code string) *flow.Problem { return flow.Problemf(code, "it is %s", code) }
 
 // quarantine puts a step that is to be run into quarantine, and the execution with it.
 func (b *builder) quarantine(id flow.StepID) {
 	b.leave(id, flow.StepQuarantined)
-	b.c.Front.Status, b.c.Error = flow.Quarantined, flow.Problemf("poison", "it kills")
+	b.c.Front.Status = flow.Quarantined
+	b.fail("poison")
 }
 
 // revive lets an execution live again.
 func (b *builder) revive(now int64) {
 	b.c.Revived = true
+	b.clear()
 	for _, id := range b.old(func(s *step) bool { return s.status == flow.StepQuarantined }) {
 		b.again(id)
 	}

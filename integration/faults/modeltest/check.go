@@ -224,11 +224,43 @@ func (w *Machine) checkLists(t *rapid.T) {
 		page, err := w.store.Executions(w.ctx, flow.ExecutionFilter{Status: status, Limit: 100})
 		same(t, "executions that are "+string(status), page, err, byStatus[string(status)], func(s flow.Summary) string { return s.ID })
 	}
+	w.checkFinding(t)
 	listed, err := w.store.Suspensions(w.ctx, flow.SuspensionFilter{Limit: 100})
 	same(t, "suspensions", listed, err, waits, func(s flow.Suspension) string { return s.ID })
 	related, err := w.store.Relations(w.ctx, flow.RelationFilter{Limit: 100})
 	same(t, "relations", related, err, relations, func(r flow.Relation) string { return r.ParentID + ">" + r.ChildID })
 }
+
+// checkFinding holds the executions that are found by a tag, and by an error, against the model.
+func (w *Machine) checkFinding(t *rapid.T) {
+	codes := []string{"failed", "cancelled", "timed_out", "poison"}
+	code, team := codes[w.checks%len(codes)], "a"
+	var tagged, broken, both []string
+	for _, x := range w.model.executions {
+		ours, breaks := x.head.Tags["team"] == team, x.findable() && x.problem == code
+		if ours {
+			tagged = append(tagged, x.id)
+		}
+		if breaks {
+			broken = append(broken, x.id)
+		}
+		if ours && breaks {
+			both = append(both, x.id)
+		}
+	}
+	tags := map[string]string{"team": team}
+	for name, ask := range map[string]struct {
+		f    flow.ExecutionFilter
+		want []string
+	}{"of a tag": {flow.ExecutionFilter{Tags: tags}, tagged}, "with an error": {flow.ExecutionFilter{Error: code}, broken}, "with both": {flow.ExecutionFilter{Error: code, Tags: tags}, both}} {
+		ask.f.Limit = 100
+		page, err := w.store.Executions(w.ctx, ask.f)
+		same(t, "executions "+name, page, err, ask.want, func(s flow.Summary) string { return s.ID })
+	}
+}
+
+// findable tells whether it has an error by which lists find it.
+func (x *execution) findable() bool { return x.problem != "" && x.front.Status.Over() }
 
 func same[T any](t *rapid.T, what string, page flow.Page[T], err error, want []string, name func(T) string) {
 	if err != nil {

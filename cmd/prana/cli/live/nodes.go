@@ -56,8 +56,7 @@ func one(v *flow.View, n flow.NodeRun, l Look) []string {
 		p.attempt(a)
 	}
 	for _, port := range slices.Sorted(maps.Keys(n.Input)) {
-		raw, _ := flow.Encode(n.Input[port])
-		p.json("input "+port, raw)
+		p.json("input "+port, n.Input[port])
 	}
 	p.json("output", n.Output)
 	p.json("context", n.Context)

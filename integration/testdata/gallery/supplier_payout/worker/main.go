@@ -13,7 +13,6 @@ import (
 	"prana/cmd/prana/app"
 	"prana/config"
 	"prana/engine/node"
-	"prana/handlers/nodes"
 	"prana/integration/testdata/gallery/supplier_payout/bank"
 )
 
@@ -30,10 +29,8 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	client := nodes.NewClient(nodes.Egress{AllowPrivate: cfg.Egress.AllowsPrivate(false), AllowCIDRs: cfg.Egress.Allow})
-	types := append(nodes.Builtin(nodes.Options{HTTP: client}), bank.CheckIBAN)
 	worker, err := app.Start(ctx, app.Options{
-		Config: cfg, Worker: true, Registry: node.NewRegistry(types...),
+		Config: cfg, Worker: true, Types: []node.Type{bank.CheckIBAN},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -1,20 +1,25 @@
-package enginetest
+// Package scripttest plays scenario files: the tests of the engine itself that are a workflow and a list of commands. Users write
+// cases in YAML instead, which package enginetest runs.
+package scripttest
 
 import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"prana/engine/enginetest"
 	"prana/engine/flow"
 	"prana/engine/node"
+	"prana/engine/sim"
 )
 
-// RunScripts runs every scenario file that matches the pattern as a subtest. A
+// Run runs every scenario file that matches the pattern as a subtest. A
 // file holds sections that begin with a line "-- name --": each section whose
 // name ends in .yaml is a workflow, deployed in order, and the section "script"
 // says what happens and what must come of it. What stands before the first section is comment.
@@ -38,7 +43,7 @@ import (
 //	on N                     look at the N-th execution that was started (from 1)
 //	on child N               look at the N-th child of the one looked at
 //	want status STATUS
-//	want path KEY KEY …      see Env.Path
+//	want path KEY KEY …      see enginetest.Env.Path
 //	want output JSON
 //	want error CODE
 //	want result NODE JSON    what the last run of a node left
@@ -53,7 +58,7 @@ import (
 //	want refused CODE        by the command before
 //
 // Work is worked off after every command. DATA, INPUT and JSON reach to the end of the line.
-func RunScripts(t *testing.T, pattern string, types ...node.Type) {
+func Run(t *testing.T, pattern string, types ...node.Type) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -66,7 +71,7 @@ func RunScripts(t *testing.T, pattern string, types ...node.Type) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runScript(t, New(t, types...), string(src))
+			play(t, enginetest.New(t, types...), string(src))
 		})
 	}
 }
@@ -89,7 +94,7 @@ func sections(src string) []section {
 	return all
 }
 
-func runScript(t *testing.T, env *Env, src string) {
+func play(t *testing.T, env *enginetest.Env, src string) {
 	t.Helper()
 	s := &script{t: t, env: env}
 	for _, part := range sections(src) {
@@ -105,7 +110,7 @@ func runScript(t *testing.T, env *Env, src string) {
 // script is a scenario under way.
 type script struct {
 	t         *testing.T
-	env       *Env
+	env       *enginetest.Env
 	workflows []string
 	started   []string
 	id        string // looked at
@@ -174,28 +179,28 @@ var commands = map[string]func(s *script, rest string) error{
 		if node == "-" {
 			node = ""
 		}
-		_, err := s.env.engine.Resume(s.t.Context(), flow.ResumeRequest{Execution: s.id, Node: node, Data: json.RawMessage(data)})
+		_, err := s.env.Engine().Resume(s.t.Context(), flow.ResumeRequest{Execution: s.id, Node: node, Data: json.RawMessage(data)})
 		return err
 	},
 	"cancel": func(s *script, rest string) error {
-		return s.env.engine.Cancel(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
+		return s.env.Engine().Cancel(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
 	},
 	"terminate": func(s *script, rest string) error {
-		return s.env.engine.Terminate(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
+		return s.env.Engine().Terminate(s.t.Context(), flow.CancelRequest{Execution: s.id, Reason: rest})
 	},
 	"pause": func(s *script, rest string) error {
-		return s.env.engine.Pause(s.t.Context(), flow.PauseRequest{Execution: s.id, Reason: rest})
+		return s.env.Engine().Pause(s.t.Context(), flow.PauseRequest{Execution: s.id, Reason: rest})
 	},
 	"unpause": func(s *script, _ string) error {
-		return s.env.engine.Unpause(s.t.Context(), flow.PauseRequest{Execution: s.id})
+		return s.env.Engine().Unpause(s.t.Context(), flow.PauseRequest{Execution: s.id})
 	},
 	"retry": func(s *script, rest string) error {
-		_, err := s.env.engine.Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})
+		_, err := s.env.Engine().Retry(s.t.Context(), flow.RetryRequest{Execution: s.id, ID: rest})
 		return err
 	},
 	"rerun": func(s *script, rest string) error {
 		node, input, _ := strings.Cut(rest, " ")
-		res, err := s.env.engine.Rerun(s.t.Context(), flow.RerunRequest{Execution: s.id, From: node, Input: rawOrNil(input)})
+		res, err := s.env.Engine().Rerun(s.t.Context(), flow.RerunRequest{Execution: s.id, From: node, Input: rawOrNil(input)})
 		if err == nil {
 			s.id = res.ExecutionID
 			s.started = append(s.started, s.id)
@@ -232,7 +237,7 @@ func (s *script) startFrom(rest string, only bool) error {
 }
 
 func (s *script) begin(r flow.StartRequest) error {
-	res, err := s.env.engine.Start(s.t.Context(), r)
+	res, err := s.env.Engine().Start(s.t.Context(), r)
 	if err == nil {
 		s.id = res.ExecutionID
 		s.started = append(s.started, s.id)
@@ -242,7 +247,7 @@ func (s *script) begin(r flow.StartRequest) error {
 
 func (s *script) publish(rest string, limit int) error {
 	eventType, data, _ := strings.Cut(rest, " ")
-	_, err := s.env.engine.Publish(s.t.Context(), flow.Event{Type: eventType, Data: json.RawMessage(data), Limit: limit})
+	_, err := s.env.Engine().Publish(s.t.Context(), flow.Event{Type: eventType, Data: json.RawMessage(data), Limit: limit})
 	return err
 }
 
@@ -308,7 +313,7 @@ func (s *script) wantKept(rest string) {
 	want, got := strings.Fields(rest), []string{}
 	for _, r := range s.env.Execution(s.id).Nodes {
 		if r.Kept {
-			got = append(got, RunName(r))
+			got = append(got, sim.RunName(r))
 		}
 	}
 	slices.Sort(got)
@@ -327,9 +332,16 @@ func rawOrNil(text string) json.RawMessage {
 func (s *script) wantResult(rest string) {
 	name, want, _ := strings.Cut(rest, " ")
 	last := s.env.NodeRun(s.id, name, s.env.Runs(s.id, name)-1)
-	if !s.env.same(last.Output, json.RawMessage(want)) {
+	if !same(last.Output, want) {
 		s.t.Errorf("node %s left %s, want %s", name, last.Output, want)
 	}
+}
+
+// same compares two JSON values.
+func same(got json.RawMessage, want string) bool {
+	g, err := flow.Decode(got)
+	w, werr := flow.Decode([]byte(want))
+	return err == nil && werr == nil && reflect.DeepEqual(g, w)
 }
 
 // notices names what middleware was told of the execution, without what is not stored.
