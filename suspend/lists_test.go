@@ -69,7 +69,7 @@ func TestListedByTheBytes(t *testing.T) {
 			page, err := z.store.Suspensions(t.Context(), f)
 			z.must(err)
 			got, f.Cursor = append(got, page.Items[0].ID), page.Cursor
-			z.must(c.ZRem(t.Context(), "{prana-0}:sus:custom", page.Items[0].ID).Err()) // so that the place is sought
+			z.must(c.ZRem(t.Context(), "{prana-0}:wfsus:order:custom", page.Items[0].ID).Err()) // so that the place is sought
 		}
 		if strings.Join(got, " ") != strings.Join(want, " ") || f.Cursor != "" {
 			t.Errorf("got %q, want %q", got, want)
