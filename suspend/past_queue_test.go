@@ -137,3 +137,36 @@ func TestATaskOfAnotherIsNotAcknowledged(t *testing.T) {
 func leaseOf(id string) redis.Z {
 	return redis.Z{Member: id, Score: float64(time.Now().Add(30 * time.Second).Unix())}
 }
+
+// TestWhatAsynqKeepsIsOnlyAHint: whatever somebody made of a key of asynq's, a commit is stored whole, and the due index brings its
+// steps once the key is mended. It was half stored, and its steps were lost.
+func TestWhatAsynqKeepsIsOnlyAHint(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{"pending", "active", "lease", "scheduled"} {
+		for name, handover := range map[string]*flow.Handover{"taken along": {}, "queued": nil} {
+			t.Run(list+" "+name, func(t *testing.T) {
+				t.Parallel()
+				onBoth(t, func(t *testing.T, c *redis.Client) {
+					z := newZoo(t, c)
+					a, b, alarm := stepOf(1, flow.StepPending), stepOf(2, flow.StepPending), stepOf(3, flow.StepPending)
+					ch := z.passing(z.begun(a), a, b)
+					later := dispatchOf(ch.Execution, alarm)
+					later.In = time.Minute
+					ch.Handover, ch.Steps, ch.Dispatch = handover, append(ch.Steps, alarm), append([]flow.Dispatch{later}, ch.Dispatch...)
+					z.must(c.Set(t.Context(), "asynq:{prana-0}:"+list, "no list", 0).Err())
+					z.commit(ch)
+					x, err := z.store.Load(t.Context(), ch.Execution, flow.Want{All: true})
+					z.must(err)
+					if x.Rev != ch.Op || x.Steps[a.ID].Status != flow.StepCompleted || x.Steps[b.ID] == nil || x.Steps[alarm.ID] == nil {
+						t.Errorf("stored is %+v", x)
+					}
+					for _, s := range []*flow.Step{b, alarm} {
+						if err := c.ZScore(t.Context(), due, x.ID+":"+s.ID.String()).Err(); err != nil {
+							t.Errorf("nothing brings step %s: %v", s.ID, err)
+						}
+					}
+				})
+			})
+		}
+	}
+}

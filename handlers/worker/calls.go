@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"prana/engine/flow"
 )
@@ -53,11 +54,17 @@ func (c *calls) run(task context.Context, log *slog.Logger, f func(context.Conte
 // stepStack is about what the stack of a step takes down to the connection to Redis, in bytes.
 const stepStack = 12 << 10
 
+// never is false: the room that widen asks for is only wanted, and clearing it would take longer than growing does.
+var never atomic.Bool
+
 // widen grows the stack of a goroutine once to what it will take. It is a new one for each task, and would be doubled, and copied, on
 // its way down again and again.
 //
 //go:noinline
 func widen() byte {
+	if !never.Load() {
+		return 0
+	}
 	var room [stepStack]byte
 	return room[rand.IntN(stepStack)]
 }

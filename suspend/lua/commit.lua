@@ -1,6 +1,7 @@
 -- Stores a commit: checks everything, then writes everything.
 -- Everything that it may refuse is refused before the first write; the first write is an HSET, which a full
--- memory refuses, so that nothing is ever half stored.
+-- memory refuses, so that nothing is ever half stored. Tasks are hints: what somebody made of asynq's keys must not keep a commit from
+-- being stored whole, so they are written with pcall, and what cannot be written is left to the due index.
 --
 -- KEYS: every key that the arguments name by number.
 -- ARGV: n, then n times a guard:
@@ -37,7 +38,7 @@
 -- Returns {"ok", now in ms, number of tasks taken, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
 --         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
-local call, KEYS, ARGV = redis.call, KEYS, ARGV
+local call, hint, KEYS, ARGV = redis.call, redis.pcall, KEYS, ARGV
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local millis = string.format('%.0f', now)
@@ -111,7 +112,7 @@ local function with(front, states, first, last)
 end
 
 local function push(first, list, id)
-  call(first == '1' and 'RPUSH' or 'LPUSH', list, id)
+  hint(first == '1' and 'RPUSH' or 'LPUSH', list, id)
 end
 
 local out = {'ok', millis, 0}
@@ -155,35 +156,36 @@ while i <= last do
     i = to + 1
   elseif op == 'r' then
     local id = ARGV[i + 4]
-    if call('LREM', KEYS[tonumber(ARGV[i + 2])], 0, id) > 0 then
-      call('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
+    local removed = hint('LREM', KEYS[tonumber(ARGV[i + 2])], 0, id)
+    if type(removed) == 'number' and removed > 0 then
+      hint('ZREM', KEYS[tonumber(ARGV[i + 3])], id)
       call('DEL', key)
       out[#out + 1] = key
-    elseif call('HGET', key, 'state') == 'active' then
+    elseif hint('HGET', key, 'state') == 'active' then
       call('DEL', key) -- the list was deleted: nobody else removes what is left of the task
     end
     i = i + 5
   elseif op == 't' then
     local list, id, message = KEYS[tonumber(ARGV[i + 5])], ARGV[i + 6], ARGV[i + 7]
     if call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 then
-      call('HSET', key, 'msg', message, 'state', 'active')
-      call('LPUSH', KEYS[tonumber(ARGV[i + 2])], id)
-      call('ZADD', KEYS[tonumber(ARGV[i + 3])], time[1] + ARGV[i + 8], id)
+      hint('HSET', key, 'msg', message, 'state', 'active')
+      hint('LPUSH', KEYS[tonumber(ARGV[i + 2])], id)
+      hint('ZADD', KEYS[tonumber(ARGV[i + 3])], time[1] + ARGV[i + 8], id)
       out[3] = out[3] + 1
     else
-      call('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since())
+      hint('HSET', key, 'msg', message, 'state', 'pending', 'pending_since', since())
       push('1', list, id)
     end
     i = i + 9
   elseif op == 'n' then
-    call('HSET', key, 'msg', ARGV[i + 4], 'state', 'pending', 'pending_since', since())
+    hint('HSET', key, 'msg', ARGV[i + 4], 'state', 'pending', 'pending_since', since())
     push(ARGV[i + 5], KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3])
     i = i + 6
   elseif op == 'k' then
-    local told = redis.pcall('SPOP', key, ARGV[i + 2]) -- waking is a courtesy: it must not break what is written already
+    local told = hint('SPOP', key, ARGV[i + 2])
     for _, list in ipairs(told.err and {} or told) do
-      redis.pcall('LPUSH', list, '1')
-      redis.pcall('EXPIRE', list, 60)
+      hint('LPUSH', list, '1')
+      hint('EXPIRE', list, 60)
     end
     i = i + 3
   elseif op == '=' then
@@ -195,19 +197,19 @@ while i <= last do
   elseif op == 'e' then
     local list, id = KEYS[tonumber(ARGV[i + 2])], ARGV[i + 4]
     local exists = call('EXISTS', key) == 1
-    if not exists or call('ZREM', KEYS[tonumber(ARGV[i + 3])], id) == 1 then
-      call('HSET', key, 'state', 'pending', 'pending_since', since(), unpack(exists and {} or {'msg', ARGV[i + 5]}))
+    if not exists or hint('ZREM', KEYS[tonumber(ARGV[i + 3])], id) == 1 then
+      hint('HSET', key, 'state', 'pending', 'pending_since', since(), unpack(exists and {} or {'msg', ARGV[i + 5]}))
       push(ARGV[i + 6], list, id)
     end
     i = i + 7
   elseif op == 'a' then
     if call('EXISTS', key) == 0 then
-      call('HSET', key, 'msg', ARGV[i + 4], 'state', 'scheduled')
-      call('ZADD', KEYS[tonumber(ARGV[i + 2])], string.format('%.0f', math.ceil((now + ARGV[i + 5]) / 1000)), ARGV[i + 3])
+      hint('HSET', key, 'msg', ARGV[i + 4], 'state', 'scheduled')
+      hint('ZADD', KEYS[tonumber(ARGV[i + 2])], string.format('%.0f', math.ceil((now + ARGV[i + 5]) / 1000)), ARGV[i + 3])
     end
     i = i + 6
   elseif op == 'x' then
-    if call('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 or call('HGET', key, 'state') == 'scheduled' then
+    if hint('ZREM', KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3]) == 1 or hint('HGET', key, 'state') == 'scheduled' then
       call('DEL', key)
     end
     i = i + 4
@@ -228,7 +230,7 @@ while i <= last do
     end
     i = i + 2
   elseif op == '!' then
-    redis.pcall('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[i + 2], '*',
+    hint('XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', ARGV[i + 2], '*',
       'x', ARGV[i + 3], 'w', ARGV[i + 4], 's', ARGV[i + 5], 'e', ARGV[i + 6])
     i = i + 7
   else

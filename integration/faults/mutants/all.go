@@ -75,4 +75,9 @@ var All = []Mutant{
 		Misses: `not reached: workers and servers that stopped, and said why: `,
 		Edits:  []Edit{{"suspend/storeid.go", "case errors.Is(err, redis.Nil):", "case false:"}},
 	},
+	{
+		Name: "a task is where it says", Guard: "a task counts only where it stands", Caught: "^TestAsynqForgetsAList$",
+		Misses: `: \d+ things have not ended within 2m0s, \d+ executions or more among them`,
+		Edits:  []Edit{{"suspend/lua/task.lua", "if not stands then", "if false then"}},
+	},
 }

@@ -16,6 +16,7 @@ var parts = []part{
 	{"TestRedisMemoryFull", "Memory full", "Redis has no memory left, three seconds at a time, under load; then room is made by a purge."},
 	{"TestRedisWithDangerousSettings", "Wrong settings", "A Redis that evicts keys, and one that keeps nothing on disk."},
 	{"TestAsynqForgetsEverything", "All tasks lost", "Every key of asynq's is deleted three times in the middle of a run, but for the intake queue, whose tasks are nowhere else."},
+	{"TestAsynqForgetsAList", "A list of tasks lost", "One kind of asynq's keys is deleted at a time: a list without its tasks, or the tasks without their lists, so that what is left says otherwise."},
 	{"TestAKeyDeleted", "A key deleted", "Each kind of key of an execution or its partition is deleted under executions that wait."},
 	{"TestRedisEmptied", "Redis emptied", "FLUSHALL under running workers and servers. Senders repeat everything to those that are started afterwards."},
 	{"TestRedisRestoredFromABackup", "Redis rewound", "Older data of the same store is put under running workers and servers. Senders repeat everything to those that are started afterwards."},
