@@ -108,20 +108,23 @@ func gathered(all []row, part span) rowsOf {
 	}
 }
 
-// How many rows are looked at for those whose id begins like that, and how many at once: nothing finds them but their names.
+// How many rows are looked at for those whose id begins like that, and how many at once at first and at most: nothing finds them but
+// their names.
 const (
-	maxNamed  = 20_000
-	namedPage = 1000
+	maxNamed   = 10_000
+	namedPage  = 1000
+	namedPages = 4000
 )
 
 // beginning passes over rows whose id begins otherwise.
 func beginning(read rowsOf, prefix string) rowsOf {
 	return func(ctx context.Context, cursor string, limit int) (fit []row, next string, err error) {
-		for range maxNamed / namedPage {
+		for looked, n := 0, namedPage; looked < maxNamed; n = min(2*n, namedPages, maxNamed-looked) {
 			var rows []row
-			if rows, next, err = read(ctx, cursor, namedPage); err != nil {
+			if rows, next, err = read(ctx, cursor, n); err != nil {
 				return nil, "", err
 			}
+			looked += n
 			for i, r := range rows {
 				if !strings.HasPrefix(r.named(), prefix) {
 					continue
@@ -198,7 +201,7 @@ func bySlot(keys []string) [][]string {
 
 var errPage = errors.New("the script of pages answered with something else than rows")
 
-// rowsAfter reads at most limit rows of the sets together, beyond a place.
+// rowsAfter reads the first rows of the sets together, beyond a place: so many, and a few of those behind them, in any order.
 func (s *Store) rowsAfter(ctx context.Context, keys []string, after *row, limit int, part span) ([]row, error) {
 	args := []any{part.low, part.high, map[bool]string{false: "up", true: "down"}[part.down], limit, "", ""}
 	if after != nil {

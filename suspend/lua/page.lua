@@ -1,11 +1,11 @@
 -- Reads a page of sorted sets that are merged, from a place on in the order of score and member. It finds its way by ranks, so
 -- that a page costs the same wherever it lies, however many members have one score, and whether the place is still taken. Of
--- each set it reads little more than what the page shows of it.
+-- each set it reads piece by piece, from the set that was read least far: a piece that ends before all others is surely of the page.
 --
 -- KEYS: the sets, of one slot.
 -- ARGV: lowest and highest score, as ZCOUNT takes them; "up" or "down"; how many members at most;
 --       score and member of the place that the page begins after, the score "" = at the beginning.
--- Returns member, score, … in that order. What stands in several sets with one score is given once.
+-- Returns member, score, … in any order: the page, and what was read beyond it. What stands in several sets is given once.
 
 local low, high, down, limit, score, member = ARGV[1], ARGV[2], ARGV[3] == 'down', tonumber(ARGV[4]), ARGV[5], ARGV[6]
 
@@ -23,7 +23,7 @@ end
 -- The number of members before the place, and of those at it.
 local function before(key)
   local first, last = redis.call('ZCOUNT', key, '-inf', '(' .. score), redis.call('ZCOUNT', key, '-inf', score)
-  local at = redis.call('ZRANK', key, member)
+  local at = first < last and redis.call('ZRANK', key, member)
   if at and at >= first and at < last then
     return at, 1
   end
@@ -61,28 +61,33 @@ local function ranks(key)
   return first, last
 end
 
-local share = math.ceil(limit / #KEYS)
+local page, given = {}, {}
+local sure, many = {}, 0 -- members that are of the page
 
--- Goes on to the next member of a set, and tells whether there is one.
-local function next_(set)
-  set.at = set.at + 1
-  if set.at > #set.rows / 2 then
-    if set.first >= set.last then
-      return false
-    end
-    local count = math.min(set.share, set.last - set.first)
-    if down then
-      set.rows = redis.call('ZRANGE', set.key, set.last - count, set.last - 1, 'WITHSCORES')
-      set.last = set.last - count
-    else
-      set.rows = redis.call('ZRANGE', set.key, set.first, set.first + count - 1, 'WITHSCORES')
-      set.first = set.first + count
-    end
-    set.at, set.share = 1, math.min(2 * set.share, limit)
+-- Reads the next piece of a set, and tells whether there is one.
+local function read(set)
+  local count = math.min(set.share, set.last - set.first, limit - many)
+  if count <= 0 then
+    return false
   end
-  local n = down and #set.rows - 2 * set.at or 2 * set.at - 2
-  set.member, set.text = set.rows[n + 1], set.rows[n + 2]
-  set.score = set.text == 'inf' and math.huge or tonumber(set.text)
+  if down then
+    set.last = set.last - count
+    set.rows = redis.call('ZRANGE', set.key, set.last, set.last + count - 1, 'WITHSCORES')
+  else
+    set.rows = redis.call('ZRANGE', set.key, set.first, set.first + count - 1, 'WITHSCORES')
+    set.first = set.first + count
+  end
+  for n = 1, 2 * count, 2 do
+    if not given[set.rows[n]] then
+      given[set.rows[n]] = true
+      page[#page + 1] = set.rows[n]
+      page[#page + 1] = set.rows[n + 1]
+    end
+  end
+  local furthest = down and 1 or 2 * count - 1
+  set.member, set.score = set.rows[furthest], set.rows[furthest + 1]
+  set.score = set.score == 'inf' and math.huge or tonumber(set.score)
+  set.share = 2 * set.share
   return true
 end
 
@@ -93,7 +98,7 @@ local function precedes(a, b)
   return a.member ~= b.member and less(a.member, b.member) ~= down
 end
 
-local heap = {} -- the set whose member comes first stands first
+local heap = {} -- the set that was read least far stands first
 
 local function sink(n)
   while true do
@@ -110,10 +115,11 @@ local function sink(n)
   end
 end
 
+local share = math.ceil(limit / #KEYS)
 for _, key in ipairs(KEYS) do
   local first, last = ranks(key)
-  local set = {key = key, first = first, last = last, at = 0, rows = {}, share = share}
-  if next_(set) then
+  local set = {key = key, first = first, last = last, share = share}
+  if read(set) then
     heap[#heap + 1] = set
   end
 end
@@ -121,14 +127,17 @@ for n = math.floor(#heap / 2), 1, -1 do
   sink(n)
 end
 
-local page = {}
-while #heap > 0 and #page < 2 * limit do
+while #heap > 0 do
   local set = heap[1]
-  if set.member ~= page[#page - 1] or set.text ~= page[#page] then
-    page[#page + 1] = set.member
-    page[#page + 1] = set.text
+  for n = 1, #set.rows, 2 do
+    if not sure[set.rows[n]] then
+      sure[set.rows[n]], many = true, many + 1
+    end
   end
-  if not next_(set) then
+  if many >= limit then
+    break
+  end
+  if not read(set) then
     heap[1] = heap[#heap]
     heap[#heap] = nil
   end
