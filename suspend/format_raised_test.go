@@ -92,27 +92,9 @@ func TestFormatRaised(t *testing.T) {
 // wantListed pages through all that wait, in steps of one.
 func (z *zoo) wantListed(want []string) {
 	z.Helper()
-	var executions, byStatus, waits []string
-	for cursor := ""; ; {
-		page, err := z.store.Executions(z.Context(), flow.ExecutionFilter{Limit: 1, Cursor: cursor})
-		z.must(err)
-		for _, x := range page.Items {
-			executions = append(executions, x.ID)
-		}
-		if cursor = page.Cursor; cursor == "" {
-			break
-		}
-	}
-	for cursor := ""; ; {
-		page, err := z.store.Executions(z.Context(), flow.ExecutionFilter{Limit: 3, Cursor: cursor, Status: flow.Suspended})
-		z.must(err)
-		for _, x := range page.Items {
-			byStatus = append(byStatus, x.ID)
-		}
-		if cursor = page.Cursor; cursor == "" {
-			break
-		}
-	}
+	executions := z.paged(flow.ExecutionFilter{Limit: 1})
+	byStatus := z.paged(flow.ExecutionFilter{Limit: 3, Status: flow.Suspended})
+	var waits []string
 	for cursor := ""; ; {
 		page, err := z.store.Suspensions(z.Context(), flow.SuspensionFilter{Limit: 1, Cursor: cursor})
 		z.must(err)
@@ -129,6 +111,77 @@ func (z *zoo) wantListed(want []string) {
 			z.Errorf("%s lists %v, want %v", what, got, want)
 		}
 	}
+}
+
+// paged gives the ids of all pages of a list.
+func (z *zoo) paged(f flow.ExecutionFilter) (ids []string) {
+	z.Helper()
+	for {
+		page, err := z.store.Executions(z.Context(), f)
+		z.must(err)
+		for _, x := range page.Items {
+			ids = append(ids, x.ID)
+		}
+		if f.Cursor = page.Cursor; f.Cursor == "" {
+			return ids
+		}
+	}
+}
+
+// TestFormatRaisedOverWhatSleeps: what format 1 wrote is sound before anything of it moves.
+func TestFormatRaisedOverWhatSleeps(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		z := newZoo(t, c)
+		z.store = suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
+		z.populate()
+		z.store = storeOn(c)
+		z.wantFindings(z.audit(suspend.AuditOptions{}).Findings, nil)
+	})
+}
+
+// TestFormatsNarrowed: a filter for which an index in another order is the shortest finds those of all workflows and formats, in the
+// order of the list.
+func TestFormatsNarrowed(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, c *redis.Client) {
+		z := newZoo(t, c)
+		older := suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
+		parent, tags := animal(mother), map[string]string{"team": "a"}
+		var want []string
+		for i := range 24 {
+			ch := suspended(z.birth("x"+string(rune('a'+i)), waits(1, flow.Wait{Type: flow.Delay, In: time.Hour})))
+			ch.Head.Workflow = []string{"order", "other", "third"}[i%3]
+			if i < 6 {
+				ch.Head.Tags, ch.Head.Parent = tags, &flow.Parent{Execution: parent, Mode: "async"}
+				want = append(want, ch.Execution)
+			}
+			z.must([]*suspend.Store{older, z.store}[i%2].Commit(t.Context(), ch))
+		}
+		z.must(c.Del(t.Context(), "{prana-0}:wfst:order:suspended").Err()) // from before there was such, for those of format 1
+		for _, id := range []string{"xd", "xj", "xp", "xv"} {              // odd ones are of format 2
+			z.must(c.ZAdd(t.Context(), "{prana-0}:wfst:order:suspended", redis.Z{Score: 1, Member: animal(id)}).Err())
+		}
+		slices.Sort(want)
+		for name, f := range map[string]flow.ExecutionFilter{"tag": {Tags: tags}, "parent": {Parent: parent}, "both": {Tags: tags, Parent: parent}} {
+			f.Status = flow.Suspended
+			var inOrder []string
+			for _, id := range z.paged(flow.ExecutionFilter{Status: flow.Suspended}) {
+				if slices.Contains(want, id) {
+					inOrder = append(inOrder, id)
+				}
+			}
+			for _, f.Limit = range []int{1, 4, 100} {
+				if got := z.paged(f); !slices.Equal(got, inOrder) || len(got) != len(want) {
+					t.Errorf("by %s and status, %d a page: %v, want %v", name, f.Limit, got, inOrder)
+				}
+			}
+			f.Workflow, f.Limit = "third", 2
+			if got := z.paged(f); len(got) != 2 {
+				t.Errorf("by %s, workflow and status: %v", name, got)
+			}
+		}
+	})
 }
 
 // TestFormatOfNodes: the states of nodes are what was written last, whichever format who wrote them keeps to.
