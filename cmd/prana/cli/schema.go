@@ -22,7 +22,7 @@ func (sh *shell) schemaCommand() *cobra.Command {
 }
 
 func (sh *shell) schema(context.Context, []string) error {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (t *tested) count() {
 
 // suites reads all test files; what is wrong with any of them is told before a case is run.
 func (sh *shell) suites(args []string) ([]*cases.Suite, error) {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return nil, err
 	}
