@@ -50,6 +50,7 @@ func TestATeamsTypesAreKnown(t *testing.T) {
 		}
 	}
 	with(t, types, "nodes", "acme.charge").wants(t, 0, "How much.", "")
+	with(t, types, "schema", "--tests").wants(t, 0, `"title": "Prana workflow tests"`, "")
 	with(t, types, "schema").wants(t, 0, `"params.acme.charge"`, "")
 	with(t, types, "__complete", "nodes", "acme").wants(t, 0, "acme.charge\tCharges a customer.", "")
 	with(t, types, "completion", "bash").wants(t, 0, "__start_acme acme", "")
