@@ -22,6 +22,9 @@ type Options struct {
 	// Flags are the flags that were given, by key: {"redis.url": "miniredis", "port": 9000}. Values have the field's type or
 	// are texts.
 	Flags map[string]any
+	// ServesNothing is for who only asks a server, or works on files: what only servers, workers and their neighbours need may
+	// be missing or wrong, such as the secrets of hooks, which the machine of a user has not.
+	ServesNothing bool
 }
 
 // Load chooses. The error is a Problems with everything that is wrong, and the Config is then of no use.
@@ -78,7 +81,7 @@ func load(o Options) *loader {
 	}
 	l.fill()
 	if len(l.problems) == 0 {
-		l.validate()
+		l.validate(o.ServesNothing)
 	}
 	return l
 }
@@ -186,8 +189,12 @@ func (l *loader) set(f field) {
 	}
 }
 
-func (l *loader) validate() {
-	for _, p := range l.config.problems() {
+func (l *loader) validate(servesNothing bool) {
+	problems := l.config.problems
+	if servesNothing {
+		problems = l.config.common
+	}
+	for _, p := range problems() {
 		p.Origin = l.origins[p.Key]
 		l.problems = append(l.problems, p)
 	}

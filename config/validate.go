@@ -32,12 +32,20 @@ var (
 // Validate tells everything that is wrong, as a Problems with key, value and what is accepted; nil when all is well.
 func (c Config) Validate() error { return c.problems().err() }
 
-func (c Config) problems() Problems {
+// common is what is wrong for everybody, also for who serves nothing.
+func (c Config) common() Problems {
 	v := &validator{}
 	v.numbers(c)
 	v.addresses(c)
 	v.words(c)
 	v.names(c)
+	return v.found
+}
+
+func (c Config) problems() Problems {
+	v := &validator{found: c.common()}
+	v.listens(c)
+	v.secrets(c.Secrets)
 	for _, name := range slices.Sorted(maps.Keys(c.Hooks)) {
 		v.hook("hooks."+name, c.Hooks[name])
 	}
@@ -93,16 +101,23 @@ func (v *validator) addresses(c Config) {
 		v.require(false, "redis.url", c.Redis.Redacted(), err.Error())
 	}
 	v.require(c.DataDir != "", "data_dir", "", "must name a directory")
-	_, _, err := net.SplitHostPort(c.Listen)
-	host := c.Listen != "" && !strings.ContainsAny(c.Listen, " /") && err != nil
-	v.require(host, "listen", c.Listen, "must be a host or an address, without a port: that is port (PRANA_PORT, --port)")
-	v.require(!host || c.Token.IsSet() || loopback(c.Listen), "listen", c.Listen,
-		"whoever reaches this address could start workflows: set a token (PRANA_TOKEN or PRANA_TOKEN_FILE), or listen on 127.0.0.1")
+	v.require(isHost(c.Listen), "listen", c.Listen, "must be a host or an address, without a port: that is port (PRANA_PORT, --port)")
 	v.require(!c.ResumeKey.IsSet() || c.ResumeKey.Len() >= shortestKey, "resume_key", "", fmt.Sprintf("must have at least %d bytes, has %d", shortestKey, c.ResumeKey.Len()))
 	v.webURL("server", c.Server, true)
 	v.webURL("public_url", c.PublicURL, false)
 	v.webURL("otlp.endpoint", c.OTLP.Endpoint, false)
 	v.webURL("on_retry_exhausted.url", c.OnRetryExhausted.URL, false)
+}
+
+// listens keeps those out whom nobody let in.
+func (v *validator) listens(c Config) {
+	v.require(!isHost(c.Listen) || c.Token.IsSet() || loopback(c.Listen), "listen", c.Listen,
+		"whoever reaches this address could start workflows: set a token (PRANA_TOKEN or PRANA_TOKEN_FILE), or listen on 127.0.0.1")
+}
+
+func isHost(text string) bool {
+	_, _, err := net.SplitHostPort(text)
+	return text != "" && !strings.ContainsAny(text, " /") && err != nil
 }
 
 func loopback(host string) bool {
@@ -153,7 +168,10 @@ func (v *validator) names(c Config) {
 		v.require(envName.MatchString(name), "env_allow", name, "must be the name of one variable")
 		v.require(!strings.HasPrefix(name, envPrefix), "env_allow", name, "variables of prana itself hold its secrets: use secrets instead")
 	}
-	for name, secret := range c.Secrets {
+}
+
+func (v *validator) secrets(all map[string]Secret) {
+	for name, secret := range all {
 		v.require(namePattern.MatchString(name), "secrets."+name, "", nameRule)
 		v.require(secret.IsSet(), "secrets."+name, "", "is empty: give it a value or remove it")
 	}

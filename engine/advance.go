@@ -311,7 +311,7 @@ func (f childSlept) apply(t *transition) error {
 
 func (f ended) apply(t *transition) error {
 	if t.x.Status.Terminal() || t.x.Status == flow.Cancelling && !f.hard {
-		return flow.Problemf(flow.ErrConflict.Code, "execution %s is %s already", t.x.ID, t.x.Status)
+		return endedBefore(t.x)
 	}
 	if at := t.x.Deadline(); f.status == flow.TimedOut && at.After(t.x.Now) {
 		return errFenced

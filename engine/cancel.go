@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"prana/engine/flow"
 )
@@ -16,44 +17,101 @@ const (
 // Cancel ends an execution before its time: steps that run are fenced at once, waits are withdrawn, children are closed, and
 // completed steps undone (on_cancel) before it is cancelled. flow.ErrConflict when it is ending or over.
 func (e *Engine) Cancel(ctx context.Context, r flow.CancelRequest) error {
-	return e.endEarly(ctx, r, codeCancelled)
+	_, err := e.End(ctx, r, false)
+	return err
 }
 
 // Terminate ends an execution at once, as cancelled: like Cancel, but nothing is undone, and what was being undone is left as it
 // is; the error says what that is. flow.ErrConflict when it is over.
 func (e *Engine) Terminate(ctx context.Context, r flow.CancelRequest) error {
-	return e.endEarly(ctx, r, codeTerminated)
+	_, err := e.End(ctx, r, true)
+	return err
 }
 
-func (e *Engine) endEarly(ctx context.Context, r flow.CancelRequest, code string) error {
+// End is Terminate when it is to be hard, else Cancel, and tells whether the request came again. The details of flow.ErrConflict
+// say what else ended the execution: status, ended_by, ended_at unless it is still undone, and error_code unless it completed.
+func (e *Engine) End(ctx context.Context, r flow.CancelRequest, hard bool) (flow.CancelResult, error) {
+	res := flow.CancelResult{ExecutionID: r.Execution}
+	f := endingOf(r, hard)
+	err := e.applyTo(ctx, r.Execution, f)
+	if r.ID == "" || !errors.Is(err, flow.ErrConflict) {
+		return res, err
+	}
+	x, _, lerr := e.whole(ctx, r.Execution)
+	if lerr != nil {
+		return res, lerr // that nobody could look is no answer
+	}
+	if !endedBy(x, f.err.Code, r.ID) {
+		return res, err
+	}
+	res.Status, res.Repeated = x.Status, true
+	return res, nil
+}
+
+// endingOf is the fact that a request makes.
+func endingOf(r flow.CancelRequest, hard bool) ended {
+	code := codeCancelled
+	if hard {
+		code = codeTerminated
+	}
 	reason := flow.Cut(r.Reason, 1024)
 	problem := flow.Problemf(code, "%s: %s", code, orElse(reason, "no reason was given"))
 	if r.ID != "" {
 		problem.Details = map[string]any{"request_id": r.ID}
 	}
-	f := ended{status: flow.Cancelled, reason: reason, err: problem, hard: code == codeTerminated}
+	f := ended{status: flow.Cancelled, reason: reason, err: problem, hard: hard}
 	if f.hard {
 		f.reason = problem.Message
 	}
-	err := e.applyTo(ctx, r.Execution, f)
-	if r.ID == "" || !errors.Is(err, flow.ErrConflict) {
-		return err
-	}
-	if mine, lerr := e.endedBy(ctx, r, code); mine || lerr != nil {
-		return lerr // that nobody could look is no answer
-	}
-	return err
+	return f
 }
 
 // endedBy tells whether this very request ended the execution before, be it that it is still undone.
-func (e *Engine) endedBy(ctx context.Context, r flow.CancelRequest, code string) (bool, error) {
-	x, _, err := e.whole(ctx, r.Execution)
-	if err != nil {
-		return false, err
-	}
-	p := x.Error
+func endedBy(x *flow.Execution, code, id string) bool {
+	p := endOf(x)
+	return p != nil && p.Code == code && p.Details["request_id"] == id
+}
+
+// endOf is the error with which an execution ended, or ends once everything is undone; nil = it completed.
+func endOf(x *flow.Execution) *flow.Problem {
 	if x.Ending != nil {
-		p = x.Ending.Error
+		return x.Ending.Error
 	}
-	return p != nil && p.Code == code && p.Details["request_id"] == r.ID, nil
+	return x.Error
+}
+
+// endedBefore says what ended an execution, in a problem for who came too late.
+func endedBefore(x *flow.Execution) *flow.Problem {
+	status := x.Status
+	if x.Ending != nil {
+		status = x.Ending.Status
+	}
+	end := endOf(x)
+	p := flow.Problemf(flow.ErrConflict.Code, "execution %s is %s already", x.ID, x.Status)
+	p.Details = map[string]any{"execution_id": x.ID, "status": string(x.Status), "ended_by": whatEnded(status, end)}
+	if !x.EndedAt.IsZero() {
+		p.Details["ended_at"] = x.EndedAt.UTC().Format(time.RFC3339Nano)
+	}
+	if end == nil {
+		p.Message += ": it came to its end"
+		return p
+	}
+	p.Message += ": " + flow.Cut(end.Message, 512)
+	p.Details["error_code"] = end.Code
+	return p
+}
+
+// whatEnded names what ends an execution with that status and error.
+func whatEnded(status flow.Status, end *flow.Problem) string {
+	switch {
+	case status == flow.Completed:
+		return "completion"
+	case status == flow.TimedOut:
+		return flow.ByTimeout
+	case status == flow.Cancelled && end != nil && end.Code == codeTerminated:
+		return "terminate"
+	case status == flow.Cancelled:
+		return flow.ByCancel
+	}
+	return "failure"
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,44 @@ func TestEndingCountsOnce(t *testing.T) {
 		if err := end(tt.f, tt.id); (err == nil) != tt.ok || err != nil && flow.AsProblem(err).Code != flow.ErrConflict.Code {
 			t.Errorf("%s gives %v", tt.name, err)
 		}
+	}
+}
+
+// TestTooLateToEndNamesTheWinner asks for the end of executions that something else ended, or is ending.
+func TestTooLateToEndNamesTheWinner(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		definition, workflow string
+		end                  func(env *enginetest.Env, id string)
+		status               flow.Status
+		by, code, says       string
+	}{
+		"it completed":     {trip, "trip", func(env *enginetest.Env, id string) { env.Resume(id, "w", 1) }, flow.Completed, "completion", "", "it came to its end"},
+		"it failed":        {"id: f\nnodes: [{key: t, type: test.start}, {key: b, type: test.fail}]\nconnections: [t -> b]", "f", func(*enginetest.Env, string) {}, flow.Failed, "failure", "action_error", "it always fails"},
+		"its time ran out": {"id: s\ntimeout_ms: 1000\nnodes: [{key: t, type: test.start}, {key: w, type: test.wait}]\nconnections: [t -> w]", "s", func(env *enginetest.Env, _ string) { env.Advance(time.Minute) }, flow.TimedOut, "timeout", "execution_timeout", ""},
+		"it is undone":     {trip, "trip", func(env *enginetest.Env, id string) { env.Cancel(id, "ordered twice") }, flow.Cancelling, "cancel", "cancelled", "ordered twice"},
+		"it was terminated": {trip, "trip", func(env *enginetest.Env, id string) {
+			_ = env.Engine().Terminate(t.Context(), flow.CancelRequest{Execution: id, Reason: "it hangs"})
+		}, flow.Cancelled, "terminate", "terminated", "it hangs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := enginetest.New(t, types()...)
+			env.Deploy(tt.definition)
+			id := env.Start(tt.workflow, 1)
+			env.Run()
+			tt.end(env, id)
+			env.Run()
+			_, err := env.Engine().End(t.Context(), flow.CancelRequest{Execution: id, ID: "late"}, false)
+			p := flow.AsProblem(err)
+			got, _ := p.Details["error_code"].(string)
+			if !errors.Is(err, flow.ErrConflict) || p.Details["status"] != string(tt.status) || p.Details["ended_by"] != tt.by || got != tt.code || !strings.Contains(p.Message, tt.says) {
+				t.Errorf("it is told %v with %v", err, p.Details)
+			}
+			if _, over := p.Details["ended_at"]; over != tt.status.Terminal() {
+				t.Errorf("it is told when: %v", p.Details)
+			}
+		})
 	}
 }
 

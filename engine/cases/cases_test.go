@@ -157,3 +157,27 @@ func TestAllowedNamesAreEmpty(t *testing.T) {
 		t.Error(r.Failures)
 	}
 }
+
+// TestACaseOfAScheduleSaysWhatStartsIt: a case can be a tick of a schedule; one that says nothing is told that it is none.
+func TestACaseOfAScheduleSaysWhatStartsIt(t *testing.T) {
+	t.Parallel()
+	flows := "id: a\nnodes:\n  - {key: start, type: schedule.cron_trigger}\n"
+	cron := func(w cases.World) []node.Type {
+		return append(types(w), node.Type{Name: flow.CronTrigger, Trigger: true, Run: func(context.Context, *node.Call) (node.Outcome, error) {
+			return node.Outcome{PassInput: true}, nil
+		}})
+	}
+	for input, warned := range map[string]bool{"": true, "input: null, ": true, "input: {}, ": false, "input: {scheduled_at: 2026-03-02T07:00:00Z}, ": false} {
+		src := "workflow: a.yaml\ncases:\n  - {name: it, " + input + "want: {status: completed}}\n"
+		suite, found, err := cases.Load("a_test.yaml", []byte(src), cases.Options{Types: cron, Read: func(string) ([]byte, error) { return []byte(flows), nil }})
+		if err != nil || suite == nil {
+			t.Fatal(err, found)
+		}
+		if told := len(found) == 1 && found[0].Line == 3 && strings.Contains(found[0].Message, "not by its schedule"); told != warned || !warned && len(found) > 0 {
+			t.Errorf("%q: %v", input, found)
+		}
+		if r := suite.Play(t.Context(), suite.Cases[0]); r.Status != cases.Passed {
+			t.Errorf("%q: %v", input, r.Failures)
+		}
+	}
+}

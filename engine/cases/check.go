@@ -24,6 +24,7 @@ func (s *Suite) check() []plan.Diagnostic {
 	c.world("", s.tests.TestWorld)
 	for _, one := range s.Cases {
 		c.world(one.Path, one.TestWorld)
+		c.tick(one)
 		c.want(one.Want)
 		for _, step := range one.Steps {
 			c.want(step.Want)
@@ -38,6 +39,19 @@ func (s *Suite) check() []plan.Diagnostic {
 func (c *checker) fail(path string, onKey bool, code, hint, format string, args ...any) {
 	c.found = plan.Append(c.found, plan.Diagnostic{
 		Severity: plan.SeverityError, Code: code, Path: path, OnKey: onKey, Hint: hint, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// tick warns of a case that says nothing of what starts it, where a schedule does so otherwise: by hand there is no tick.
+func (c *checker) tick(one definition.TestCase) {
+	onSchedule := func(n flow.Node) bool { return n.Type == flow.CronTrigger }
+	if one.Input != nil || !slices.ContainsFunc(c.suite.workflows[0].definition.Nodes, onSchedule) {
+		return
+	}
+	c.found = plan.Append(c.found, plan.Diagnostic{
+		Severity: plan.SeverityWarning, Code: plan.CodeBadValue, Path: one.Path,
+		Message: "the case starts the workflow by hand, not by its schedule: scheduled_at is null in it",
+		Hint:    "write input: {scheduled_at: 2026-03-02T07:00:00Z} to start it as the schedule does at that tick, or input: {} for a start by hand",
 	})
 }
 

@@ -15,7 +15,12 @@ import (
 
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	raw, err := flow.Encode(definition.Schema(types()))
+	return compiled(t, definition.Schema(types()))
+}
+
+func compiled(t *testing.T, schema map[string]any) *jsonschema.Schema {
+	t.Helper()
+	raw, err := flow.Encode(schema)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,3 +193,12 @@ type CancelRequest struct {
 	// ID makes the request count once; a repetition is answered like the first.
 	ID string
 }
+
+// CancelResult tells what a cancellation or termination did.
+type CancelResult struct {
+	ExecutionID string `json:"execution_id"`
+	// Status is how the execution stands, when Repeated.
+	Status Status `json:"status,omitempty"`
+	// Repeated: the same ID had ended it before.
+	Repeated bool `json:"-"`
+}

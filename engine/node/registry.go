@@ -61,6 +61,15 @@ func (r *Registry) Lookup(name string) (Type, bool) {
 	return t, ok
 }
 
+// Types gives the types, in the order of their names.
+func (r *Registry) Types() []Type {
+	all := make([]Type, 0, len(r.types))
+	for _, name := range r.Names() {
+		all = append(all, r.types[name])
+	}
+	return all
+}
+
 // Names lists the types, sorted.
 func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(r.types)) }
 

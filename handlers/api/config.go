@@ -104,9 +104,8 @@ type Publisher interface {
 
 // Canceller ends executions before their time.
 type Canceller interface {
-	Cancel(ctx context.Context, r flow.CancelRequest) error
-	// Terminate ends one at once, with nothing undone.
-	Terminate(ctx context.Context, r flow.CancelRequest) error
+	// End cancels one, or, when it is to be hard, terminates it: at once, with nothing undone.
+	End(ctx context.Context, r flow.CancelRequest, hard bool) (flow.CancelResult, error)
 }
 
 // Pauser keeps executions from going on.

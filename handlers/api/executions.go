@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"prana/engine/flow"
@@ -75,8 +74,8 @@ func (a *api) getOutput(w http.ResponseWriter, r *http.Request) error {
 	return p
 }
 
-// endEarly cancels or terminates an execution.
-func (a *api) endEarly(end func(Canceller, context.Context, flow.CancelRequest) error) action {
+// endEarly cancels an execution, or terminates it.
+func (a *api) endEarly(hard bool) action {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		id, err := executionID(r)
 		if err != nil {
@@ -90,9 +89,14 @@ func (a *api) endEarly(end func(Canceller, context.Context, flow.CancelRequest) 
 		if err != nil {
 			return err
 		}
-		if err := end(a.Engine, r.Context(), flow.CancelRequest{Execution: id, Reason: b.Reason, ID: key}); err != nil {
+		res, err := a.Engine.End(r.Context(), flow.CancelRequest{Execution: id, Reason: b.Reason, ID: key}, hard)
+		if err != nil {
 			return err
 		}
-		return respond(w, http.StatusAccepted, wire.Accepted{ExecutionID: id})
+		replayed(w, res.Repeated)
+		if res.Repeated {
+			return respond(w, http.StatusOK, res)
+		}
+		return respond(w, http.StatusAccepted, res)
 	}
 }

@@ -109,10 +109,15 @@ func (f *fake) DryRun(_ context.Context, e flow.Event) (flow.EventPreview, error
 	return flow.EventPreview{Matched: 3, DryRun: true}, f.ask(e)
 }
 
-func (f *fake) Cancel(_ context.Context, r flow.CancelRequest) error { return f.ask(r) }
-
-func (f *fake) Terminate(_ context.Context, r flow.CancelRequest) error {
-	return f.ask(termination(r))
+func (f *fake) End(_ context.Context, r flow.CancelRequest, hard bool) (flow.CancelResult, error) {
+	res := flow.CancelResult{ExecutionID: r.Execution, Repeated: f.replayed}
+	if f.replayed {
+		res.Status = flow.Cancelling
+	}
+	if hard {
+		return res, f.ask(termination(r))
+	}
+	return res, f.ask(r)
 }
 
 func (f *fake) Pause(_ context.Context, r flow.PauseRequest) error { return f.ask(r) }

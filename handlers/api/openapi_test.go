@@ -67,7 +67,7 @@ func TestDocumentHasTheMembersOfOurTypes(t *testing.T) {
 	doc, _ := readDocument(t)
 	for name, sample := range map[string]any{
 		"Start": wire.Start{}, "Started": flow.StartResult{}, "Result": wire.Result{}, "Resume": wire.Resume{},
-		"ResumeError": wire.Failure{}, "Resumed": wire.Resumed{}, "ResumedByURL": wire.ResumedByURL{}, "ResumeView": flow.ResumeView{}, "Cancel": wire.Cancel{}, "Accepted": wire.Accepted{}, "Unfinished": wire.Unfinished{},
+		"ResumeError": wire.Failure{}, "Resumed": wire.Resumed{}, "ResumedByURL": wire.ResumedByURL{}, "ResumeView": flow.ResumeView{}, "Cancel": wire.Cancel{}, "Ended": flow.CancelResult{}, "Accepted": wire.Accepted{}, "Unfinished": wire.Unfinished{},
 		"Retry": wire.Retry{}, "Retried": flow.RetryResult{}, "Rerun": wire.Rerun{}, "Rerunning": flow.RerunResult{}, "RerunPlan": flow.RerunPlan{}, "RerunNode": flow.RerunNode{},
 		"Event": wire.Event{}, "Published": flow.PublishResult{}, "EventPreview": flow.EventPreview{}, "WaitPreview": flow.WaitPreview{}, "Mismatch": flow.Mismatch{}, "Processed": wire.Processed{}, "Deployed": wire.Deployed{},
 		"Validation": wire.Validation{}, "Definition": wire.Definition{}, "WorkflowInfo": flow.WorkflowInfo{},

@@ -386,6 +386,18 @@ func TestResumeAndCancel(t *testing.T) {
 	}
 }
 
+func TestEndingAgainTellsTheState(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{":cancel", ":terminate"} {
+		f := newFake()
+		f.replayed = true
+		w := send(f, "POST", "/v1/executions/"+execID+verb, `{"id":"i"}`)
+		if w.Code != 200 || w.Header().Get("Idempotency-Replayed") != "true" || strings.TrimSpace(w.Body.String()) != `{"execution_id":"`+execID+`","status":"cancelling"}` {
+			t.Errorf("%s: got %d %v %s", verb, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
 func TestBadResumes(t *testing.T) {
 	t.Parallel()
 	for target, body := range map[string]string{

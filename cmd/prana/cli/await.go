@@ -23,7 +23,7 @@ func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f r
 		return err
 	}
 	if v.Status == flow.Quarantined {
-		sh.note("%s", explain.Of(v, time.Now()).Sentence)
+		sh.note("%s", sh.explained(explain.Of(v, time.Now())).Sentence)
 	}
 	err = outcome(v.Status)
 	if f.embedded && errors.Is(err, errElapsed) {

@@ -26,7 +26,8 @@ func (sh *shell) cancelCommand() *cobra.Command {
 	return sh.orderCommand(order{
 		"cancel", "End executions before their time; what they did is undone (on_cancel)", "cancelling",
 		func(ctx context.Context, c *client.Client, id, reason string) error {
-			return c.Cancel(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+			_, err := c.Cancel(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+			return err
 		}, isCancellable,
 	})
 }
@@ -35,7 +36,8 @@ func (sh *shell) terminateCommand() *cobra.Command {
 	return sh.orderCommand(order{
 		"terminate", "End executions at once; nothing is undone", "terminated",
 		func(ctx context.Context, c *client.Client, id, reason string) error {
-			return c.Terminate(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+			_, err := c.Terminate(ctx, flow.CancelRequest{Execution: id, Reason: reason})
+			return err
 		}, isLive,
 	})
 }

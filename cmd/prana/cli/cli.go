@@ -2,12 +2,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +26,8 @@ type shell struct {
 
 	program Program
 	command string // the verb that was found, such as "prana event send"
+	// commands finds the commands in texts that another program than prana writes; nil = it is prana.
+	commands *regexp.Regexp
 }
 
 func run(ctx context.Context, sh *shell, args []string) int {
@@ -70,7 +72,7 @@ const many = math.MaxInt
 
 func (sh *shell) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   cmp.Or(sh.program.Name, "prana"),
+		Use:   sh.name(),
 		Short: "A durable workflow engine on Redis",
 		Long: "Prana runs workflows that can stop anywhere for milliseconds or months and go on exactly where they stopped.\n\n" +
 			"Begin with `prana demo`, or `prana dev` in a directory of workflows.",
@@ -97,6 +99,7 @@ func (sh *shell) root() *cobra.Command {
 		sh.shortIDs(cmd)
 	}
 	sh.completion(root)
+	sh.rename(root)
 	return root
 }
 

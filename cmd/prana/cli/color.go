@@ -48,7 +48,7 @@ func (sh *shell) colored(w io.Writer) bool {
 
 // look is how to draw on a stream.
 func (sh *shell) look(w io.Writer, ascii bool) live.Look {
-	return live.Look{Width: width(w), ASCII: ascii || !sh.unicode(), Color: sh.colored(w), Now: time.Now()}
+	return live.Look{Width: width(w), ASCII: ascii || !sh.unicode(), Color: sh.colored(w), Now: time.Now(), Program: sh.name()}
 }
 
 // unicode tells whether more than ASCII can be drawn: unless the terminal or the locale says otherwise.

@@ -137,7 +137,7 @@ func (sh *shell) endDead(ctx context.Context, c *client.Client, e ending, ids []
 	for _, id := range ids {
 		err := e.do(c, ctx, id)
 		if errors.Is(err, flow.ErrNotFound) {
-			sh.note("prana: %s", err)
+			sh.note("%s: %s", sh.name(), err)
 			missing = silent(err)
 			continue
 		}

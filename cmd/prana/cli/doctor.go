@@ -36,7 +36,9 @@ func (sh *shell) doctor(ctx context.Context, g *given) error {
 		return err
 	}
 	t := newTable("CHECK", "STATUS", "MESSAGE", "HINT")
-	for _, c := range report.Checks {
+	for i := range report.Checks {
+		c := &report.Checks[i]
+		c.Hint = sh.ours(c.Hint)
 		t.add(c.Name, c.Status, c.Message, c.Hint)
 	}
 	if sh.output == formatLines {

@@ -110,7 +110,7 @@ func (sh *shell) report(err error) int {
 		return code
 	}
 	sh.diagnostics(err)
-	sh.note("prana: %s", err)
+	sh.note("%s: %s", sh.name(), sh.ours(err.Error()))
 	sh.hints(err, code)
 	return code
 }
@@ -147,8 +147,10 @@ func (sh *shell) hints(err error, code int) {
 	}
 }
 
-// note prints a line for people.
-func (sh *shell) note(format string, args ...any) { fmt.Fprintf(sh.stderr, format+"\n", args...) }
+// note prints a line for people. Commands in the format are those of this program.
+func (sh *shell) note(format string, args ...any) {
+	fmt.Fprintf(sh.stderr, sh.ours(format)+"\n", args...)
+}
 
 // exitCodesTopic is `prana help exit-codes`.
 func exitCodesTopic() *cobra.Command {

@@ -28,7 +28,7 @@ func (sh *shell) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e := explain.Among(v, sh.serving(ctx, c, v), time.Now())
+			e := sh.explained(explain.Among(v, sh.serving(ctx, c, v), time.Now()))
 			return sh.print(e, func() {
 				fmt.Fprintln(sh.stdout, e.Sentence)
 				sh.printNext(e.Next)

@@ -115,13 +115,13 @@ func (sh *shell) draw(ascii bool) teller {
 
 // footer offers the first command that would move the execution, where it can be copied whole.
 func (sh *shell) footer(v *flow.View, l live.Look) []string {
-	for _, r := range explain.Of(v, l.Now).Reasons {
+	for _, r := range sh.explained(explain.Of(v, l.Now)).Reasons {
 		if r.Command == nil {
 			continue
 		}
 		line := sh.toServer(r.Command.Line)
 		if len(line) > l.Width {
-			line = sh.toServer("prana explain " + explain.Quoted(v.ID))
+			line = sh.toServer(sh.name() + " explain " + explain.Quoted(v.ID))
 		}
 		return []string{"", "to " + r.Command.Why + ":", line}
 	}

@@ -41,7 +41,7 @@ func (sh *shell) graph(file string, o graphOptions) error {
 	if !slices.Contains(graphFormats, o.format) {
 		return usagef("--format %s is not a language of graphs; there are %s", o.format, strings.Join(graphFormats, ", "))
 	}
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,16 @@ import (
 	"prana/handlers/api/client"
 )
 
-// load reads the configuration. flags are those that were given, by their key in it.
+// load reads the configuration of a process that serves. flags are those that were given, by their key in it.
 func (sh *shell) load(flags map[string]any) (config.Config, error) {
 	return config.Load(sh.configOptions(flags))
+}
+
+// loadAsUser reads the configuration for a verb that serves nothing: it runs where the secrets of servers are not.
+func (sh *shell) loadAsUser() (config.Config, error) {
+	o := sh.configOptions(nil)
+	o.ServesNothing = true
+	return config.Load(o)
 }
 
 func (sh *shell) configOptions(flags map[string]any) config.Options {
@@ -24,7 +31,7 @@ func (sh *shell) configOptions(flags map[string]any) config.Options {
 
 // remote makes a client of the server that was chosen.
 func (sh *shell) remote() (*client.Client, error) {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (sh *shell) nodesCommand() *cobra.Command {
 }
 
 func (sh *shell) nodes(args []string) error {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return err
 	}

@@ -302,7 +302,7 @@ func (sh *shell) definitionOf(ctx context.Context, args []string) (w *flow.Workf
 		return nil
 	}
 	if isFile(args[0]) {
-		cfg, err := sh.load(nil)
+		cfg, err := sh.loadAsUser()
 		s, e := sh.readSource(args[0])
 		if err != nil || e != nil || args[0] == "-" {
 			return nil
@@ -362,7 +362,7 @@ func (sh *shell) caseNames(_ context.Context, args []string, _ string) ([]cobra.
 
 func (sh *shell) nodeTypes(context.Context, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var all []cobra.Completion
-	if cfg, err := sh.load(nil); err == nil {
+	if cfg, err := sh.loadAsUser(); err == nil {
 		for _, d := range sh.checker(cfg).registry.Describe() {
 			all = append(all, offer(d.Name, d.Summary))
 		}

@@ -122,7 +122,7 @@ func printPage[T any](sh *shell, page flow.Page[T], t *table, none string) error
 	}
 	return sh.print(page, func() {
 		if len(page.Items) == 0 {
-			sh.note("%s", none)
+			sh.note("%s", sh.ours(none))
 			return
 		}
 		sh.printTable(t)

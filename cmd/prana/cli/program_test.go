@@ -5,9 +5,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"prana/engine/flow"
 	"prana/engine/node"
 )
 
@@ -47,6 +50,7 @@ func TestATeamsTypesAreKnown(t *testing.T) {
 		}
 	}
 	with(t, types, "nodes", "acme.charge").wants(t, 0, "How much.", "")
+	with(t, types, "schema", "--tests").wants(t, 0, `"title": "Prana workflow tests"`, "")
 	with(t, types, "schema").wants(t, 0, `"params.acme.charge"`, "")
 	with(t, types, "__complete", "nodes", "acme").wants(t, 0, "acme.charge\tCharges a customer.", "")
 	with(t, types, "completion", "bash").wants(t, 0, "__start_acme acme", "")
@@ -58,4 +62,57 @@ func TestATeamsTypesNeedNamesOfTheirOwn(t *testing.T) {
 	with(t, []node.Type{own("http.request")}, "version").wants(t, 1, "", "adding node type http.request: a built-in one has that name; give yours an integration of its own, such as acme.request")
 	with(t, []node.Type{own("acme.charge"), own("acme.charge")}, "version").wants(t, 1, "", "adding node type acme.charge: the name is taken")
 	with(t, []node.Type{own("Charge")}, "version").wants(t, 1, "", "the name must be <integration>.<action> in lower case")
+}
+
+// TestATeamsBinaryNamesItself: what another program tells its user to type is its own name.
+func TestATeamsBinaryNamesItself(t *testing.T) {
+	t.Parallel()
+	paused := &flow.View{Summary: flow.Summary{ID: "x1", Workflow: "prana", Status: flow.Paused, CreatedAt: noon}, Pause: &flow.PauseView{By: "ada", Since: noon, Reason: "she ran: prana run"}}
+	sick := &flow.View{Summary: flow.Summary{ID: "x2", Status: flow.Failed, CreatedAt: noon, EndedAt: &noon, Error: flow.Problemf("boom", "broken")}}
+	f := newFake(t, map[string]any{
+		"GET /v1/executions/x1": paused, "GET /v1/executions/x2": sick, "GET /v1/workflows": flow.Page[flow.WorkflowInfo]{Items: []flow.WorkflowInfo{}},
+		"GET /v1/suspensions": flow.Page[flow.Suspension]{Items: []flow.Suspension{{ID: "x1:1.0:1"}}},
+	})
+	for line, want := range map[string]string{
+		"explain x1":                       "acme unpause x1",
+		"explain x1 -o json":               `"command":"acme unpause x1"`,
+		"show x1":                          "(she ran: prana run)",
+		"show x2":                          "acme retry x2",
+		"workflows":                        "acme deploy publishes some",
+		"suspended":                        "acme resume SUSPENSION",
+		"relations --depth 2":              "acme relations ID --depth 2",
+		"event":                            "acme event send TYPE",
+		"list --server http://127.0.0.1:1": "acme: ",
+		"worker":                           "acme dev",
+		"help rerun":                       "acme rerun @last",
+		"help demo":                        "acme",
+		"version":                          "acme (devel)",
+		"cancel --status completed":        "acme cancel --help",
+	} {
+		args := strings.Fields(line)
+		if !slices.Contains(args, "--server") {
+			args = append(args, "--server", f.url)
+		}
+		r := with(t, nil, args...)
+		text := strings.ReplaceAll(r.stdout+r.stderr, ": \"", ":\"")
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: want %q in\n%s", line, want, text)
+		}
+		if rest := strings.ReplaceAll(text, "she ran: prana run", ""); regexp.MustCompile(`\bprana [a-z]`).MatchString(rest) {
+			t.Errorf("%s speaks of another program:\n%s", line, text)
+		}
+	}
+}
+
+// TestNoHelpOfATeamsBinaryNamesAnother reads the help of every verb.
+func TestNoHelpOfATeamsBinaryNamesAnother(t *testing.T) {
+	t.Parallel()
+	sh := &shell{program: Program{Name: "acme"}}
+	for cmd := range verbs(sh.root()) {
+		for _, text := range []string{cmd.Short, cmd.Long, cmd.Example, cmd.LocalFlags().FlagUsages()} {
+			if found := regexp.MustCompile(`\bprana [a-z]+`).FindString(text); found != "" {
+				t.Errorf("%s tells to type %q", cmd.CommandPath(), found)
+			}
+		}
+	}
 }

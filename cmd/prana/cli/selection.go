@@ -84,7 +84,7 @@ func (s *selection) statuses() ([]flow.Status, error) {
 	}
 	switch f := s.filter; {
 	case f.Status != "" && slices.Contains(flow.Statuses(), f.Status) && !s.can(f.Status):
-		return nil, usagef("prana %s is not for executions that are %s; it is for those that are %s", s.verb, f.Status, strings.Join(names, ", "))
+		return nil, usagef("%s is not for executions that are %s; it is for those that are %s", s.verb, f.Status, strings.Join(names, ", "))
 	case f.Status != "" || !f.Since.IsZero() || !f.Until.IsZero():
 		return []flow.Status{f.Status}, nil
 	}

@@ -95,7 +95,7 @@ func (sh *shell) printView(v *flow.View, l live.Look) {
 	t := newTable()
 	head(t, v)
 	sh.printTable(t)
-	e := explain.Of(v, l.Now)
+	e := sh.explained(explain.Of(v, l.Now))
 	fmt.Fprintln(sh.stdout, "\n"+e.Sentence)
 	sh.printNext(e.Next)
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"prana/cmd/prana/app"
 	"prana/engine/cases"
 	"prana/engine/node"
 	"prana/engine/plan"
@@ -110,7 +110,7 @@ func (t *tested) count() {
 
 // suites reads all test files; what is wrong with any of them is told before a case is run.
 func (sh *shell) suites(args []string) ([]*cases.Suite, error) {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,11 @@ func (sh *shell) suites(args []string) ([]*cases.Suite, error) {
 
 // offlineTypes are the node types of this binary, which are answered by the case.
 func (sh *shell) offlineTypes(w cases.World) []node.Type {
-	return slices.Concat(nodes.Builtin(nodes.Options{HTTP: nodes.Offline(w)}), sh.program.Types)
+	r, err := app.NodeTypes(sh.program.Types, nodes.Options{HTTP: nodes.Offline(w)})
+	if err != nil {
+		panic(err) // [Program.Run] has tried
+	}
+	return r.Types()
 }
 
 func (sh *shell) readText(file string) ([]byte, error) {

@@ -34,7 +34,7 @@ type validated struct {
 }
 
 func (sh *shell) validate(_ context.Context, args []string) error {
-	cfg, err := sh.load(nil)
+	cfg, err := sh.loadAsUser()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (sh *shell) versionCommand() *cobra.Command {
 		RunE: verb(func(context.Context, []string) error {
 			b := thisBuild()
 			return sh.print(b, func() {
-				fmt.Fprintf(sh.stdout, "prana %s %s %s %s\n", b.Version, b.Revision, b.Go, b.Platform)
+				fmt.Fprintf(sh.stdout, "%s %s %s %s %s\n", sh.name(), b.Version, b.Revision, b.Go, b.Platform)
 			})
 		}),
 	}

@@ -106,3 +106,16 @@ func TestRunStartsLaterWithTags(t *testing.T) {
 	prana(t, f.url, "run", filepath.Join("testdata", "good.yaml"), "--version", "v1").wants(t, 2, "", "--version")
 	prana(t, f.url, "run", "order", "--at", "soon").wants(t, 2, "", "neither a time")
 }
+
+// TestVerbsOfUsersNeedNoSecretsOfServers runs verbs beside the configuration of a server whose hooks have their secrets in
+// variables that are set nowhere here.
+func TestVerbsOfUsersNeedNoSecretsOfServers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "prana.yaml", "listen: 0.0.0.0\nhooks:\n  shop: {event: paid} # PRANA_HOOKS_SHOP_SECRET\nstreams:\n  orders: {stream: \"\"}\n")
+	config := []string{"--config", filepath.Join(dir, "prana.yaml")}
+	f := newFake(t, map[string]any{"GET /v1/workflows": flow.Page[flow.WorkflowInfo]{Items: []flow.WorkflowInfo{}}})
+	prana(t, f.url, append([]string{"workflows"}, config...)...).wants(t, 0, "", "")
+	prana(t, f.url, append([]string{"validate", "testdata/good.yaml"}, config...)...).wants(t, 0, "", "")
+	prana(t, f.url, append([]string{"worker", "--redis", "redis://127.0.0.1:7"}, config...)...).wants(t, 2, "", "hooks.shop.secret")
+}

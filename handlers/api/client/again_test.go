@@ -57,17 +57,20 @@ func TestLostAnswersAreAskedForAgain(t *testing.T) {
 		call  func(*Client) error
 		keyed bool
 	}{
-		"show":        {call: ask(execID, (*Client).Show).call},
-		"executions":  {call: ask(flow.ExecutionFilter{}, (*Client).List).call},
-		"dry run":     {call: ask(flow.Event{Type: "t"}, (*Client).DryRun).call},
-		"plan":        {call: ask(flow.RerunRequest{Execution: execID}, (*Client).PlanRerun).call},
-		"deploy":      {call: func(c *Client) error { _, err := c.Deploy(t.Context(), "", []byte("id: order")); return err }},
-		"start":       {ask(flow.StartRequest{Workflow: "order"}, (*Client).Start).call, true},
-		"event":       {ask(flow.Event{Type: "t"}, (*Client).Publish).call, true},
-		"resume":      {ask(flow.ResumeRequest{Execution: execID}, (*Client).Resume).call, true},
-		"retry":       {ask(flow.RetryRequest{Execution: execID}, (*Client).Retry).call, true},
-		"rerun":       {ask(flow.RerunRequest{Execution: execID}, (*Client).Rerun).call, true},
-		"cancel":      {func(c *Client) error { return c.Cancel(t.Context(), flow.CancelRequest{Execution: execID}) }, true},
+		"show":       {call: ask(execID, (*Client).Show).call},
+		"executions": {call: ask(flow.ExecutionFilter{}, (*Client).List).call},
+		"dry run":    {call: ask(flow.Event{Type: "t"}, (*Client).DryRun).call},
+		"plan":       {call: ask(flow.RerunRequest{Execution: execID}, (*Client).PlanRerun).call},
+		"deploy":     {call: func(c *Client) error { _, err := c.Deploy(t.Context(), "", []byte("id: order")); return err }},
+		"start":      {ask(flow.StartRequest{Workflow: "order"}, (*Client).Start).call, true},
+		"event":      {ask(flow.Event{Type: "t"}, (*Client).Publish).call, true},
+		"resume":     {ask(flow.ResumeRequest{Execution: execID}, (*Client).Resume).call, true},
+		"retry":      {ask(flow.RetryRequest{Execution: execID}, (*Client).Retry).call, true},
+		"rerun":      {ask(flow.RerunRequest{Execution: execID}, (*Client).Rerun).call, true},
+		"cancel": {func(c *Client) error {
+			_, err := c.Cancel(t.Context(), flow.CancelRequest{Execution: execID})
+			return err
+		}, true},
 		"approve":     {func(c *Client) error { _, err := c.Approve(t.Context(), execID, wire.Decide{}); return err }, true},
 		"own id":      {call: ask(flow.StartRequest{Workflow: "order", ID: "i"}, (*Client).Start).call},
 		"own event":   {call: ask(flow.Event{Type: "t", ID: "i"}, (*Client).Publish).call},

@@ -187,6 +187,24 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
+// What is in quarantine goes on when a person says so, and who follows is not to wait for that.
+func TestFollowEndsInQuarantine(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, asked := turns(t, history(flow.Running, nodeRun("a", 0, flow.StepPending)), history(flow.Quarantined, nodeRun("a", 0, flow.StepQuarantined)))
+	var last Update
+	for u, err := range c.Follow(ctx, execID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = u
+	}
+	if last.Status != flow.Quarantined || last.Run != nil || asked.Load() != 2 {
+		t.Errorf("it ended with %+v after %d questions", last, asked.Load())
+	}
+}
+
 // Following a long execution is not to cost its server more than following a short one.
 func TestLongHistoriesAreAskedForSeldom(t *testing.T) {
 	t.Parallel()

@@ -74,9 +74,15 @@ func (e *engine) DryRun(_ context.Context, ev flow.Event) (flow.EventPreview, er
 	return flow.EventPreview{Matched: 2, DryRun: true}, e.ask(ev)
 }
 
-func (e *engine) Cancel(_ context.Context, r flow.CancelRequest) error { return e.ask(r) }
-func (e *engine) Terminate(_ context.Context, r flow.CancelRequest) error {
-	return e.ask("terminate " + r.Execution + r.Reason + r.ID)
+func (e *engine) End(_ context.Context, r flow.CancelRequest, hard bool) (flow.CancelResult, error) {
+	res := flow.CancelResult{ExecutionID: r.Execution, Repeated: e.repeat}
+	if e.repeat {
+		res.Status = flow.Cancelled
+	}
+	if hard {
+		return res, e.ask("terminate " + r.Execution + r.Reason + r.ID)
+	}
+	return res, e.ask(r)
 }
 
 func (e *engine) Pause(_ context.Context, r flow.PauseRequest) error { return e.ask(r) }
@@ -201,10 +207,12 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 			return err
 		}, "versions of order"},
 		"cancel": {func(c *Client) error {
-			return c.Cancel(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
+			_, err := c.Cancel(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
+			return err
 		}, flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"}},
 		"terminate": {func(c *Client) error {
-			return c.Terminate(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
+			_, err := c.Terminate(t.Context(), flow.CancelRequest{Execution: execID, Reason: "r", ID: "i"})
+			return err
 		}, "terminate " + execID + "ri"},
 		"pause": {func(c *Client) error {
 			return c.Pause(t.Context(), flow.PauseRequest{Execution: execID, By: "a", Reason: "r"})
@@ -252,6 +260,12 @@ func TestAnswers(t *testing.T) {
 	}
 	if res, err := c.Resume(ctx, flow.ResumeRequest{Execution: execID, ID: "i"}); err != nil || res != (flow.ResumeResult{Suspension: wait.String(), Node: "n", Repeated: true}) {
 		t.Errorf("resume: %+v, %v", res, err)
+	}
+	for name, end := range map[string]func(context.Context, flow.CancelRequest) (flow.CancelResult, error){"cancel": c.Cancel, "terminate": c.Terminate} {
+		res, err := end(ctx, flow.CancelRequest{Execution: execID, ID: "i"})
+		if err != nil || res != (flow.CancelResult{ExecutionID: execID, Status: flow.Cancelled, Repeated: true}) {
+			t.Errorf("%s: %+v, %v", name, res, err)
+		}
 	}
 	if res, err := c.Publish(ctx, flow.Event{Type: "t", ID: "i"}); err != nil || !res.Repeated || !res.Buffered || res.ID != "i" {
 		t.Errorf("publish: %+v, %v", res, err)

@@ -90,13 +90,13 @@ func (c *Client) ResumeByURL(ctx context.Context, resumeURL string, data any) (e
 	return res.ExecutionID, err
 }
 
-// Cancel requests the end of an execution.
-func (c *Client) Cancel(ctx context.Context, r flow.CancelRequest) error {
+// Cancel requests the end of an execution. ErrConflict, whose details say what ended it, when something else did before.
+func (c *Client) Cancel(ctx context.Context, r flow.CancelRequest) (flow.CancelResult, error) {
 	return c.endEarly(ctx, ":cancel", r)
 }
 
-// Terminate ends an execution at once.
-func (c *Client) Terminate(ctx context.Context, r flow.CancelRequest) error {
+// Terminate ends an execution at once, and is like Cancel otherwise.
+func (c *Client) Terminate(ctx context.Context, r flow.CancelRequest) (flow.CancelResult, error) {
 	return c.endEarly(ctx, ":terminate", r)
 }
 
@@ -119,13 +119,15 @@ func (c *Client) halt(ctx context.Context, verb string, r flow.PauseRequest) err
 	return err
 }
 
-func (c *Client) endEarly(ctx context.Context, verb string, r flow.CancelRequest) error {
+func (c *Client) endEarly(ctx context.Context, verb string, r flow.CancelRequest) (flow.CancelResult, error) {
+	var res flow.CancelResult
 	k, err := post(execution(r.Execution, verb), wire.Cancel{Reason: r.Reason, ID: r.ID})
 	if err != nil {
-		return err
+		return res, err
 	}
-	_, err = c.do(ctx, c.once(k, r.ID), new(wire.Accepted))
-	return err
+	h, err := c.do(ctx, c.once(k, r.ID), &res)
+	res.Repeated = wasReplayed(h, r.ID)
+	return res, err
 }
 
 // Retry lets an execution live again that failed or is in quarantine.

@@ -18,7 +18,8 @@ type Update struct {
 }
 
 // Follow goes through what happened in the execution so far, and then through
-// what happens, until it is terminal: the last update has that status. Who comes
+// what happens, until it is terminal, or in quarantine, which only a person
+// ends: the last update has that status. Who comes
 // late, or goes on more slowly than the execution, finds several changes of one
 // run as one. An error ends it; to follow again begins from the beginning.
 //
@@ -46,7 +47,7 @@ func (c *Client) Follow(ctx context.Context, id string) iter.Seq2[Update, error]
 					return
 				}
 			}
-			if now.Status.Terminal() {
+			if now.Status.Over() {
 				return
 			}
 			if err := b.wait(ctx, c.pause-time.Since(began)); err != nil {

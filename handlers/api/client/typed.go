@@ -105,5 +105,6 @@ func (x Execution[Out]) Resume(ctx context.Context, node string, data any) (flow
 
 // Cancel requests the end of the execution, with a reason that everybody sees.
 func (x Execution[Out]) Cancel(ctx context.Context, reason string) error {
-	return x.client.Cancel(ctx, flow.CancelRequest{Execution: x.ID, Reason: reason})
+	_, err := x.client.Cancel(ctx, flow.CancelRequest{Execution: x.ID, Reason: reason})
+	return err
 }

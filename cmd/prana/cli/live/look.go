@@ -16,6 +16,8 @@ type Look struct {
 	ASCII bool
 	Color bool
 	Now   time.Time // times of day are those of its location
+	// Program is what commands begin with; empty = prana.
+	Program string
 }
 
 // Colours of terminals.

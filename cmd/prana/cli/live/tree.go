@@ -297,7 +297,7 @@ func (t *tree) below(g *group) []string {
 	for _, id := range children {
 		kids = append(kids, "child "+id)
 	}
-	return append(rows, oldest(kids, "children; prana relations "+t.view.ID)...)
+	return append(rows, oldest(kids, "children; "+cmp.Or(t.Program, "prana")+" relations "+t.view.ID)...)
 }
 
 // children are those of all runs of the node.
