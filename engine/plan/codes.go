@@ -81,14 +81,15 @@ const (
 	CodeBadArguments = "BAD_ARGUMENTS"
 	// CodeUnclosedTemplate: two opening braces without the two that close them.
 	CodeUnclosedTemplate = "UNCLOSED_TEMPLATE"
-	// CodeUnknownRoot: an expression begins with a name that is not a root, such as $inptu.
+	// CodeUnknownRoot: an expression begins with a name that is not a root, such as $inptu; or a
+	// variable begins like one, and variables are not evaluated.
 	CodeUnknownRoot = "UNKNOWN_ROOT"
 	// CodeUnknownNode: an expression names a node that does not exist.
 	CodeUnknownNode = "UNKNOWN_NODE"
 	// CodeUnknownNodeField: an expression asks a node for something other than output, error, port or context.
 	CodeUnknownNodeField = "UNKNOWN_NODE_FIELD"
 	// CodeUnknownOutput (warning): an expression reads something that the output of a node, the input, or the
-	// variables never have.
+	// variables never have, or that is close to a name of theirs.
 	CodeUnknownOutput = "UNKNOWN_OUTPUT"
 	// CodeBadComparison (warning): a comparison has always the same result, or always fails: the kinds of its sides
 	// differ, or the port that it names does not exist.
