@@ -81,8 +81,7 @@ const (
 	CodeBadArguments = "BAD_ARGUMENTS"
 	// CodeUnclosedTemplate: two opening braces without the two that close them.
 	CodeUnclosedTemplate = "UNCLOSED_TEMPLATE"
-	// CodeUnknownRoot: an expression begins with a name that is not a root, such as $inptu; or a
-	// variable begins like one, and variables are not evaluated.
+	// CodeUnknownRoot: an expression begins with a name that is not a root, such as $inptu.
 	CodeUnknownRoot = "UNKNOWN_ROOT"
 	// CodeUnknownNode: an expression names a node that does not exist.
 	CodeUnknownNode = "UNKNOWN_NODE"
@@ -96,7 +95,8 @@ const (
 	CodeBadComparison = "BAD_COMPARISON"
 	// CodeKindMismatch (warning): a parameter is what a node leaves, or the input, and that is never of its kind.
 	CodeKindMismatch = "KIND_MISMATCH"
-	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu.
+	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu; or a
+	// variable is one, and variables are not evaluated.
 	CodeLookalike = "LOOKALIKE"
 	// CodeReadTooEarly (warning): an expression reads a node that runs only later.
 	CodeReadTooEarly = "READ_TOO_EARLY"
