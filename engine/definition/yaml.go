@@ -54,7 +54,7 @@ func (r *yamlReader) syntax(src []byte, err error) {
 		r.report(at, plan.CodeAlias, aliasHint, message)
 		return
 	}
-	r.report(at, plan.CodeBadSyntax, "", message)
+	r.report(at, plan.CodeBadSyntax, indentation(bytes.Split(src, []byte("\n")), message, at.line-1), message)
 }
 
 func fault(err error) (message string, line int) {

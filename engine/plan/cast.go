@@ -32,13 +32,43 @@ func shape(spec node.Field, v any, path string) (any, []fault) {
 	out, expected := cast(spec.Kind, v)
 	if expected != "" {
 		message := fmt.Sprintf("%s must be %s, not %s", spec.Name, expected, kindOf(v))
-		return nil, []fault{{path: path, code: CodeWrongKind, message: message}}
+		return nil, []fault{{path: path, code: CodeWrongKind, message: message, hint: rewritten(spec, v)}}
 	}
 	out, faults := checkValue(spec, out, path)
 	if spec.Items == nil || len(faults) > 0 {
 		return out, faults
 	}
 	return shapeItems(spec, out, path)
+}
+
+// rewritten says how to write a value of another kind as one of the field's.
+func rewritten(spec node.Field, v any) string {
+	text, ok := v.(string)
+	switch {
+	case spec.Kind == node.Array && ok:
+		return "write a list: [one, two]"
+	case spec.Kind == node.Int && ok && strings.HasSuffix(spec.Name, "_ms"):
+		if ms := milliseconds(text); ms > 0 {
+			return fmt.Sprintf("write %d, in milliseconds", ms)
+		}
+	}
+	return ""
+}
+
+// milliseconds reads what people write for a time, such as 90s, 1h30m or 3d; 0 when it is none.
+func milliseconds(text string) int64 {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0
+		}
+		return int64(n) * (24 * time.Hour).Milliseconds()
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0
+	}
+	return d.Milliseconds()
 }
 
 func absent(spec node.Field, path string) (any, []fault) {

@@ -88,14 +88,15 @@ const (
 	// CodeUnknownNodeField: an expression asks a node for something other than output, error, port or context.
 	CodeUnknownNodeField = "UNKNOWN_NODE_FIELD"
 	// CodeUnknownOutput (warning): an expression reads something that the output of a node, the input, or the
-	// variables never have.
+	// variables never have, or that is close to a name of theirs.
 	CodeUnknownOutput = "UNKNOWN_OUTPUT"
 	// CodeBadComparison (warning): a comparison has always the same result, or always fails: the kinds of its sides
 	// differ, or the port that it names does not exist.
 	CodeBadComparison = "BAD_COMPARISON"
 	// CodeKindMismatch (warning): a parameter is what a node leaves, or the input, and that is never of its kind.
 	CodeKindMismatch = "KIND_MISMATCH"
-	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu.
+	// CodeLookalike (warning): a text begins like an expression, but with a name that is no root, such as $inptu; or a
+	// variable is one, and variables are not evaluated.
 	CodeLookalike = "LOOKALIKE"
 	// CodeReadTooEarly (warning): an expression reads a node that runs only later.
 	CodeReadTooEarly = "READ_TOO_EARLY"

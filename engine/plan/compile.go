@@ -212,6 +212,7 @@ func (c *compiler) workflow() {
 	c.plan.Section = c.workflowSection()
 	c.output()
 	c.schema()
+	c.constants("variables", orEmpty(c.w.Variables))
 }
 
 func (c *compiler) alert(a *flow.Alert) {
@@ -329,6 +330,9 @@ func (c *compiler) unknownType(at, name string) {
 	}
 	if hint == "" {
 		hint = c.sameAction(name)
+	}
+	if hint == "" {
+		hint = "prana nodes lists them; a type of your own is known only to the program that it is built into, and to its server"
 	}
 	c.fail(at+".type", CodeUnknownType, hint, "there is no node type %q", name)
 }

@@ -171,9 +171,26 @@ func DidYouMean(written string, options []string) string {
 		}
 	}
 	if best == "" {
+		best = lengthened(written, options)
+	}
+	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// lengthened is the only option that goes on after what was written: timeout_ms for timeout.
+func lengthened(written string, options []string) (found string) {
+	for _, o := range options {
+		switch {
+		case written == "" || !strings.HasPrefix(o, written+"_"):
+		case found != "":
+			return ""
+		default:
+			found = o
+		}
+	}
+	return found
 }
 
 // maxListed bounds a list of options in a hint.

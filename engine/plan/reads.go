@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"prana/engine/eval"
 	"prana/engine/flow"
@@ -48,6 +49,8 @@ func (c *compiler) expressions() {
 			c.against(r, variables, 0, "variables")
 		case r.Root == "$trigger":
 			c.against(r, c.given, 0, "the input_schema")
+		case r.Root == "$loop":
+			c.against(r, turn, 0, "$loop")
 		case r.node == noNode || partial || c.plan.Nodes[r.node].Type.Name == "":
 		case r.Root == "$input":
 			c.readsInput(r)
@@ -56,6 +59,12 @@ func (c *compiler) expressions() {
 		}
 	}
 }
+
+// turn is what $loop has, be it of a loop over items or of a directive.
+var turn = &node.Field{Kind: node.Object, Items: []node.Field{
+	{Name: "item", Kind: node.Any}, {Name: "index", Kind: node.Int}, {Name: "length", Kind: node.Int},
+	{Name: "first", Kind: node.Bool}, {Name: "last", Kind: node.Bool}, {Name: "parent", Kind: node.Any}, {Name: "parentloop", Kind: node.Any},
+}}
 
 // full tells whether there is no room for another warning; finding more would take time.
 func (c *compiler) full() bool {
@@ -144,6 +153,13 @@ func (c *compiler) fed(n *Node) []string {
 // against holds the rest of a path, from key number skip on, against a shape.
 func (c *compiler) against(r read, shape shapeOf, skip int, whole string) {
 	found, unknown, members := at(shape, r.Keys[skip:])
+	if unknown != "" && slices.Contains(members, anyName) { // it may be there all the same
+		members = slices.DeleteFunc(members, func(name string) bool { return name == anyName })
+		if hint := DidYouMean(unknown, members); hint != "" {
+			c.doubt(r, CodeUnknownOutput, hint, "%s does not name %q, so this may always be null", whole, unknown)
+		}
+		return
+	}
 	if unknown != "" {
 		hint := cmp.Or(suggest(unknown, "it has", members), "it is always an empty object")
 		c.doubt(r, CodeUnknownOutput, hint, "%s has no %q, so this is always null", whole, unknown)
@@ -189,6 +205,25 @@ func (c *compiler) lookalikes(path string, v any) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(t)) {
 			c.lookalikes(Join(path, name), t[name])
+		}
+	}
+}
+
+// constants warns of variables that look like expressions: they are handed on as they stand.
+func (c *compiler) constants(path string, v any) {
+	switch t := v.(type) {
+	case string:
+		m := lookalike.FindStringSubmatch(t)
+		if strings.Contains(t, "{{") || m != nil && slices.Contains(eval.Roots(), m[1]) {
+			c.warn(path, CodeLookalike, "write the expression where it is used, in params", "variables are not evaluated, so this is plain text")
+		}
+	case []any:
+		for i, e := range t {
+			c.constants(At(path, i), e)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(t)) {
+			c.constants(Join(path, name), t[name])
 		}
 	}
 }

@@ -120,7 +120,7 @@ func either(a, b shapeOf) shapeOf {
 }
 
 // at follows the keys into a shape. unknown is the first name that no value of
-// the shape has, among the members that there are.
+// the shape has, among the members that there are; with anyName among them, one that it does not name.
 func at(shape shapeOf, keys []any) (found shapeOf, unknown string, members []string) {
 	for _, key := range keys {
 		name, named := key.(string)
@@ -129,9 +129,6 @@ func at(shape shapeOf, keys []any) (found shapeOf, unknown string, members []str
 		}
 		f, ok := findField(shape.Items, name)
 		if !ok {
-			if slices.ContainsFunc(shape.Items, func(f node.Field) bool { return f.Name == anyName }) {
-				return nil, "", nil
-			}
 			return nil, name, fieldNames(shape.Items)
 		}
 		shape = &f

@@ -56,7 +56,7 @@ func (e Egress) control(_, address string, _ syscall.RawConn) error {
 	if err == nil && e.allows(ap.Addr()) {
 		return nil
 	}
-	p := flow.Problemf(codeEgress, "the address is not public; an operator can allow its network")
+	p := flow.Problemf(codeEgress, "the address is not public; if it may be reached, allow its network in egress.allow (PRANA_EGRESS_ALLOW) of the workers")
 	p.Permanent = true
 	return p
 }

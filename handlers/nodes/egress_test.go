@@ -62,6 +62,19 @@ func TestForbiddenSchemes(t *testing.T) {
 	}
 }
 
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	typ := typeOf(t, inside, "http.request")
+	for message, params := range map[string]obj{
+		"parameter auth.token is missing; a $secrets.NAME that the worker was not given (PRANA_SECRET_NAME) is null":    {"url": "http://x", "auth": obj{"type": "bearer"}},
+		"parameter url must begin with http:// or https://; where it begins with an expression, see what that comes to": {"url": "/orders/7"},
+	} {
+		if p := problemOf(t, typ, callFor(typ, params), codeParams); p.Message != message {
+			t.Errorf("got %q, want %q", p.Message, message)
+		}
+	}
+}
+
 func TestLoopbackServerIsNotReachedByDefault(t *testing.T) {
 	t.Parallel()
 	var hits atomic.Int32
@@ -69,7 +82,7 @@ func TestLoopbackServerIsNotReachedByDefault(t *testing.T) {
 	for _, name := range []string{"http.request", "poll.poll_until"} {
 		typ := typeOf(t, Options{}, name)
 		p := problemOf(t, typ, callFor(typ, obj{"url": s.URL, "endpoint": s.URL}), codeEgress)
-		if !p.Permanent || strings.Contains(p.Message, "127.") {
+		if !p.Permanent || strings.Contains(p.Message, "127.") || !strings.Contains(p.Message, "PRANA_EGRESS_ALLOW") {
 			t.Errorf("%s: the problem is %+v", name, p)
 		}
 	}

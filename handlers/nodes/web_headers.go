@@ -88,8 +88,11 @@ func authorize(h http.Header, auth values) error {
 
 // setCredential never repeats the value: what is wrong with it may still be a secret.
 func setCredential(h http.Header, path, header, prefix, value string) error {
-	if value == "" || !isHeaderValue(value) {
-		return invalid(path, "is missing, or has a control character in it")
+	if value == "" {
+		return invalid(path, "is missing; a $secrets.NAME that the worker was not given (PRANA_SECRET_NAME) is null")
+	}
+	if !isHeaderValue(value) {
+		return invalid(path, "has a control character in it")
 	}
 	if !isToken(header) || slices.Contains(reserved, textproto.CanonicalMIMEHeaderKey(header)) {
 		return invalid("auth.header", "is %q, which cannot be set", header)

@@ -39,6 +39,8 @@ func parseURL(field, raw string, query map[string]any) (*url.URL, error) {
 // badURL says what is wrong with where a request, or a redirect, wants to go.
 func badURL(u *url.URL) string {
 	switch {
+	case u.Scheme == "" && u.Host == "":
+		return "must begin with http:// or https://; where it begins with an expression, see what that comes to"
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "must begin with http:// or https://"
 	case u.Hostname() == "":

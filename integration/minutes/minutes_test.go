@@ -23,19 +23,24 @@ func TestFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	partner := newPartner(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"line": line, "until": until, "listens": listens,
-		},
+		Files: []string{"testdata/minutes.txtar"},
+		Cmds:  commands,
 		Setup: func(env *testscript.Env) error {
-			env.Values[budgetKey{}] = &budget{}
-			env.T().(testing.TB).Cleanup(func() { showLogs(env) })
+			prepare(env)
 			return errors.Join(
 				clone(root, filepath.Join(env.WorkDir, "prana")),
 				setEnvironment(env, partner.URL),
 			)
 		},
 	})
+}
+
+var commands = map[string]func(*testscript.TestScript, bool, []string){"line": line, "until": until, "listens": listens}
+
+// prepare is what the commands need, and the logs of a script that failed.
+func prepare(env *testscript.Env) {
+	env.Values[budgetKey{}] = &budget{}
+	env.T().(testing.TB).Cleanup(func() { showLogs(env) })
 }
 
 // setEnvironment gives the script what it cannot find out itself.

@@ -11,7 +11,7 @@ import (
 
 // small makes all that is measured small enough for a test.
 var small = []string{
-	"--rounds", "2", "--executions", "20", "--waiting", "20,10", "--suspended", "300", "--samples", "4", "--branches", "12", "--timers", "20", "--idle", "300ms",
+	"--rounds", "2", "--executions", "20", "--waiting", "20,10", "--suspended", "300", "--samples", "4", "--branches", "12", "--timers", "20", "--idle", "2s",
 }
 
 // TestBench runs it on a real Redis of its own. How long things take is not judged.

@@ -175,7 +175,7 @@ func (n note) timeout() string {
 func (n note) eventText() string {
 	text := oneLine(n.EventType)
 	if len(n.EventFilter) > 0 {
-		text += " with " + equations(n.EventFilter)
+		text += " with " + equations(n.EventFilter) + nothing(n.EventFilter)
 	}
 	if n.Match != nil {
 		text += " that satisfies " + flow.Cut(oneLine(fmt.Sprint(n.Match)), 120)

@@ -1,0 +1,78 @@
+package definition
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// indentation says how far the line that breaks a file may be indented, when it stands beside none of the lines above
+// that are still open. What the parser says of it is about tokens.
+func indentation(lines [][]byte, message string, broken int) string {
+	switch {
+	case strings.Contains(message, "tab character"):
+		return "indent it with spaces"
+	case strings.HasPrefix(message, "did not find expected ',' or"):
+		return "close it, or quote what has a colon, a comma or a bracket in it"
+	}
+	indented, dashed := margin(lines[broken])
+	less, more := -1, -1
+	for _, at := range open(lines[:broken], dashed) {
+		switch {
+		case at == indented:
+			return colon(message)
+		case at < indented:
+			less = max(less, at)
+		case more < 0 || at < more:
+			more = at
+		}
+	}
+	switch {
+	case less >= 0 && more >= 0:
+		return fmt.Sprintf("it is indented by %s; indent it by %d or %d, as what stands above", spaces(indented), less, more)
+	case max(less, more) >= 0:
+		return fmt.Sprintf("it is indented by %s; indent it by %d, as what stands above", spaces(indented), max(less, more))
+	}
+	return ""
+}
+
+func colon(message string) string {
+	if strings.HasPrefix(message, "mapping values are not allowed") {
+		return "quote what has a colon in it"
+	}
+	return ""
+}
+
+// open lists the columns at which a line may stand after others: those of the list items, or of the names, that are not closed.
+func open(lines [][]byte, dashed bool) []int {
+	var columns []int
+	limit := 1 << 30
+	for i := len(lines) - 1; i >= 0 && limit > 0; i-- {
+		at, dash := margin(lines[i])
+		text := bytes.TrimLeft(lines[i], " -")
+		if at >= limit || len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		limit = at
+		switch {
+		case dash == dashed:
+			columns = append(columns, at)
+		case dash && text[0] != '{' && bytes.Contains(text, []byte(": ")): // the name beside the dash
+			columns = append(columns, len(lines[i])-len(text))
+		}
+	}
+	return columns
+}
+
+// margin is how far a line is indented, and whether an item of a list begins there.
+func margin(line []byte) (indented int, dashed bool) {
+	text := bytes.TrimLeft(line, " ")
+	return len(line) - len(text), bytes.HasPrefix(text, []byte("- "))
+}
+
+func spaces(n int) string {
+	if n == 1 {
+		return "1 space"
+	}
+	return fmt.Sprintf("%d spaces", n)
+}
