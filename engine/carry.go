@@ -65,8 +65,8 @@ func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
 		return
 	}
 	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: j.turns + 1}
-	if fresh && !h.At.IsZero() {
-		next.x = ahead(m, d, h.At)
+	if fresh && !m.ch.At.IsZero() {
+		next.x = ahead(m, d, m.ch.At)
 	}
 	e.carried.put(d, next)
 	e.cfg.Hands.Take(ctx, h.Task)
@@ -75,16 +75,15 @@ func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
 // ahead is what loading the step of a dispatch would give right after the change that made it; nil = that is not all known. It is,
 // where nothing else of the execution is under way.
 func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
-	s, needs := m.x.Steps[d.Step], m.p.Nodes[d.Step.Node].Needs
+	s := m.x.Steps[d.Step]
 	if s == nil || s.Status != flow.StepPending || s.Turn > 0 || s.Deaths > 0 || s.Part != nil || !s.CreatedAt.IsZero() {
 		return nil
 	}
 	alone := len(m.x.Fans) == 0 && m.x.InParts == (flow.Live{}) && total(m.x.Live).Pending == 1
-	known := len(m.p.Nodes) <= maxCarried && !needs.State && len(needs.Records)+len(needs.ResumeURLs) == 0 && (m.x.Input != nil || !needs.Trigger)
-	if !alone || !known {
+	if !alone || len(m.p.Nodes) > maxCarried {
 		return nil
 	}
-	values, ok := m.values(s, needs.Outputs)
+	values, _, ok := m.values(s)
 	if !ok {
 		return nil
 	}
@@ -96,26 +95,43 @@ func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
 	}
 }
 
-// values gives what arrived at a step, and the last outputs of nodes; false when one of them is not known.
-func (m move) values(s *flow.Step, outputs []int) (map[flow.Ref]json.RawMessage, bool) {
+// values gives all that a step reads, and how long that is together; false when not all of it is known.
+func (m move) values(s *flow.Step) (_ map[flow.Ref]json.RawMessage, bytes int, known bool) {
+	needs := m.p.Nodes[s.ID.Node].Needs
+	if needs.State || len(needs.Records)+len(needs.ResumeURLs) > 0 || needs.Trigger && m.x.Input == nil {
+		return nil, 0, false
+	}
 	sc, values := newScope(m.p, m.x, m.ch.Values), map[flow.Ref]json.RawMessage{}
-	for _, a := range s.Inputs {
-		values[a.Ref] = sc.raw(a.Ref)
-	}
-	for _, n := range outputs {
-		if run, ok := sc.last(n); ok {
-			ref := flow.OutputRef(flow.StepID{Node: n, Run: run})
-			values[ref] = sc.raw(ref)
-		}
-	}
-	bytes := 0
-	for _, v := range values {
+	for _, ref := range readBy(m.p, m.x, s) {
+		v := sc.raw(ref)
 		if v == nil {
-			return nil, false
+			return nil, 0, false
 		}
+		values[ref] = v
 		bytes += len(v)
 	}
-	return values, bytes <= maxCarriedBytes
+	return values, bytes, bytes <= maxCarriedBytes
+}
+
+// readBy names what arrived at a step, the items that it works on, and the last outputs of nodes that it reads.
+func readBy(p *compiled, x *flow.Execution, s *flow.Step) []flow.Ref {
+	needs := p.Nodes[s.ID.Node].Needs
+	sc := &scope{p: p, x: x, around: partsAround(x, s.Part)}
+	refs := make([]flow.Ref, 0, 2)
+	for _, a := range s.Inputs {
+		refs = append(refs, a.Ref)
+	}
+	for i, a := range sc.around {
+		if needs.Loop || i == 0 && s.Of != nil {
+			refs = append(refs, flow.ItemRef(a.owner, a.part.Index))
+		}
+	}
+	for _, n := range needs.Outputs {
+		if run, ok := sc.last(n); ok {
+			refs = append(refs, flow.OutputRef(flow.StepID{Node: n, Run: run}))
+		}
+	}
+	return refs
 }
 
 // carried are the steps whose tasks were taken along, by their executions: each has one at most, since whatever else this process

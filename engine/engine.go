@@ -81,6 +81,7 @@ type Engine struct {
 	key        atomic.Pointer[signer]
 	folder     folder
 	carried    carried
+	known      knowledge
 	running    running
 	suspect    chan struct{} // holds the one suspect that may run
 	delivering chan struct{} // holds the outboxes that are being emptied

@@ -117,7 +117,7 @@ func (s *Store) commit(ctx context.Context, fed bool, changes []*flow.Change) er
 	if err != nil {
 		return fmt.Errorf("committing execution %s: %w", changes[0].Execution, err)
 	}
-	return s.report(ctx, b, answer)
+	return s.report(ctx, b, answer, changes)
 }
 
 // run calls the script and gives its refusals their names.
@@ -142,8 +142,17 @@ func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, 
 }
 
 // report tells the changes what became of their tasks.
-func (s *Store) report(ctx context.Context, b *script, answer []any) error {
+func (s *Store) report(ctx context.Context, b *script, answer []any, changes []*flow.Change) error {
 	repeated := answer[0] == "repeated"
+	if !repeated {
+		now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
+		if err != nil {
+			return err
+		}
+		for _, ch := range changes {
+			ch.At = fromMillis(now)
+		}
+	}
 	for _, e := range b.ends {
 		if repeated || slices.Contains(answer[3:], any(e.key)) {
 			e.end.Acknowledged = e.key
@@ -157,12 +166,9 @@ func (s *Store) report(ctx context.Context, b *script, answer []any) error {
 		state, err := s.redis.HGet(ctx, h.Task.Key, "state").Result()
 		h.Taken = err == nil && state == "active"
 		return nil
-	case answer[2] == int64(0):
-		return nil
 	}
-	now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
-	h.Taken, h.At = true, fromMillis(now)
-	return err
+	h.Taken = answer[2] != int64(0)
+	return nil
 }
 
 // change adds one change, and what it tells if that is asked for. Guards come before all operations of all changes.

@@ -83,14 +83,14 @@ func TestARepeatedCommitTakesTheSame(t *testing.T) {
 	z.commit(ch)
 	for _, gone := range []bool{false, true} {
 		again := *ch
-		again.Handover, again.Ends = &flow.Handover{}, slices.Clone(ch.Ends)
+		again.Handover, again.Ends, again.At = &flow.Handover{}, slices.Clone(ch.Ends), time.Time{}
 		again.Ends[0].Acknowledged = ""
 		if gone {
 			z.must(z.redis.Del(t.Context(), ch.Handover.Task.Key).Err())
 		}
 		z.commit(&again)
-		if h := again.Handover; h.Taken == gone || !h.At.IsZero() || again.Ends[0].Acknowledged == "" {
-			t.Errorf("while the task is gone: %v, the repetition says taken %v at %s, and %q is acknowledged", gone, h.Taken, h.At, again.Ends[0].Acknowledged)
+		if h := again.Handover; h.Taken == gone || !again.At.IsZero() || again.Ends[0].Acknowledged == "" {
+			t.Errorf("while the task is gone: %v, the repetition says taken %v at %s, and %q is acknowledged", gone, h.Taken, again.At, again.Ends[0].Acknowledged)
 		}
 	}
 }

@@ -48,6 +48,8 @@ type Change struct {
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken
 	Records []Record
+	// At is when it was stored, by the store's clock, set by Commit; zero when that is not known, since the commit was repeated.
+	At time.Time
 }
 
 // WorkflowID names the workflow whose execution is changed.
@@ -109,9 +111,8 @@ type Dispatch struct {
 // Handover gives a task to the worker of whoever commits it, past its queue: that worker has room for it, since the task that the
 // commit ends makes room. Commit fills it in.
 type Handover struct {
-	Taken bool      // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
-	Task  Task      // what was taken
-	At    time.Time // of the commit, by the store's clock; zero when that is not known, since the commit was repeated
+	Taken bool // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
+	Task  Task // what was taken
 }
 
 // End is a task that is over with a change. Commit acknowledges it in the same write if the store can do so.
