@@ -26,27 +26,45 @@ const (
 	maxCarriedBytes = 64 << 10
 )
 
-// pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends, and takes the next one along
-// if a worker is free of the only one.
+// pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends. A worker that becomes free of the only one
+// takes the next step along; others take what is next in the queue.
 func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Change) {
 	if e.cfg.Hands == nil {
 		return
 	}
+	pull := &flow.Pull{}
 	for _, s := range batch {
-		if s.counts && s.task != nil && s.task.inOwnQueue() {
-			ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
+		s.pulls = s.counts && s.task != nil && s.task.inOwnQueue()
+		if !s.pulls {
+			continue
+		}
+		ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
+		if s.pulls = e.cfg.Hands.Pulls(s.ctx); s.pulls {
+			pull.Most++
 		}
 	}
-	n := len(ch.Dispatch)
-	if n == 0 || len(batch) != 1 || len(ch.Ends) != 1 {
-		return
+	if n := len(ch.Dispatch); n > 0 && len(batch) == 1 && len(ch.Ends) == 1 {
+		switch d := &ch.Dispatch[n-1]; {
+		case d.Queue != "" || d.In > 0:
+		case batch[0].task.turns >= maxTurns:
+			d.First = false
+		case e.cfg.Hands.Free(ctx):
+			ch.Handover = &flow.Handover{}
+			return
+		}
 	}
-	switch d := &ch.Dispatch[n-1]; {
-	case d.Queue != "" || d.In > 0:
-	case batch[0].task.turns >= maxTurns:
-		d.First = false
-	case e.cfg.Hands.Free(ctx):
-		ch.Handover = &flow.Handover{}
+	if pull.Most > 0 {
+		ch.Pull = pull
+	}
+}
+
+// takePulled gives what a commit pulled to the workers for which it did.
+func (e *Engine) takePulled(batch []*submission, tasks []flow.Task) {
+	for _, s := range batch {
+		if s.pulls && len(tasks) > 0 {
+			e.cfg.Hands.Take(s.ctx, tasks[0])
+			tasks = tasks[1:]
+		}
 	}
 }
 
@@ -54,17 +72,20 @@ func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Ch
 func (j *job) inOwnQueue() bool { return j.x.QueueOf(j.node.Settings) == "" }
 
 // handOver tells the workers what a commit did of the queue's work. fresh: all that the fact needed had been loaded for the step.
-func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
+func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fresh bool) {
 	for _, end := range m.ch.Ends {
 		if end.Acknowledged != "" {
 			e.cfg.Hands.Acknowledged(end.Acknowledged)
 		}
 	}
+	if p := m.ch.Pull; p != nil {
+		e.takePulled(batch, p.Tasks)
+	}
 	h := m.ch.Handover
 	if h == nil || !h.Taken {
 		return
 	}
-	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: j.turns + 1}
+	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: batch[0].task.turns + 1}
 	if fresh && !m.ch.At.IsZero() {
 		next.x = ahead(m, d, m.ch.At)
 	}

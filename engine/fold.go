@@ -33,6 +33,7 @@ type submission struct {
 	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
 	tried    []string        // operations whose fate was not learned
 	counts   bool            // the fact changes something, and was not stored by an earlier try
+	pulls    bool            // the commit pulls a task for the worker of its own
 	task     *job            // whose task is over once the fact is stored; nil = it is no step's
 	tell     []func(context.Context)
 }
@@ -200,7 +201,7 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 	}
 	batch[0].tell = append(batch[0].tell, tell)
 	e.known.learn(move{p, x, ch}, fresh && batch[0].task != nil)
-	e.handOver(ctx, move{p, x, ch}, batch[0].task, fresh)
+	e.handOver(ctx, move{p, x, ch}, batch, fresh)
 	return errs, nil
 }
 

@@ -216,6 +216,7 @@ func held(t *testing.T, c *Client) {
 
 var _ interface {
 	Free(ctx context.Context) bool
+	Pulls(ctx context.Context) bool
 	Take(ctx context.Context, t flow.Task)
 	Acknowledged(key string)
 } = (*Waker)(nil)
