@@ -45,9 +45,10 @@ type known struct {
 // knownStep is a step that nobody ran yet, as far as is known.
 type knownStep struct {
 	flow.Step
-	values map[flow.Ref]json.RawMessage // that it reads; nil = they are not all known, or somebody runs it already
+	values map[flow.Ref]json.RawMessage // that it reads; nil = they are not all known
 	bytes  int
 	at     time.Time // when it was learned
+	taken  bool      // somebody runs it already
 }
 
 // learn notes what a commit left. It begins with one that opens a fan, and was decided from all that its step needed, or goes on from what
@@ -99,12 +100,12 @@ func (k *knowledge) toRun(d flow.Dispatch) (*compiled, *flow.Execution) {
 		return nil, nil
 	}
 	s := of.steps[d.Step]
-	if s == nil || s.values == nil || s.Token != d.Token || time.Since(s.at) > knownFor {
+	if s == nil || s.values == nil || s.taken || s.Token != d.Token || time.Since(s.at) > knownFor {
 		return nil, nil
 	}
 	x := of.around(d)
-	if x == nil || !slices.ContainsFunc(readBy(of.p, x, x.Steps[d.Step]), func(r flow.Ref) bool { return s.values[r] == nil }) {
-		s.values = nil
+	if x != nil && !slices.ContainsFunc(readBy(of.p, x, x.Steps[d.Step]), func(r flow.Ref) bool { return s.values[r] == nil }) {
+		s.taken = true
 		return of.p, x
 	}
 	return nil, nil // a node that it reads ran again
