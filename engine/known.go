@@ -17,7 +17,7 @@ const (
 	// maxKnown is of how many executions something is known at a time.
 	maxKnown = 16
 	// maxKnownSteps bounds the steps that are known of one.
-	maxKnownSteps = 10_000
+	maxKnownSteps = 2_000
 	// maxKnownBytes bounds the values of these.
 	maxKnownBytes = 1 << 20
 	// knownFor is within what a step is run without a look: far less than asynq leaves a task to a worker that does not answer,
@@ -51,25 +51,33 @@ type knownStep struct {
 	taken  bool      // somebody runs it already
 }
 
-// learn notes what a commit left. It begins with one that opens a fan, and was decided from all that its step needed, or goes on from what
-// is known already.
+// learn notes what a commit left. It goes on from what is known already, or begins with a commit that was decided from all that its step
+// needed.
 func (k *knowledge) learn(m move, begins bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	ch, old := m.ch, k.of[m.ch.Execution]
-	runs := len(m.x.Fans) > 0 && ch.Front.Status == flow.Running && ch.Front.Pause == nil && !ch.At.IsZero()
-	switch {
-	case runs && old != nil && old.x.Rev == ch.Prev:
-		old.move(m)
-	case runs && begins && len(m.p.Nodes) <= maxCarried && k.room():
-		begun := &known{
-			p: m.p, x: flow.Execution{ID: m.x.ID, Head: m.x.Head, Input: m.x.Input, Nodes: maps.Clone(m.x.Nodes), Carried: true},
-			fans: map[flow.StepID]*flow.Fan{}, parts: map[flow.StepID]*flow.Part{}, steps: map[flow.StepID]*knownStep{},
+	ch, of := m.ch, k.of[m.ch.Execution]
+	if of == nil || of.x.Rev != ch.Prev {
+		of = nil
+		if begins && len(m.x.Fans) > 0 && len(m.p.Nodes) <= maxCarried && k.room() {
+			of = newKnown(m)
 		}
-		begun.move(m)
-		k.of[ch.Execution] = begun
-	default:
+	}
+	if of != nil {
+		of.move(m)
+	}
+	if of == nil || len(of.fans) == 0 || ch.Front.Status != flow.Running || ch.At.IsZero() {
 		delete(k.of, ch.Execution)
+		return
+	}
+	k.of[ch.Execution] = of
+}
+
+// newKnown knows of an execution what never changes, and how far all nodes came.
+func newKnown(m move) *known {
+	return &known{
+		p: m.p, x: flow.Execution{ID: m.x.ID, Head: m.x.Head, Input: m.x.Input, Nodes: maps.Clone(m.x.Nodes), Carried: true},
+		fans: map[flow.StepID]*flow.Fan{}, parts: map[flow.StepID]*flow.Part{}, steps: map[flow.StepID]*knownStep{},
 	}
 }
 

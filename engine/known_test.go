@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"prana/engine"
@@ -65,14 +67,21 @@ func TestBranchesOfTwoProcesses(t *testing.T) {
 	items, want := doubled(many)
 	id := env.Start("wide", items)
 	processes := []*engine.Engine{env.Engine(), env.Process()}
-	for i := 0; ; i++ {
-		d, ok := env.Store().Pop(0)
-		if !ok {
-			break
+	for ran := true; ran; {
+		var some atomic.Bool
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for d, ok := env.Store().Pop(0); ok; d, ok = env.Store().Pop(0) {
+					some.Store(true)
+					if err := processes[i/6].RunStep(t.Context(), d); err != nil {
+						t.Error(err)
+					}
+				}
+			})
 		}
-		if err := processes[i%5/4].RunStep(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
+		wg.Wait()
+		ran = some.Load()
 	}
 	env.WantStatus(id, flow.Completed)
 	env.WantOutput(id, want)
