@@ -192,8 +192,8 @@ func leaseOf(id string) redis.Z {
 func TestWhatAsynqKeepsIsOnlyAHint(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{"pending", "active", "lease", "scheduled"} {
-		for name, handover := range map[string]*flow.Handover{"taken along": {}, "queued": nil} {
-			t.Run(list+" "+name, func(t *testing.T) {
+		for _, past := range []string{"taken along", "pulled", "queued"} {
+			t.Run(list+" "+past, func(t *testing.T) {
 				t.Parallel()
 				onBoth(t, func(t *testing.T, c *redis.Client) {
 					z := newZoo(t, c)
@@ -201,7 +201,13 @@ func TestWhatAsynqKeepsIsOnlyAHint(t *testing.T) {
 					ch := z.passing(z.begun(a), a, b)
 					later := dispatchOf(ch.Execution, alarm)
 					later.In = time.Minute
-					ch.Handover, ch.Steps, ch.Dispatch = handover, append(ch.Steps, alarm), append([]flow.Dispatch{later}, ch.Dispatch...)
+					ch.Steps, ch.Dispatch = append(ch.Steps, alarm), append([]flow.Dispatch{later}, ch.Dispatch...)
+					if past != "taken along" {
+						ch.Handover = nil
+					}
+					if past == "pulled" {
+						ch.Pull = &flow.Pull{Most: 2}
+					}
 					z.must(c.Set(t.Context(), "asynq:{prana-0}:"+list, "no list", 0).Err())
 					z.commit(ch)
 					x, err := z.store.Load(t.Context(), ch.Execution, flow.Want{All: true})

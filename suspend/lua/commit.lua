@@ -34,8 +34,8 @@
 --         # key field delta    HINCRBY; the field goes when it is no longer positive
 --         s key member         SADD
 --         u key                UNLINK
--- Returns {"ok", now in ms, number of tasks taken, {id and message of each task of "p", …}, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
---         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
+-- Returns {"ok", now in ms, number of tasks taken by "t", {id and message of each task of "p", …}, key of each task acknowledged, …},
+--         {"repeated"} (an operation of this commit is stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
 local call, hint, KEYS, ARGV = redis.call, redis.pcall, KEYS, ARGV
 local time = call('TIME')
@@ -153,20 +153,20 @@ while i <= last do
   elseif op == 'p' then
     local active, lease = KEYS[tonumber(ARGV[i + 2])], KEYS[tonumber(ARGV[i + 3])]
     for _ = 1, call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 and tonumber(ARGV[i + 5]) or 0 do
-      local id = call('RPOPLPUSH', key, active)
-      if not id then
+      local id = hint('RPOPLPUSH', key, active)
+      if type(id) ~= 'string' then
         break
       end
       local task = ARGV[i + 7] .. id
-      local message = call('HGET', task, 'msg')
-      if message then
-        call('HSET', task, 'state', 'active')
-        call('HDEL', task, 'pending_since')
-        call('ZADD', lease, time[1] + ARGV[i + 6], id)
+      local message = hint('HGET', task, 'msg')
+      if type(message) == 'string' then
+        hint('HSET', task, 'state', 'active')
+        hint('HDEL', task, 'pending_since')
+        hint('ZADD', lease, time[1] + ARGV[i + 6], id)
         pulled[#pulled + 1] = id
         pulled[#pulled + 1] = message
       else
-        call('LREM', active, 1, id) -- what was deleted is no task
+        hint('LREM', active, 1, id) -- what was deleted is no task
       end
     end
     i = i + 8
