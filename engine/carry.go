@@ -26,27 +26,45 @@ const (
 	maxCarriedBytes = 64 << 10
 )
 
-// pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends, and takes the next one along
-// if a worker is free of the only one.
+// pastQueue says what a commit does of the queue's work: it acknowledges the tasks that it ends. A worker that becomes free of the only one
+// takes the next step along; others take what is next in the queue.
 func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Change) {
 	if e.cfg.Hands == nil {
 		return
 	}
+	pull := &flow.Pull{}
 	for _, s := range batch {
-		if s.counts && s.task != nil && s.task.inOwnQueue() {
-			ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
+		s.pulls = s.counts && s.task != nil && s.task.inOwnQueue()
+		if !s.pulls {
+			continue
+		}
+		ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
+		if s.pulls = e.cfg.Hands.Pulls(s.ctx); s.pulls {
+			pull.Most++
 		}
 	}
-	n := len(ch.Dispatch)
-	if n == 0 || len(batch) != 1 || len(ch.Ends) != 1 {
-		return
+	if n := len(ch.Dispatch); n > 0 && len(batch) == 1 && len(ch.Ends) == 1 {
+		switch d := &ch.Dispatch[n-1]; {
+		case d.Queue != "" || d.In > 0:
+		case batch[0].task.turns >= maxTurns:
+			d.First = false
+		case e.cfg.Hands.Free(ctx):
+			ch.Handover = &flow.Handover{}
+			return
+		}
 	}
-	switch d := &ch.Dispatch[n-1]; {
-	case d.Queue != "" || d.In > 0:
-	case batch[0].task.turns >= maxTurns:
-		d.First = false
-	case e.cfg.Hands.Free(ctx):
-		ch.Handover = &flow.Handover{}
+	if pull.Most > 0 {
+		ch.Pull = pull
+	}
+}
+
+// takePulled gives what a commit pulled to the workers for which it did.
+func (e *Engine) takePulled(batch []*submission, tasks []flow.Task) {
+	for _, s := range batch {
+		if s.pulls && len(tasks) > 0 {
+			e.cfg.Hands.Take(s.ctx, tasks[0])
+			tasks = tasks[1:]
+		}
 	}
 }
 
@@ -54,19 +72,22 @@ func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Ch
 func (j *job) inOwnQueue() bool { return j.x.QueueOf(j.node.Settings) == "" }
 
 // handOver tells the workers what a commit did of the queue's work. fresh: all that the fact needed had been loaded for the step.
-func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
+func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fresh bool) {
 	for _, end := range m.ch.Ends {
 		if end.Acknowledged != "" {
 			e.cfg.Hands.Acknowledged(end.Acknowledged)
 		}
 	}
+	if p := m.ch.Pull; p != nil {
+		e.takePulled(batch, p.Tasks)
+	}
 	h := m.ch.Handover
 	if h == nil || !h.Taken {
 		return
 	}
-	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: j.turns + 1}
-	if fresh && !h.At.IsZero() {
-		next.x = ahead(m, d, h.At)
+	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: batch[0].task.turns + 1}
+	if fresh && !m.ch.At.IsZero() {
+		next.x = ahead(m, d, m.ch.At)
 	}
 	e.carried.put(d, next)
 	e.cfg.Hands.Take(ctx, h.Task)
@@ -75,16 +96,15 @@ func (e *Engine) handOver(ctx context.Context, m move, j *job, fresh bool) {
 // ahead is what loading the step of a dispatch would give right after the change that made it; nil = that is not all known. It is,
 // where nothing else of the execution is under way.
 func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
-	s, needs := m.x.Steps[d.Step], m.p.Nodes[d.Step.Node].Needs
+	s := m.x.Steps[d.Step]
 	if s == nil || s.Status != flow.StepPending || s.Turn > 0 || s.Deaths > 0 || s.Part != nil || !s.CreatedAt.IsZero() {
 		return nil
 	}
 	alone := len(m.x.Fans) == 0 && m.x.InParts == (flow.Live{}) && total(m.x.Live).Pending == 1
-	known := len(m.p.Nodes) <= maxCarried && !needs.State && len(needs.Records)+len(needs.ResumeURLs) == 0 && (m.x.Input != nil || !needs.Trigger)
-	if !alone || !known {
+	if !alone || len(m.p.Nodes) > maxCarried {
 		return nil
 	}
-	values, ok := m.values(s, needs.Outputs)
+	values, _, ok := m.values(s)
 	if !ok {
 		return nil
 	}
@@ -96,26 +116,43 @@ func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
 	}
 }
 
-// values gives what arrived at a step, and the last outputs of nodes; false when one of them is not known.
-func (m move) values(s *flow.Step, outputs []int) (map[flow.Ref]json.RawMessage, bool) {
+// values gives all that a step reads, and how long that is together; false when not all of it is known.
+func (m move) values(s *flow.Step) (_ map[flow.Ref]json.RawMessage, bytes int, known bool) {
+	needs := m.p.Nodes[s.ID.Node].Needs
+	if needs.State || len(needs.Records)+len(needs.ResumeURLs) > 0 || needs.Trigger && m.x.Input == nil {
+		return nil, 0, false
+	}
 	sc, values := newScope(m.p, m.x, m.ch.Values), map[flow.Ref]json.RawMessage{}
-	for _, a := range s.Inputs {
-		values[a.Ref] = sc.raw(a.Ref)
-	}
-	for _, n := range outputs {
-		if run, ok := sc.last(n); ok {
-			ref := flow.OutputRef(flow.StepID{Node: n, Run: run})
-			values[ref] = sc.raw(ref)
-		}
-	}
-	bytes := 0
-	for _, v := range values {
+	for _, ref := range readBy(m.p, m.x, s) {
+		v := sc.raw(ref)
 		if v == nil {
-			return nil, false
+			return nil, 0, false
 		}
+		values[ref] = v
 		bytes += len(v)
 	}
-	return values, bytes <= maxCarriedBytes
+	return values, bytes, bytes <= maxCarriedBytes
+}
+
+// readBy names what arrived at a step, the items that it works on, and the last outputs of nodes that it reads.
+func readBy(p *compiled, x *flow.Execution, s *flow.Step) []flow.Ref {
+	needs := p.Nodes[s.ID.Node].Needs
+	sc := &scope{p: p, x: x, around: partsAround(x, s.Part)}
+	refs := make([]flow.Ref, 0, 2)
+	for _, a := range s.Inputs {
+		refs = append(refs, a.Ref)
+	}
+	for i, a := range sc.around {
+		if needs.Loop || i == 0 && s.Of != nil {
+			refs = append(refs, flow.ItemRef(a.owner, a.part.Index))
+		}
+	}
+	for _, n := range needs.Outputs {
+		if run, ok := sc.last(n); ok {
+			refs = append(refs, flow.OutputRef(flow.StepID{Node: n, Run: run}))
+		}
+	}
+	return refs
 }
 
 // carried are the steps whose tasks were taken along, by their executions: each has one at most, since whatever else this process

@@ -54,6 +54,8 @@ type Config struct {
 type Hands interface {
 	// Free tells whether the worker whose context this is takes a task along.
 	Free(ctx context.Context) bool
+	// Pulls tells whether it takes whatever is next in the queue of its task, as it would by itself.
+	Pulls(ctx context.Context) bool
 	// Take gives it a task that the store holds for one that is being worked on.
 	Take(ctx context.Context, t flow.Task)
 	// Acknowledged tells that the task of that key needs no other acknowledgement.
@@ -81,6 +83,7 @@ type Engine struct {
 	key        atomic.Pointer[signer]
 	folder     folder
 	carried    carried
+	known      knowledge
 	running    running
 	suspect    chan struct{} // holds the one suspect that may run
 	delivering chan struct{} // holds the outboxes that are being emptied

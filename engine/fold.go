@@ -33,6 +33,7 @@ type submission struct {
 	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
 	tried    []string        // operations whose fate was not learned
 	counts   bool            // the fact changes something, and was not stored by an earlier try
+	pulls    bool            // the commit pulls a task for the worker of its own
 	task     *job            // whose task is over once the fact is stored; nil = it is no step's
 	tell     []func(context.Context)
 }
@@ -107,7 +108,9 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	loaded := batch[0].loaded
-	if len(batch) > 1 {
+	if x := e.known.toDecide(batch); x != nil {
+		loaded = x
+	} else if len(batch) > 1 {
 		loaded = nil
 	}
 	var more flow.Want
@@ -119,6 +122,7 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 		if errors.Is(err, flow.ErrUnavailable) {
 			pause(ctx, 20*wait)
 		} else if errors.Is(err, flow.ErrStale) {
+			e.known.drop(id)
 			pause(ctx, time.Duration(rand.Int64N(int64(wait))))
 		}
 		errs, err = e.decideOnce(ctx, id, batch, nil, more)
@@ -196,7 +200,8 @@ func (e *Engine) decideOnce(ctx context.Context, id string, batch []*submission,
 		return errs, err
 	}
 	batch[0].tell = append(batch[0].tell, tell)
-	e.handOver(ctx, move{p, x, ch}, batch[0].task, fresh)
+	e.known.learn(move{p, x, ch}, fresh && batch[0].task != nil)
+	e.handOver(ctx, move{p, x, ch}, batch, fresh)
 	return errs, nil
 }
 
@@ -225,6 +230,9 @@ func (e *Engine) commitAll(ctx context.Context, m move, children []*flow.Change)
 	}
 	if err := e.commit(ctx, append(changes, children...)...); err != nil {
 		return nil, err
+	}
+	for _, up := range moves[1:] {
+		e.known.drop(up.x.ID)
 	}
 	return func(ctx context.Context) {
 		e.told(ctx, m.p, m.x, m.ch)

@@ -63,6 +63,9 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if carried.x != nil {
 		return e.jobOf(ctx, d, carried.p, carried.x, "", carried.turns)
 	}
+	if p, x := e.known.toRun(d); x != nil {
+		return e.jobOf(ctx, d, p, x, "", carried.turns)
+	}
 	p, x, err := e.loadStep(ctx, d)
 	if isNotFound(err) {
 		return nil, nil // purged, or rewound with the store
@@ -70,6 +73,7 @@ func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	if err != nil {
 		return nil, wrap("running a step of", d.Execution, err)
 	}
+	e.known.confirm(x)
 	s := x.Steps[d.Step]
 	woke, ok := runnable(x, s, d.Token)
 	if c := x.Claims[d.Step]; !ok || c != "" && !strings.HasPrefix(c, lookNote) {

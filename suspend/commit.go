@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"prana/engine/flow"
@@ -25,6 +26,8 @@ type script struct {
 	tasks   map[string]int // sleepers to wake, by hash tag of the queue
 
 	handover *flow.Handover
+	pull     *flow.Pull
+	pulled   flow.Task // what all tasks have that are pulled
 	ends     []ending
 }
 
@@ -118,7 +121,7 @@ func (s *Store) commit(ctx context.Context, fed bool, changes []*flow.Change) er
 	if err != nil {
 		return fmt.Errorf("committing execution %s: %w", changes[0].Execution, err)
 	}
-	return s.report(ctx, b, answer)
+	return s.report(ctx, b, answer, changes)
 }
 
 // run calls the script and gives its refusals their names.
@@ -143,12 +146,24 @@ func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, 
 }
 
 // report tells the changes what became of their tasks.
-func (s *Store) report(ctx context.Context, b *script, answer []any) error {
+func (s *Store) report(ctx context.Context, b *script, answer []any, changes []*flow.Change) error {
 	repeated := answer[0] == "repeated"
+	if !repeated {
+		now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
+		if err != nil {
+			return err
+		}
+		for _, ch := range changes {
+			ch.At = fromMillis(now)
+		}
+	}
 	for _, e := range b.ends {
-		if repeated || slices.Contains(answer[3:], any(e.key)) {
+		if repeated || slices.Contains(answer[4:], any(e.key)) {
 			e.end.Acknowledged = e.key
 		}
+	}
+	if p := b.pull; p != nil && !repeated { // else they are lost, as when a dequeue's reply is: the sweeper finds them
+		p.Tasks = b.tasksIn(answer[3])
 	}
 	h := b.handover
 	switch {
@@ -158,12 +173,9 @@ func (s *Store) report(ctx context.Context, b *script, answer []any) error {
 		state, err := s.redis.HGet(ctx, h.Task.Key, "state").Result()
 		h.Taken = err == nil && state == "active"
 		return nil
-	case answer[2] == int64(0):
-		return nil
 	}
-	now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
-	h.Taken, h.At = true, fromMillis(now)
-	return err
+	h.Taken = answer[2] != int64(0)
+	return nil
 }
 
 // change adds one change, and what it tells if that is asked for. Guards come before all operations of all changes.
@@ -550,7 +562,33 @@ func (b *script) tasksOf(ch *flow.Change) error {
 			b.wakes(t.Queue)
 		}
 	}
+	return b.pulls(ch)
+}
+
+// pulls takes tasks out of their queue.
+func (b *script) pulls(ch *flow.Change) error {
+	if ch.Pull == nil || len(ch.Ends) == 0 {
+		return nil
+	}
+	t, err := b.encoder.Locate(ch.Ends[0].Dispatch)
+	if err != nil {
+		return err
+	}
+	prefix := strings.TrimSuffix(t.Key, t.ID)
+	b.pull, b.pulled = ch.Pull, flow.Task{Key: prefix, QueueKeys: t.QueueKeys}
+	b.op("p", t.Pending, b.key(t.Active), b.key(t.Lease), b.key(t.Paused), ch.Pull.Most, int(t.LeaseFor.Seconds()), prefix)
 	return nil
+}
+
+// tasksIn gives what was pulled.
+func (b *script) tasksIn(answer any) []flow.Task {
+	texts, _ := answer.([]any)
+	all := make([]flow.Task, len(texts)/2)
+	for i := range all {
+		id, message := fmt.Sprint(texts[2*i]), fmt.Sprint(texts[2*i+1])
+		all[i] = flow.Task{ID: id, Key: b.pulled.Key + id, Message: []byte(message), QueueKeys: b.pulled.QueueKeys}
+	}
+	return all
 }
 
 // end acknowledges a task.

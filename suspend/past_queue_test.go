@@ -1,6 +1,7 @@
 package suspend_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestACommitDoesTheQueuesWork(t *testing.T) {
 	ch := z.passing(z.begun(a), a, b)
 	z.commit(ch)
 	h := ch.Handover
-	if !h.Taken || h.Task.ID != tasks.TaskID(ch.Dispatch[0]) || ch.Ends[0].Acknowledged == "" || time.Since(h.At).Abs() > time.Minute {
+	if !h.Taken || h.Task.ID != tasks.TaskID(ch.Dispatch[0]) || ch.Ends[0].Acknowledged == "" || time.Since(ch.At).Abs() > time.Minute {
 		t.Errorf("the commit says %+v, %+v", h, ch.Ends[0])
 	}
 	active, err := look.ListActiveTasks("prana-0")
@@ -83,14 +84,14 @@ func TestARepeatedCommitTakesTheSame(t *testing.T) {
 	z.commit(ch)
 	for _, gone := range []bool{false, true} {
 		again := *ch
-		again.Handover, again.Ends = &flow.Handover{}, slices.Clone(ch.Ends)
+		again.Handover, again.Ends, again.At = &flow.Handover{}, slices.Clone(ch.Ends), time.Time{}
 		again.Ends[0].Acknowledged = ""
 		if gone {
 			z.must(z.redis.Del(t.Context(), ch.Handover.Task.Key).Err())
 		}
 		z.commit(&again)
-		if h := again.Handover; h.Taken == gone || !h.At.IsZero() || again.Ends[0].Acknowledged == "" {
-			t.Errorf("while the task is gone: %v, the repetition says taken %v at %s, and %q is acknowledged", gone, h.Taken, h.At, again.Ends[0].Acknowledged)
+		if h := again.Handover; h.Taken == gone || !again.At.IsZero() || again.Ends[0].Acknowledged == "" {
+			t.Errorf("while the task is gone: %v, the repetition says taken %v at %s, and %q is acknowledged", gone, h.Taken, again.At, again.Ends[0].Acknowledged)
 		}
 	}
 }
@@ -112,6 +113,54 @@ func TestAPausedQueueGivesNothingAway(t *testing.T) {
 	z.must(err)
 	if info.Pending != 1 || info.Active != 0 {
 		t.Errorf("asynq sees the queue as %+v", info)
+	}
+}
+
+// TestACommitPullsFromTheQueue: who becomes free gets what is first in the queue, as asynq's Dequeue gives it; what is paused stays, and a line without
+// its task is dropped.
+func TestACommitPullsFromTheQueue(t *testing.T) {
+	t.Parallel()
+	for _, paused := range []bool{false, true} {
+		z := newZoo(t, real(t))
+		look := asynq.NewInspectorFromRedisClient(z.redis)
+		a := stepOf(1, flow.StepPending)
+		x := z.begun(a)
+		var waiting []flow.Dispatch
+		for i := range 3 {
+			ch := z.birth(fmt.Sprint("waits", i), stepOf(i, flow.StepPending))
+			ch.Dispatch = []flow.Dispatch{dispatchOf(ch.Execution, ch.Steps[0])}
+			waiting = slices.Insert(waiting, 0, ch.Dispatch[0]) // which goes ahead of the one before
+			z.commit(ch)
+		}
+		z.must(z.redis.RPush(t.Context(), "asynq:{prana-0}:pending", "nothing").Err())
+		if paused {
+			z.must(look.PauseQueue("prana-0"))
+		}
+		ch := z.passing(x, a, stepOf(2, flow.StepPending))
+		ch.Dispatch, ch.Handover, ch.Pull = nil, nil, &flow.Pull{Most: 3}
+		z.commit(ch)
+		var got, want []string
+		for _, task := range ch.Pull.Tasks {
+			got = append(got, task.ID)
+			written, err := tasks.Encoder{}.Encode(waiting[len(got)-1])
+			z.must(err)
+			if task.Key != written.Key || string(task.Message) != string(written.Message) || task.Active != written.Active {
+				t.Errorf("pulled %+v, of %+v", task, written)
+			}
+			lease := z.redis.ZScore(t.Context(), task.Lease, task.ID).Val()
+			if in := time.Until(time.Unix(int64(lease), 0)); in < 25*time.Second || in > 31*time.Second {
+				t.Errorf("the lease of what was pulled ends in %s", in)
+			}
+		}
+		if !paused {
+			want = []string{tasks.TaskID(waiting[0]), tasks.TaskID(waiting[1])} // the third one would be beyond the line that is dropped
+		}
+		if !slices.Equal(got, want) || ch.Ends[0].Acknowledged == "" {
+			t.Errorf("while paused is %v the commit pulled %q, want %q, and acknowledged %q", paused, got, want, ch.Ends[0].Acknowledged)
+		}
+		if n := z.redis.LLen(t.Context(), "asynq:{prana-0}:active").Val(); n != int64(len(want)) {
+			t.Errorf("%d tasks are being worked on, want %d", n, len(want))
+		}
 	}
 }
 
@@ -143,8 +192,8 @@ func leaseOf(id string) redis.Z {
 func TestWhatAsynqKeepsIsOnlyAHint(t *testing.T) {
 	t.Parallel()
 	for _, list := range []string{"pending", "active", "lease", "scheduled"} {
-		for name, handover := range map[string]*flow.Handover{"taken along": {}, "queued": nil} {
-			t.Run(list+" "+name, func(t *testing.T) {
+		for _, past := range []string{"taken along", "pulled", "queued"} {
+			t.Run(list+" "+past, func(t *testing.T) {
 				t.Parallel()
 				onBoth(t, func(t *testing.T, c *redis.Client) {
 					z := newZoo(t, c)
@@ -152,7 +201,13 @@ func TestWhatAsynqKeepsIsOnlyAHint(t *testing.T) {
 					ch := z.passing(z.begun(a), a, b)
 					later := dispatchOf(ch.Execution, alarm)
 					later.In = time.Minute
-					ch.Handover, ch.Steps, ch.Dispatch = handover, append(ch.Steps, alarm), append([]flow.Dispatch{later}, ch.Dispatch...)
+					ch.Steps, ch.Dispatch = append(ch.Steps, alarm), append([]flow.Dispatch{later}, ch.Dispatch...)
+					if past != "taken along" {
+						ch.Handover = nil
+					}
+					if past == "pulled" {
+						ch.Pull = &flow.Pull{Most: 2}
+					}
 					z.must(c.Set(t.Context(), "asynq:{prana-0}:"+list, "no list", 0).Err())
 					z.commit(ch)
 					x, err := z.store.Load(t.Context(), ch.Execution, flow.Want{All: true})

@@ -34,6 +34,12 @@ func (w *Waker) Free(ctx context.Context) bool {
 	return ok && !h.full.Load() && h.client.ctx.Err() == nil && h.client.slots.passes(h.client.name)
 }
 
+// Pulls tells whether it would take whatever is next in the queue of its task, since its Server asks for tasks of no other.
+func (w *Waker) Pulls(ctx context.Context) bool {
+	h, ok := ctx.Value(handKey{}).(*hand)
+	return ok && len(h.client.queues) == 1 && w.Free(ctx)
+}
+
 // Take gives a task that was stored as being worked on to the Server of the handler whose context this is. It goes back to its
 // queue if the Server ends meanwhile.
 func (w *Waker) Take(ctx context.Context, t flow.Task) {

@@ -67,6 +67,24 @@ func TestTakenAlong(t *testing.T) {
 	})
 }
 
+// TestPulls: only who serves one queue may take whatever is next in it, so that no other has to wait for that.
+func TestPulls(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		w := newRig(t, o, maxHold, aQueue).waker
+		one, two := w.Client(aQueue), w.Client(aQueue, "prana-1")
+		for c, want := range map[*Client]bool{one: true, two: false} {
+			if got := w.Pulls(c.Holding(t.Context())); got != want || !w.Free(c.Holding(t.Context())) {
+				t.Errorf("who serves %q pulls: %v", c.queues, got)
+			}
+			_ = c.Close()
+		}
+		if w.Pulls(t.Context()) || w.Pulls(one.Holding(t.Context())) {
+			t.Error("who is no handler, or ends, pulls")
+		}
+	})
+}
+
 // TestTakenAlongWakes: a Server that holds an empty dequeue gets it at once.
 func TestTakenAlongWakes(t *testing.T) {
 	t.Parallel()
@@ -216,6 +234,7 @@ func held(t *testing.T, c *Client) {
 
 var _ interface {
 	Free(ctx context.Context) bool
+	Pulls(ctx context.Context) bool
 	Take(ctx context.Context, t flow.Task)
 	Acknowledged(key string)
 } = (*Waker)(nil)

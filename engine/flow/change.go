@@ -31,6 +31,8 @@ type Change struct {
 	Dispatch []Dispatch
 	// Handover asks for the last of Dispatch, which must be for now and without a Queue; nil = it goes to its queue like the others.
 	Handover *Handover
+	// Pull asks for tasks that wait in the partition's own queue; nil = for none.
+	Pull *Pull
 	// Ends are tasks that are over with this change. They are of its own partition and queue.
 	Ends   []End
 	Outbox []Outgoing
@@ -48,6 +50,8 @@ type Change struct {
 	// stood when the first of them took it. One that began later makes the commit fail as taken.
 	Takes   []Taken
 	Records []Record
+	// At is when it was stored, by the store's clock, set by Commit; zero when that is not known, since the commit was repeated.
+	At time.Time
 }
 
 // WorkflowID names the workflow whose execution is changed.
@@ -109,9 +113,15 @@ type Dispatch struct {
 // Handover gives a task to the worker of whoever commits it, past its queue: that worker has room for it, since the task that the
 // commit ends makes room. Commit fills it in.
 type Handover struct {
-	Taken bool      // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
-	Task  Task      // what was taken
-	At    time.Time // of the commit, by the store's clock; zero when that is not known, since the commit was repeated
+	Taken bool // it stands in its queue as one that is being worked on, and whoever commits must see to it; otherwise it waits there
+	Task  Task // what was taken
+}
+
+// Pull takes tasks from the head of their queue, for workers that the ends of the same change make free. Each is stored as being worked on, and
+// whoever commits must see to it.
+type Pull struct {
+	Most  int
+	Tasks []Task // set by Commit; fewer, or none, is always right
 }
 
 // End is a task that is over with a change. Commit acknowledges it in the same write if the store can do so.

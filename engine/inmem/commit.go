@@ -38,6 +38,7 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 // gets it from there.
 func (s *Store) report(c *flow.Change, now time.Time) {
 	home := s.partitions[mustPartition(c.Execution)]
+	c.At = now
 	for i := range c.Ends {
 		id := taskID(c.Ends[i].Dispatch)
 		if home.tasks[id] != nil {
@@ -46,7 +47,7 @@ func (s *Store) report(c *flow.Change, now time.Time) {
 		}
 	}
 	if c.Handover != nil {
-		c.Handover.Taken, c.Handover.At = true, now
+		c.Handover.Taken = true
 	}
 }
 

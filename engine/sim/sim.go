@@ -93,6 +93,7 @@ func (s *Simulation) Process() (*engine.Engine, error) {
 type free struct{}
 
 func (free) Free(context.Context) bool       { return true }
+func (free) Pulls(context.Context) bool      { return true }
 func (free) Take(context.Context, flow.Task) {}
 func (free) Acknowledged(string)             {}
 

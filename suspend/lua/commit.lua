@@ -26,6 +26,8 @@
 --                              a task for now, unless it exists; an alarm of that id becomes a task for now
 --         t key active lease paused list id message s
 --                              a new task that the caller works on from now, for s seconds; while the queue is paused: as n, first
+--         p list active lease paused n s prefix
+--                              takes n tasks from the head of a queue, for s seconds, unless it is paused; the key of a task is the prefix and its id
 --         r key active lease id
 --                              acknowledges a task, if it is being worked on
 --         a key set id message ms
@@ -35,8 +37,8 @@
 --         # key field delta    HINCRBY; the field goes when it is no longer positive
 --         s key member         SADD
 --         u key                UNLINK
--- Returns {"ok", now in ms, number of tasks taken, key of each task acknowledged, …}, {"repeated"} (an operation of this commit is
---         stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
+-- Returns {"ok", now in ms, number of tasks taken by "t", {id and message of each task of "p", …}, key of each task acknowledged, …},
+--         {"repeated"} (an operation of this commit is stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
 local call, hint, KEYS, ARGV = redis.call, redis.pcall, KEYS, ARGV
 local time = call('TIME')
@@ -115,7 +117,8 @@ local function push(first, list, id)
   hint(first == '1' and 'RPUSH' or 'LPUSH', list, id)
 end
 
-local out = {'ok', millis, 0}
+local pulled = {}
+local out = {'ok', millis, 0, pulled}
 local last = #ARGV
 while i <= last do
   local op, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
@@ -177,6 +180,26 @@ while i <= last do
       push('1', list, id)
     end
     i = i + 9
+  elseif op == 'p' then
+    local active, lease = KEYS[tonumber(ARGV[i + 2])], KEYS[tonumber(ARGV[i + 3])]
+    for _ = 1, call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 and tonumber(ARGV[i + 5]) or 0 do
+      local id = hint('RPOPLPUSH', key, active)
+      if type(id) ~= 'string' then
+        break
+      end
+      local task = ARGV[i + 7] .. id
+      local message = hint('HGET', task, 'msg')
+      if type(message) == 'string' then
+        hint('HSET', task, 'state', 'active')
+        hint('HDEL', task, 'pending_since')
+        hint('ZADD', lease, time[1] + ARGV[i + 6], id)
+        pulled[#pulled + 1] = id
+        pulled[#pulled + 1] = message
+      else
+        hint('LREM', active, 1, id) -- what was deleted is no task
+      end
+    end
+    i = i + 8
   elseif op == 'n' then
     hint('HSET', key, 'msg', ARGV[i + 4], 'state', 'pending', 'pending_since', since())
     push(ARGV[i + 5], KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3])

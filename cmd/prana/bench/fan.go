@@ -12,6 +12,8 @@ type Fan struct {
 	BranchUS float64 `json:"branch_us"`
 	StepUS   float64 `json:"step_us"`
 	Ratio    float64 `json:"ratio"`
+	Branch   Cost    `json:"cost_of_a_branch"`
+	Step     Cost    `json:"cost_of_a_step"`
 }
 
 var fan = measurement{
@@ -47,15 +49,18 @@ func measureFan(ctx context.Context, b *bench, r *Report) error {
 	}
 	step, branch := perStep(timesOf(rounds[0]), narrow.steps), perStep(timesOf(rounds[1]), b.Branches)
 	r.Fan = Fan{Branches: b.Branches, BranchUS: branch, StepUS: step, Ratio: decimals(branch/step, 3)}
+	r.Fan.Branch, r.Fan.Step = costOf(b.Branches, rounds[1]), costOf(narrow.steps, rounds[0])
 	return nil
 }
 
 func fanLines(r Report) []Line {
 	f := r.Fan
 	most := max(f.StepUS, f.BranchUS)
+	line := func(of, one string, us float64, c Cost) Line {
+		return Line{Of: of, Result: fmt.Sprintf("%.0f µs a %s; CPU %.0f µs, and %.0f µs in Redis", us, one, c.GoUS, c.RedisUS), Bar: us / most}
+	}
 	return []Line{
-		{Of: "chains", Result: fmt.Sprintf("%.0f µs a step", f.StepUS), Bar: f.StepUS / most},
-		{Of: count(f.Branches) + " branches", Result: fmt.Sprintf("%.0f µs a branch", f.BranchUS), Bar: f.BranchUS / most},
+		line("chains", "step", f.StepUS, f.Step), line(count(f.Branches)+" branches", "branch", f.BranchUS, f.Branch),
 		{Result: fmt.Sprintf("a branch costs %.2f times a step", f.Ratio)},
 	}
 }

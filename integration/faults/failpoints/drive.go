@@ -39,6 +39,9 @@ type works struct{}
 // Free tells whether it does.
 func (h *hands) Free(ctx context.Context) bool { return ctx.Value(works{}) != nil }
 
+// Pulls is as Free.
+func (h *hands) Pulls(ctx context.Context) bool { return h.Free(ctx) }
+
 // Take keeps a task for the stage.
 func (h *hands) Take(_ context.Context, t flow.Task) {
 	h.mu.Lock()
