@@ -246,7 +246,7 @@ const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 func (d *desk) wantOnlyRecords() {
 	d.Helper()
 	for _, e := range d.dump() {
-		for _, kind := range []string{":sus:", ":ev:", ":shapes:", ":due", ":semq:", ":sem:", ":q:", ":kept:", ":scheduled", ":pending", "}:t:"} {
+		for _, kind := range []string{":sus:", ":wfsus:", ":ev:", ":shapes:", ":due", ":semq:", ":sem:", ":q:", ":kept:", ":scheduled", ":pending", "}:t:"} {
 			if strings.Contains(e.key, kind) {
 				d.Errorf("everything is over, and there is %+v", e)
 			}

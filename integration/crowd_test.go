@@ -36,7 +36,7 @@ func TestTenThousandWaitersOfAnEventWhosePublisherIsKilled(t *testing.T) {
 	began := time.Now()
 	s.startMany(t, crowd, "crowd", func(int) any { return nil })
 	s.startMany(t, twice, "crowd_twice", func(int) any { return nil })
-	s.until(t, "all wait", time.Minute, func() bool { return s.counted(t, "sus:external_event") == crowd+twice })
+	s.until(t, "all wait", time.Minute, func() bool { return s.counted(t, "wfsus:%s:external_event") == crowd+twice })
 	t.Logf("%d wait after %s", crowd+twice, time.Since(began).Round(time.Millisecond))
 
 	publisher, sender := s.addServer(t)
@@ -49,11 +49,11 @@ func TestTenThousandWaitersOfAnEventWhosePublisherIsKilled(t *testing.T) {
 		_, err := sender.Publish(ctx, event)
 		answered <- err
 	}()
-	s.until(t, "a fifth is resumed", time.Minute, func() bool { return s.counted(t, "sus:external_event") < (crowd+twice)*4/5 })
+	s.until(t, "a fifth is resumed", time.Minute, func() bool { return s.counted(t, "wfsus:%s:external_event") < (crowd+twice)*4/5 })
 	publisher.Kill()
 	s.living()[0].Kill()
 	cancel()
-	if left := s.counted(t, "sus:external_event"); left <= twice || <-answered == nil {
+	if left := s.counted(t, "wfsus:%s:external_event"); left <= twice || <-answered == nil {
 		t.Fatalf("the publisher was done before it was killed: %d wait", left)
 	} else {
 		t.Logf("publisher and worker were killed when %d waited, %s after the event was sent", left, time.Since(published).Round(time.Millisecond))
@@ -62,7 +62,7 @@ func TestTenThousandWaitersOfAnEventWhosePublisherIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until(t, "all were resumed once", 90*time.Second, func() bool {
-		return s.counted(t, "st:completed") == crowd && s.counted(t, "sus:external_event") == twice && s.counted(t, "st:suspended") == twice
+		return s.counted(t, "wfst:%s:completed") == crowd && s.counted(t, "wfsus:%s:external_event") == twice && s.counted(t, "wfst:%s:suspended") == twice
 	})
 	t.Logf("all were resumed %s after the event was sent", time.Since(published).Round(time.Millisecond))
 
@@ -80,16 +80,18 @@ func TestTenThousandWaitersOfAnEventWhosePublisherIsKilled(t *testing.T) {
 	}
 }
 
-// counted counts what stands in a list of all partitions.
+// counted counts what stands in a list, named with %s for the workflow, of all partitions.
 func (s *system) counted(t *testing.T, list string) int {
 	t.Helper()
 	sum := 0
 	for part := range max(1, s.setup.Partitions) {
-		n, err := s.raw.ZCard(t.Context(), fmt.Sprintf("{prana-%d}:%s", part, list)).Result()
-		if err != nil {
-			t.Fatal(err)
+		for _, w := range []string{"crowd", "crowd_twice"} {
+			n, err := s.raw.ZCard(t.Context(), fmt.Sprintf("{prana-%d}:"+list, part, w)).Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += int(n)
 		}
-		sum += int(n)
 	}
 	return sum
 }
@@ -100,7 +102,7 @@ func (s *system) until(t *testing.T, what string, within time.Duration, is func(
 	for end := time.Now().Add(within); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("within %s it is not true that %s: %d wait, %d are suspended, %d completed", within, what,
-				s.counted(t, "sus:external_event"), s.counted(t, "st:suspended"), s.counted(t, "st:completed"))
+				s.counted(t, "wfsus:%s:external_event"), s.counted(t, "wfst:%s:suspended"), s.counted(t, "wfst:%s:completed"))
 		}
 	}
 }

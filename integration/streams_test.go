@@ -215,9 +215,9 @@ func (s *system) wantStarted(t *testing.T, from, to int) {
 	if n := count("wf:stream_start"); n != int64(to-from) {
 		t.Fatalf("%d executions were started by %d entries", n, to-from)
 	}
-	for deadline := time.Now().Add(60 * time.Second); count("st:completed") < int64(to-from); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); count("wfst:stream_start:completed") < int64(to-from); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d executions completed", count("st:completed"), to-from)
+			t.Fatalf("%d of %d executions completed", count("wfst:stream_start:completed"), to-from)
 		}
 	}
 	seen := map[string]bool{}

@@ -55,7 +55,12 @@ func (s *Store) Audit(ctx context.Context, partition int, o AuditOptions) (Audit
 	if a.o.Limit == 0 {
 		a.o.Limit = 100
 	}
-	err := a.run(ctx)
+	format, err := s.Format(ctx)
+	if err != nil {
+		return a.found, err
+	}
+	a.format = min(format, s.format)
+	err = a.run(ctx)
 	if errors.Is(err, errEnough) {
 		a.found.More, err = true, nil
 	}
@@ -67,6 +72,7 @@ type audit struct {
 	store  *Store
 	redis  redis.Cmdable // the server of the partition
 	tag    string
+	format int // in which the store is written
 	o      AuditOptions
 	found  Audited
 	told   map[Finding]bool

@@ -186,10 +186,28 @@ func (a *audit) shapesCounted(ctx context.Context, counted map[shape]int) error 
 	if err != nil {
 		return err
 	}
+	workflows, err := a.store.workflowsIn(ctx, []string{a.tag}, "")
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{} // in the lists that older waits stand in, beside that of their workflow
 	for _, t := range types {
-		err := a.members(ctx, suspendedKey(a.tag, t), func(members []string) error { return a.count(ctx, counted, members) })
+		err := a.members(ctx, suspendedKey(a.tag, t), func(members []string) error {
+			for _, m := range members {
+				seen[m] = true
+			}
+			return a.count(ctx, counted, members)
+		})
 		if err != nil {
 			return err
+		}
+		for _, w := range workflows[0] {
+			err := a.members(ctx, workflowSuspendedKey(a.tag, w, t), func(members []string) error {
+				return a.count(ctx, counted, slices.DeleteFunc(members, func(m string) bool { return seen[m] }))
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -27,6 +27,7 @@ type look struct {
 	x        *flow.Execution
 	workflow *flow.Workflow // nil once it is terminal, or when it is gone
 	wants    []want
+	allowed  []place
 	unwanted []place
 	findings []Finding
 }

@@ -39,7 +39,7 @@ func (a *audit) judge(ctx context.Context, l *look) error {
 	if err := a.definition(ctx, l); err != nil {
 		return err
 	}
-	for _, rule := range []func(*look){(*look).ending, (*look).counts, (*look).runs, (*look).inputs, a.sizes, (*look).listed, (*look).lines, (*look).waits, a.tasks} {
+	for _, rule := range []func(*look){(*look).ending, (*look).counts, (*look).runs, (*look).inputs, a.sizes, a.listed, (*look).lines, a.waits, a.tasks} {
 		rule(l)
 	}
 	l.unwanted = append(l.unwanted, l.unexpected()...)
@@ -188,11 +188,15 @@ func (a *audit) sizes(l *look) {
 }
 
 // listed: the lists name it, each as it is.
-func (l *look) listed() {
+func (a *audit) listed(l *look) {
 	t, x := home(l.id), l.x
 	hint := "the execution cannot be found in this list; ZADD it with the time of its creation as score"
-	l.want(place{inZSet, allKey(t), l.id}, "I12", "its entry among all executions", hint)
-	l.want(place{inZSet, workflowKey(t, x.Workflow), l.id}, "I12", "its entry among the executions of its workflow", hint)
+	for _, list := range bornLists(a.format, t, x.Workflow) {
+		l.want(place{inZSet, list, l.id}, "I12", "its entry among executions", hint)
+	}
+	if a.format > firstFormat {
+		l.known(t)
+	}
 	if p := x.Parent; p != nil {
 		for _, list := range relationLists(t, p.Execution) {
 			l.want(place{inZSet, list, relation(p.Execution, p.Step, l.id)}, "I12", "its entry among children", hint)
@@ -207,20 +211,39 @@ func (l *look) listed() {
 		}
 	}
 	for _, s := range flow.Statuses() {
-		for _, list := range statusLists(t, x.Workflow, s) {
-			l.status(place{inZSet, list, l.id}, s)
-		}
+		a.status(l, t, s)
 	}
 }
 
+// known: what lists all workflows finds it by its own, or, as the first format has it, in lists of all.
+func (l *look) known(tag string) {
+	older := true
+	for _, list := range []string{allKey(tag), statusKey(tag, l.x.Status)} {
+		l.wants = append(l.wants, want{place: place{inZSet, list, l.id}, judge: func(_ *look, cmd redis.Cmder) { older = older && there(cmd) }})
+	}
+	w := place{inSet, workflowsKey(tag), l.x.Workflow}
+	l.wants = append(l.wants, want{place: w, judge: func(l *look, cmd redis.Cmder) {
+		if !older && !there(cmd) {
+			l.find("I12", "its workflow among those of the partition is missing: "+w.String(), "lists of all workflows leave it out; SADD it")
+		}
+	}})
+}
+
 // status: it stands in the lists of its status, and in no other.
-func (l *look) status(at place, s flow.Status) {
+func (a *audit) status(l *look, tag string, s flow.Status) {
 	if s != l.x.Status {
-		l.unwanted = append(l.unwanted, at)
+		for _, list := range statusLists(firstFormat, tag, l.x.Workflow, s) {
+			l.unwanted = append(l.unwanted, place{inZSet, list, l.id})
+		}
 		return
 	}
-	l.want(at, "I12", "its entry among those that are "+string(s), "it is not listed by status, and not purged after its end; ZADD it with the time of its creation or end as score")
+	for _, list := range statusLists(a.format, tag, l.x.Workflow, s) {
+		l.want(place{inZSet, list, l.id}, "I12", "its entry among those that are "+string(s), "it is not listed by status, and not purged after its end; ZADD it with the time of its creation or end as score")
+	}
 }
+
+// mayStand notes a place that may name the execution, as the first format has it.
+func (l *look) mayStand(p place) { l.allowed = append(l.allowed, p) }
 
 func (l *look) want(p place, invariant, what, hint string) {
 	l.wants = append(l.wants, want{place: p, invariant: invariant, what: what, hint: hint})
@@ -274,7 +297,7 @@ func (l *look) line(s *flow.Step, cmd redis.Cmder, hint string) {
 func (l *look) held(s *flow.Step) bool { return s.Token == "" && l.x.Status == flow.Paused }
 
 // waits: what waits is listed, can be found by events, and has a child that can end it.
-func (l *look) waits() {
+func (a *audit) waits(l *look) {
 	if l.x.Status.Terminal() {
 		return
 	}
@@ -285,7 +308,8 @@ func (l *look) waits() {
 			continue
 		}
 		id := flow.SuspensionID{Execution: l.id, Step: s.ID, Turn: s.Turn}.String()
-		for _, list := range waitLists(t, l.x.Workflow, w.Type, w.Event) {
+		l.mayStand(place{inZSet, suspendedKey(t, w.Type), id})
+		for _, list := range waitLists(a.format, t, l.x.Workflow, w.Type, w.Event) {
 			l.want(place{inZSet, list, id}, "I5", "the suspension of step "+s.ID.String()+" in a list", "lists of what waits leave it out; ZADD the member with its time in ms, or +inf, as score")
 		}
 		l.want(place{inSet, suspendTypesKey(t), w.Type}, "I5", "the suspend type", "SADD it")
@@ -366,7 +390,7 @@ func (l *look) unexpected() []place {
 	var all []place
 	for _, p := range l.seen {
 		own := p.kind == aKey // its shared state or its outbox
-		if !own && !slices.ContainsFunc(l.wants, func(w want) bool { return w.place == p }) {
+		if !own && !slices.Contains(l.allowed, p) && !slices.ContainsFunc(l.wants, func(w want) bool { return w.place == p }) {
 			all = append(all, p)
 		}
 	}

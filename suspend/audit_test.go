@@ -3,6 +3,7 @@ package suspend_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"prana/engine/flow"
 	"prana/suspend"
+	"prana/tasks"
 )
 
 // Keys of the zoo.
@@ -188,7 +190,7 @@ var breakages = []breakage{
 		}
 		return c.ZRem(ctx, due, animal(child)+":0.000").Err()
 	}, []string{"I1 child: it is running, but no step of it lives"}},
-	{"runs of a node", hset(x(ran), "n1", "0,-1"), []string{"I2 runs: step 1.000 exists, but node 1 counts 0 runs"}},
+	{"runs of a node", swap(x(ran), "f", ";1:001", ";1:000"), []string{"I2 runs: step 1.000 exists, but node 1 counts 0 runs"}},
 	{"input of a step", hdel(x(ran), "o0.000"), []string{"I8 runs: step 1.000 needs the value o0.000"}},
 	{"letter", swap(x(ran), "f", `"s":"running"`, `"s":"running","i":[{"n":-1,"r":"bgone"}]`), []string{"I8 runs: the inbox needs the value bgone"}},
 	{"input of a join", hdel(x("joins"), "o0.000"), []string{"I8 joins: the join of node 3 needs the value o0.000"}},
@@ -203,9 +205,10 @@ var breakages = []breakage{
 		return c.Del(ctx, keys...).Err()
 	}, []string{"I1 runs: its definition order version v1 is gone"}},
 
-	{"not among all", zrem("{prana-0}:all", animal(ran)), []string{"I12 runs: its entry among all executions is missing"}},
-	{"not in its workflow", zrem("{prana-0}:wf:order", animal(ran)), []string{"I12 runs: its entry among the executions of its workflow"}},
-	{"not in its status", zrem("{prana-0}:st:running", animal(ran)), []string{"I12 runs: its entry among those that are running"}},
+	{"not in its workflow", zrem("{prana-0}:wf:order", animal(ran)), []string{"I12 runs: its entry among executions is missing: {prana-0}:wf:order"}},
+	{"workflow unknown", func(ctx context.Context, c *redis.Client, _ *zoo) error {
+		return errors.Join(keepOnly(ctx, c, ran), c.SRem(ctx, "{prana-0}:workflows", "order").Err())
+	}, []string{"I12 runs: its workflow among those of the partition is missing"}},
 	{"not among children", zrem("{prana-0}:rel", animal(mother)+":1.000:"+animal(child)), []string{"I12 child: its entry among children"}},
 	{"not among those of its tag", func(ctx context.Context, c *redis.Client, z *zoo) error {
 		return zrem(only(ctx, c, "tag"), animal(heard))(ctx, c, z)
@@ -227,8 +230,7 @@ var breakages = []breakage{
 	{"state of nobody", hset("{prana-0}:v:"+animal("nobody"), "k", "1"), []string{"I12 nobody: there is no such execution"}},
 	{"outbox of nobody", hset("{prana-0}:q:"+animal("nobody"), "k", "{}"), []string{"I12 nobody: there is no such execution"}},
 
-	{"suspension not listed", zrem("{prana-0}:sus:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
-	{"suspension not listed for its workflow", zrem("{prana-0}:wfsus:order:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
+	{"suspension not listed", zrem("{prana-0}:wfsus:order:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
 	{"suspension of another workflow", zadd("{prana-0}:wfsus:refund:delay", 1, animal(slept)+":2.000:1"), []string{"I5 sleeps: something names it without reason: {prana-0}:wfsus"}},
 	{"suspension of a workflow that is over", zadd("{prana-0}:wfsus:order:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason"}},
 	{"listener not listed", func(ctx context.Context, c *redis.Client, z *zoo) error {
@@ -267,6 +269,15 @@ func only(ctx context.Context, c *redis.Client, kind string) string {
 	return c.Keys(ctx, "{prana-0}:"+kind+":*").Val()[0]
 }
 
+// breakagesOfFirst are those of the lists that only format 1 has.
+var breakagesOfFirst = []breakage{
+	{"not among all", zrem("{prana-0}:all", animal(ran)), []string{"I12 runs: its entry among executions is missing: {prana-0}:all"}},
+	{"not in its status", zrem("{prana-0}:st:running", animal(ran)), []string{"I12 runs: its entry among those that are running is missing: {prana-0}:st"}},
+	{"two statuses", zadd("{prana-0}:st:failed", 1, animal(ran)), []string{"I12 runs: something names it without reason: {prana-0}:st:failed"}},
+	{"suspension not listed", zrem("{prana-0}:sus:delay", animal(slept)+":2.000:1"), []string{"I5 sleeps: the suspension of step 2.000"}},
+	{"suspension that is over", zadd("{prana-0}:sus:delay", 1, animal(slept)+":2.000:0"), []string{"I5 sleeps: something names it without reason: {prana-0}:sus"}},
+}
+
 const inf = 1 << 62 // any score that no clock reaches
 
 // keepOnly cancels, in the crudest way, everything but one execution.
@@ -293,10 +304,18 @@ func keepOnly(ctx context.Context, c *redis.Client, name string) error {
 
 func TestAuditFinds(t *testing.T) {
 	t.Parallel()
+	t.Run("newest", func(t *testing.T) { auditFinds(t, breakages, suspend.Options{}) })
+	t.Run("first", func(t *testing.T) { auditFinds(t, breakagesOfFirst, suspend.Options{Format: 1}) })
+}
+
+func auditFinds(t *testing.T, breakages []breakage, o suspend.Options) {
+	t.Helper()
+	t.Parallel()
 	for _, b := range breakages {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			z := newZoo(t, real(t))
+			z.store = suspend.New(z.redis, tasks.Encoder{}, o)
 			z.populate()
 			if err := b.do(t.Context(), z.redis, z); err != nil {
 				t.Fatal(err)
@@ -327,6 +346,7 @@ func TestAuditLostExecution(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
+		z.store = suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
 		z.populate()
 		if err := c.Del(t.Context(), x(heard), x("poison")).Err(); err != nil {
 			t.Fatal(err)
@@ -339,7 +359,7 @@ func TestAuditLostExecution(t *testing.T) {
 				found[kind] = true
 			}
 		}
-		for _, kind := range []string{"all", "st", "wf", "wfst", "due", "sus", "wfsus", "listen", "ev", "tag", "err"} {
+		for _, kind := range []string{"all", "st", "wf", "wfst", "due", "sus", "wfsus", "listen", "ev", "tag", "err"} { // of format 1, which has all
 			if !found[kind] {
 				t.Errorf("not found through %q: %v", kind, found)
 			}

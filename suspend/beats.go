@@ -47,16 +47,16 @@ func (r Rewind) String() string {
 
 // beatScript looks for the last beat that was seen, and adds one if it is time.
 //
-// KEYS[1] the beats, KEYS[2] the list of all executions of the partition; ARGV[1] the beat seen last ("" = none),
+// KEYS[1] the beats, KEYS[2] and KEYS[3] what a partition that has executions has, by its format; ARGV[1] the beat seen last ("" = none),
 // ARGV[2] how many are kept, ARGV[3] ms between two.
 // Returns {last beat}; or, with nothing written, when the one that was seen is gone:
-// {"", the last before it ("" = none), 1 if there are executions}.
+// {"", the last before it ("" = none), 0 if there is neither of KEYS[2] and KEYS[3]}.
 var beatScript = redis.NewScript(`
 local seen, kept = ARGV[1], tonumber(ARGV[2])
 if seen ~= '' and #redis.call('XRANGE', KEYS[1], seen, seen) == 0 then
   local before = redis.call('XREVRANGE', KEYS[1], '(' .. seen, '-', 'COUNT', 1)[1]
   if before or redis.call('XLEN', KEYS[1]) < kept then
-    return {'', before and before[1] or '', redis.call('EXISTS', KEYS[2])}
+    return {'', before and before[1] or '', redis.call('EXISTS', KEYS[2], KEYS[3])}
   end -- else so many came since that it was dropped
 end
 local time = redis.call('TIME')
@@ -131,7 +131,7 @@ func (s *Store) beat(ctx context.Context, pulses []pulse) []Rewind {
 	cmds := make([]*redis.Cmd, len(pulses))
 	run := func(i int, how func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd, c redis.Scripter) *redis.Cmd {
 		t := tag(i)
-		return how(ctx, c, []string{beatsKey(t), allKey(t)}, pulses[i].last().id, beatsKept, beatsApart.Milliseconds())
+		return how(ctx, c, []string{beatsKey(t), allKey(t), workflowsKey(t)}, pulses[i].last().id, beatsKept, beatsApart.Milliseconds())
 	}
 	for i := range pulses {
 		cmds[i] = run(i, beatScript.EvalSha, pipe)

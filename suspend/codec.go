@@ -1,6 +1,7 @@
 package suspend
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,6 +131,7 @@ type storedWait struct {
 	Due   *int64              `json:"u,omitempty"`
 	Since int64               `json:"s,omitempty"`
 	Event *storedSubscription `json:"e,omitempty"`
+	Leads string              `json:"b,omitempty"` // what d leaves out at its beginning: see dataLead
 	Began int64               `json:"q,omitempty"`
 	First int                 `json:"f,omitempty"`
 	Child string              `json:"c,omitempty"`
@@ -137,26 +139,10 @@ type storedWait struct {
 }
 
 type storedSubscription struct {
-	Type   string       `json:"t"`
-	Filter storedFilter `json:"f,omitempty"`
-	Match  string       `json:"m,omitempty"`
-	Takers int          `json:"n,omitempty"`
-}
-
-// storedFilter keeps its numbers to the last digit: the list in which the wait stands is named by them.
-type storedFilter map[string]any
-
-func (f *storedFilter) UnmarshalJSON(raw []byte) error {
-	v, err := flow.Decode(raw)
-	if err != nil {
-		return err
-	}
-	values, ok := v.(map[string]any)
-	if v != nil && !ok {
-		return fmt.Errorf("a filter is %.40s, which is no object", raw)
-	}
-	*f = values
-	return nil
+	Type   string          `json:"t"`
+	Filter json.RawMessage `json:"f,omitempty"` // of an object
+	Match  string          `json:"m,omitempty"`
+	Takers int             `json:"n,omitempty"`
 }
 
 type storedResumption struct {
@@ -246,7 +232,7 @@ func unstamp(s string) (time.Time, string, error) {
 // then costs no more to store than an early one.
 const countWidth = 6
 
-// encodeFront gives "seq|transitions|json".
+// encodeFront gives "seq|transitions|json". The script puts states of nodes and another bar before the JSON.
 func encodeFront(f *flow.Front) ([]byte, error) {
 	b := append(flow.AppendWide(make([]byte, 0, 64), f.Seq, countWidth), '|')
 	b = append(flow.AppendWide(b, int64(f.Transitions), countWidth), '|')
@@ -274,15 +260,54 @@ func storedFrontOf(f *flow.Front) storedFront {
 	return st
 }
 
-func decodeFront(s string) (flow.Front, error) {
+// frontNodes is from which index on the states of nodes are fields of their own, so that a front stays small whatever the workflow.
+const frontNodes = 16
+
+// frontParts splits a front into its counts, the states of nodes (";node:state" for each) and the JSON.
+func frontParts(s string) (seq, transitions, nodes, body string, err error) {
 	parts := strings.SplitN(s, "|", 3)
 	if len(parts) != 3 {
-		return flow.Front{}, fmt.Errorf("reading the front: %q is not seq|transitions|json", flow.Cut(s, 40))
+		return "", "", "", "", fmt.Errorf("reading the front: %q is not seq|transitions|json", flow.Cut(s, 40))
 	}
-	seq, err1 := strconv.ParseInt(parts[0], 10, 64)
-	transitions, err2 := strconv.Atoi(parts[1])
-	st, plain := readPlainFront(parts[2])
-	if err := errors.Join(err1, err2, orJSON(plain, parts[2], &st)); err != nil {
+	body = parts[2]
+	if !strings.HasPrefix(body, "{") {
+		nodes, body, _ = strings.Cut(body, "|")
+	}
+	return parts[0], parts[1], nodes, body, nil
+}
+
+// decodeFrontNodes gives the states of nodes that stand in a front: since format 2, those of the first ones. Only those that are
+// wanted are read.
+func decodeFrontNodes(s string, wanted func(n int) bool, into map[int]flow.NodeState) error {
+	_, _, nodes, _, err := frontParts(s)
+	if err != nil || nodes == "" {
+		return err
+	}
+	for text := range strings.SplitSeq(strings.TrimPrefix(nodes, ";"), ";") {
+		node, state, _ := strings.Cut(text, ":")
+		n, err := strconv.ParseUint(node, 10, 31)
+		if err != nil {
+			return fmt.Errorf("reading the front: %q names no node", flow.Cut(text, 40))
+		}
+		if !wanted(int(n)) {
+			continue
+		}
+		if into[int(n)], err = decodeNode(state); err != nil {
+			return fmt.Errorf("reading the front: %w", err)
+		}
+	}
+	return nil
+}
+
+func decodeFront(s string) (flow.Front, error) {
+	counted, done, _, body, err := frontParts(s)
+	if err != nil {
+		return flow.Front{}, err
+	}
+	seq, err1 := strconv.ParseInt(counted, 10, 64)
+	transitions, err2 := strconv.Atoi(done)
+	st, plain := readPlainFront(body)
+	if err := errors.Join(err1, err2, orJSON(plain, body, &st)); err != nil {
 		return flow.Front{}, fmt.Errorf("reading the front: %w", err)
 	}
 	f := flow.Front{Status: st.Status, Region: st.region(), InParts: decodeLive(st.InParts), Ends: st.Ends, Seq: seq, Transitions: transitions, Generation: st.Generation, Retries: st.Retries, Stood: time.Duration(st.Stood) * time.Millisecond, Closes: st.Closes}
@@ -336,7 +361,7 @@ func decodeArrivals(in []storedArrival) []flow.Arrival {
 
 // encodeStep gives "token|refs;part|json": scripts read the token, the refs and the part that it belongs to
 // (with its semicolon left out where there is none) without parsing JSON. The commit puts its time and another bar in front.
-func encodeStep(s *flow.Step, op string) ([]byte, error) {
+func encodeStep(s *flow.Step, op string, format int) ([]byte, error) {
 	b := append(make([]byte, 0, 160), s.Token...)
 	b = append(b, '|')
 	for i, a := range s.Inputs {
@@ -352,7 +377,12 @@ func encodeStep(s *flow.Step, op string) ([]byte, error) {
 	if all, ok := appendPlainStep(b, s, op); ok {
 		return all, nil
 	}
-	body, err := flow.Encode(storedStepOf(s, op))
+	st := storedStepOf(s, op)
+	err := st.waits(s.Wait, format)
+	if err != nil {
+		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
+	}
+	body, err := flow.Encode(st)
 	if err != nil {
 		return nil, fmt.Errorf("storing step %s: %w", s.ID, err)
 	}
@@ -375,7 +405,6 @@ func storedStepOf(s *flow.Step, op string) storedStep {
 	for _, a := range s.Attempts {
 		st.Attempts = append(st.Attempts, storedAttempt{Number: a.Number, Started: millis(a.StartedAt), Ended: millis(a.EndedAt), Error: a.Error})
 	}
-	st.Wait = encodeWait(s.Wait)
 	if s.Of != nil {
 		st.Owner, st.Index = s.Of.Owner.String(), s.Of.Index
 	}
@@ -383,7 +412,8 @@ func storedStepOf(s *flow.Step, op string) storedStep {
 	return st
 }
 
-func encodeWait(w *flow.Wait) *storedWait {
+// waits adds the wait of a step.
+func (to *storedStep) waits(w *flow.Wait, format int) (err error) {
 	if w == nil {
 		return nil
 	}
@@ -397,10 +427,77 @@ func encodeWait(w *flow.Wait) *storedWait {
 	default:
 		st.In = new(flow.Millis(w.In))
 	}
+	to.Wait = st
 	if e := w.Event; e != nil {
-		st.Event = &storedSubscription{Type: e.Type, Filter: e.Filter, Match: e.Match, Takers: e.Takers}
+		st.Event = &storedSubscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
+		if len(e.Filter) > 0 {
+			st.Event.Filter, err = flow.Encode(e.Filter)
+		}
+		if format > firstFormat {
+			st.shorten()
+		}
 	}
-	return st
+	return err
+}
+
+// dataLead is what the data of a wait for an event begin with, in the same bytes, as far as its other fields tell: type and filter
+// ("e"), and after them the time that it is given ("i").
+func (st *storedWait) dataLead(leads string) []byte {
+	b := flow.AppendText([]byte(`{"event_type":`), st.Event.Type)
+	if st.Event.Filter != nil {
+		b = append(append(b, `,"event_filter":`...), st.Event.Filter...)
+	}
+	if leads == "i" {
+		b = strconv.AppendInt(append(b, `,"timeout_ms":`...), *st.In, 10)
+	}
+	return append(b, ',')
+}
+
+// shorten leaves out of the data what the wait tells anyway.
+func (st *storedWait) shorten() {
+	for _, leads := range []string{"i", "e"} {
+		if leads == "i" && st.In == nil {
+			continue
+		}
+		if rest, ok := bytes.CutPrefix(st.Data, st.dataLead(leads)); ok {
+			st.Leads, st.Data = leads, append([]byte{'{'}, rest...)
+			return
+		}
+	}
+}
+
+// data are those of the wait, whole.
+func (st *storedWait) data() (json.RawMessage, error) {
+	switch {
+	case st.Leads == "":
+		return st.Data, nil
+	case st.Leads != "e" && st.Leads != "i", st.Event == nil, st.Leads == "i" && st.In == nil, len(st.Data) == 0:
+		return nil, fmt.Errorf("the data of its wait begin with %q, which it does not tell", flow.Cut(st.Leads, 40))
+	}
+	whole := append(st.dataLead(st.Leads), st.Data[1:]...)
+	if !json.Valid(whole) {
+		return nil, fmt.Errorf("the data of its wait are no JSON: %q", flow.Cut(string(whole), 40))
+	}
+	return whole, nil
+}
+
+// decodeFilter keeps numbers to the last digit: the list in which the wait stands is named by them.
+func decodeFilter(raw json.RawMessage) (map[string]any, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	v, err := flow.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	filter, ok := v.(map[string]any)
+	if v != nil && !ok {
+		return nil, fmt.Errorf("a filter is %.40s, which is no object", raw)
+	}
+	if len(filter) == 0 {
+		return nil, nil
+	}
+	return filter, nil
 }
 
 func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
@@ -420,13 +517,16 @@ func decodeStep(id flow.StepID, s string) (*flow.Step, error) {
 	if (st.Status == flow.StepSuspended) != (st.Wait != nil) && st.Status != flow.StepQuarantined {
 		return nil, fmt.Errorf("reading step %s: it is %s, and its wait does not fit that", id, st.Status)
 	}
-	step := st.step(id, token, at)
+	step, err := st.step(id, token, at)
+	if err != nil {
+		return nil, fmt.Errorf("reading step %s: %w", id, err)
+	}
 	_, part, _ := strings.Cut(place, ";")
 	return step, st.place(step, part)
 }
 
-func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Step {
-	s := &flow.Step{
+func (st *storedStep) step(id flow.StepID, token string, at time.Time) (s *flow.Step, err error) {
+	s = &flow.Step{
 		ID: id, Status: st.Status, Token: token, Op: st.Op, At: at, Attempt: st.Attempt, Turn: st.Turn, Deaths: st.Deaths,
 		Inputs: decodeArrivals(st.Inputs), Port: st.Port, Error: st.Error, Children: st.Children, Trace: st.Trace, Place: st.Place, Emitted: st.Emitted, Was: st.Was, Kept: st.Kept,
 		CreatedAt: orTime(st.Created, at), StartedAt: timeOf(st.Started), EndedAt: timeOf(st.Ended),
@@ -447,15 +547,15 @@ func (st *storedStep) step(id flow.StepID, token string, at time.Time) *flow.Ste
 	for _, a := range st.Attempts {
 		s.Attempts = append(s.Attempts, flow.Attempt{Number: a.Number, StartedAt: orTime(a.Started, began), EndedAt: orTime(a.Ended, at), Error: a.Error})
 	}
-	s.Wait = st.Wait.wait(at)
-	return s
+	s.Wait, err = st.Wait.wait(at)
+	return s, err
 }
 
-func (st *storedWait) wait(at time.Time) *flow.Wait {
+func (st *storedWait) wait(at time.Time) (w *flow.Wait, err error) {
 	if st == nil {
-		return nil
+		return nil, nil
 	}
-	w := &flow.Wait{Type: st.Type, Data: st.Data, Timer: st.Timer, Since: orTime(st.Since, at), Began: st.Began, First: st.First, Child: st.Child, Held: st.Held}
+	w = &flow.Wait{Type: st.Type, Timer: st.Timer, Since: orTime(st.Since, at), Began: st.Began, First: st.First, Child: st.Child, Held: st.Held}
 	switch {
 	case st.In != nil:
 		w.In = time.Duration(*st.In) * time.Millisecond
@@ -468,14 +568,12 @@ func (st *storedWait) wait(at time.Time) *flow.Wait {
 	}
 	if e := st.Event; e != nil {
 		w.Event = &flow.Subscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
-		for path, v := range e.Filter {
-			if w.Event.Filter == nil {
-				w.Event.Filter = map[string]any{}
-			}
-			w.Event.Filter[path] = v
-		}
+		w.Event.Filter, err = decodeFilter(e.Filter)
 	}
-	return w
+	if err == nil {
+		w.Data, err = st.data()
+	}
+	return w, err
 }
 
 // A value is stored as its JSON, as "@field" when it is the same as another, or as "@*step,count" when it is the

@@ -22,7 +22,7 @@ func BenchmarkCodec(b *testing.B) {
 			if _, err := encodeFront(&front); err != nil {
 				b.Fatal(err)
 			}
-			if _, err := encodeStep(ended, "6VwretUkFHr"); err != nil {
+			if _, err := encodeStep(ended, "6VwretUkFHr", NewestFormat); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -31,7 +31,7 @@ func BenchmarkCodec(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	storedStep, err := encodeStep(ended, "6VwretUkFHr")
+	storedStep, err := encodeStep(ended, "6VwretUkFHr", NewestFormat)
 	if err != nil {
 		b.Fatal(err)
 	}

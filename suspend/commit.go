@@ -17,6 +17,7 @@ import (
 // script collects the keys and arguments of one call of commit.lua.
 type script struct {
 	encoder Encoder
+	format  int
 	keys    []string
 	numbers map[string]int // of the keys, once there are many
 	guards  int
@@ -41,9 +42,9 @@ var scripts = sync.Pool{New: func() any {
 	return &script{keys: make([]string, 0, fewKeys), checks: make([]any, 0, 16), ops: make([]any, 0, 96)}
 }}
 
-func newScript(e Encoder) *script {
+func (s *Store) script() *script {
 	b := scripts.Get().(*script)
-	b.encoder = e
+	b.encoder, b.format = s.encoder, s.format
 	return b
 }
 
@@ -105,7 +106,7 @@ func (s *Store) Commit(ctx context.Context, changes ...*flow.Change) error {
 
 // commit is one try; fed = it brings what the changes tell.
 func (s *Store) commit(ctx context.Context, fed bool, changes []*flow.Change) error {
-	b := newScript(s.encoder)
+	b := s.script()
 	defer b.release()
 	if !fed {
 		b.op("?", feedKey(home(changes[0].Execution)))
@@ -258,14 +259,19 @@ func (b *script) snapshot(ch *flow.Change) error {
 		plain = append(plain, fieldInput, encodeValue(flow.Value{Raw: ch.Input}))
 	}
 	for _, st := range ch.Steps {
-		record, err := encodeStep(st, ch.Op)
+		record, err := encodeStep(st, ch.Op, b.format)
 		if err != nil {
 			return err
 		}
 		stamped = append(stamped, stepField(st.ID), record)
 	}
+	var nodes []any
 	for _, n := range slices.Sorted(maps.Keys(ch.Nodes)) {
-		plain = append(plain, nodeField(n), encodeNode(ch.Nodes[n]))
+		if n < frontNodes {
+			nodes = append(nodes, n, encodeNode(ch.Nodes[n]))
+		} else {
+			plain = append(plain, nodeField(n), encodeNode(ch.Nodes[n]))
+		}
 	}
 	for ref, v := range ch.Values {
 		plain = append(plain, string(ref), encodeValue(v))
@@ -274,7 +280,7 @@ func (b *script) snapshot(ch *flow.Change) error {
 	if err != nil {
 		return err
 	}
-	return b.write(ch, append(plain, fans...), stamped)
+	return b.write(ch, nodes, append(plain, fans...), stamped)
 }
 
 // fanFields gives the fields of the fans and the parts that are written.
@@ -319,7 +325,7 @@ func fansGone(ch *flow.Change) []any {
 	return fields
 }
 
-func (b *script) write(ch *flow.Change, plain, stamped []any) error {
+func (b *script) write(ch *flow.Change, nodes, plain, stamped []any) error {
 	if ch.Result != nil {
 		plain = append(plain, fieldResult, encodeValue(*ch.Result))
 	}
@@ -334,8 +340,9 @@ func (b *script) write(ch *flow.Change, plain, stamped []any) error {
 		stamped = append(stamped, fieldEnded, "")
 	}
 	key := executionKey(ch.Execution)
-	args := append([]any{len(plain) / 2, len(stamped) / 2}, plain...)
-	b.op("h", key, append(args, stamped...)...)
+	b.op("v", key, flag(b.format > firstFormat), len(nodes)/2)
+	b.ops = append(append(b.ops, nodes...), len(plain)/2, len(stamped)/2)
+	b.ops = append(append(b.ops, plain...), stamped...)
 	gone := append(fansGone(ch), outlived(ch)...)
 	if len(gone) > 0 {
 		b.op("d", key, append([]any{len(gone)}, gone...)...)
@@ -414,8 +421,9 @@ func (b *script) born(ch *flow.Change, tag string) {
 	if ch.Head == nil {
 		return
 	}
-	b.op("+", allKey(tag), 0, ch.Execution)
-	b.op("+", workflowKey(tag, ch.Head.Workflow), 0, ch.Execution)
+	for _, list := range bornLists(b.format, tag, ch.Head.Workflow) {
+		b.op("+", list, 0, ch.Execution)
+	}
 	for _, list := range tagLists(tag, ch.Head.Tags) {
 		b.op("+", list, 0, ch.Execution)
 	}
@@ -483,7 +491,7 @@ func (b *script) when(w *flow.Wait, key, member string) {
 // closed removes every trace of a wait but its record.
 func (b *script) closed(ch *flow.Change, c flow.Closed, tag string) error {
 	id := c.ID.String()
-	for _, list := range waitLists(tag, ch.WorkflowID(), c.Type, c.Event) {
+	for _, list := range waitLists(firstFormat, tag, ch.WorkflowID(), c.Type, c.Event) {
 		b.op("-", list, id)
 	}
 	if c.Event != nil {
@@ -510,13 +518,21 @@ func (b *script) opened(ch *flow.Change, tag string) {
 		}
 		w := ch.Steps[i].Wait
 		b.op("s", suspendTypesKey(tag), w.Type)
-		for _, list := range waitLists(tag, ch.WorkflowID(), w.Type, w.Event) {
+		b.known(tag, ch)
+		for _, list := range waitLists(b.format, tag, ch.WorkflowID(), w.Type, w.Event) {
 			b.when(w, list, id.String())
 		}
 		if w.Event != nil {
 			b.op("+", waitersKey(tag, w.Event.Key()), 0, id.String())
 			b.op("#", shapesKey(tag, w.Event.Type), w.Event.Shape(), 1)
 		}
+	}
+}
+
+// known has the lists of a workflow read with those of all others.
+func (b *script) known(tag string, ch *flow.Change) {
+	if b.format > firstFormat {
+		b.op("s", workflowsKey(tag), ch.WorkflowID())
 	}
 }
 
@@ -621,12 +637,13 @@ func (b *script) status(ch *flow.Change, tag string) {
 	if ch.Was == ch.Front.Status && !ch.Revived {
 		return
 	}
-	if ch.Was != "" && ch.Was != ch.Front.Status {
-		for _, list := range statusLists(tag, ch.WorkflowID(), ch.Was) {
+	if ch.Was != "" {
+		for _, list := range statusLists(firstFormat, tag, ch.WorkflowID(), ch.Was) {
 			b.op("-", list, ch.Execution)
 		}
 	}
-	for _, list := range statusLists(tag, ch.WorkflowID(), ch.Front.Status) {
+	b.known(tag, ch)
+	for _, list := range statusLists(b.format, tag, ch.WorkflowID(), ch.Front.Status) {
 		b.op("+", list, 0, ch.Execution)
 	}
 	if ch.Ended {
@@ -655,7 +672,7 @@ func (s *Store) Enqueue(ctx context.Context, ds ...flow.Dispatch) error {
 		bySlot[t] = append(bySlot[t], d)
 	}
 	for _, slot := range slices.Sorted(maps.Keys(bySlot)) {
-		b := newScript(s.encoder)
+		b := s.script()
 		for _, d := range bySlot[slot] {
 			if err := b.enqueue(d); err != nil {
 				return fmt.Errorf("enqueueing a step of execution %s: %w", d.Execution, err)

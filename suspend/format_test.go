@@ -111,6 +111,7 @@ func (z *zoo) everything() {
 	orders := suspend.NewStream(z.redis, z.redis, suspend.StreamOptions{Key: "orders", Group: "prana"})
 	z.must(orders.Refuse(ctx, flow.StreamEntry{ID: "1-0", Fields: map[string]string{"data": "{"}}, "invalid"))
 	z.populate()
+	z.old()
 	writeFan(z, nil)
 	z.alarm()
 	z.queued()
@@ -124,6 +125,12 @@ func (z *zoo) everything() {
 	_, err = s.Renew(ctx, "worker", []flow.Dispatch{dispatchOf(x.ID, x.Steps[flow.StepID{Node: 2}])}, time.Minute)
 	z.must(err)
 	z.must(z.redis.SAdd(ctx, tasks.SleepersKey("prana-0"), tasks.WakeKey("prana-0", "four")).Err())
+}
+
+// old commits an execution as the first format has it.
+func (z *zoo) old() {
+	first := suspend.New(z.redis, tasks.Encoder{}, suspend.Options{Format: 1})
+	z.must(first.Commit(z.Context(), suspended(z.birth("old", waits(1, flow.Wait{Type: flow.Delay, In: time.Hour})))))
 }
 
 // alarm commits a delay with its alarm.

@@ -56,6 +56,14 @@ var goldens = []golden{
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
 			Type: flow.ExternalEvent, Since: began, Event: &flow.Subscription{Type: "job", Takers: 3},
 		}})},
+	{"told", "two waits for events whose data say what they wait for; one has no time", writeTold, holding(
+		alive("told", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
+		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
+			Type: flow.ExternalEvent, Data: raw(toldTimed), In: time.Hour, Due: after(time.Hour), Since: began, Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order": 7}},
+		}},
+		&flow.Step{ID: step2, Status: flow.StepSuspended, Token: "token000002", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
+			Type: flow.ExternalEvent, Data: raw(toldForever), Since: began, Event: &flow.Subscription{Type: "shipped"},
+		}})},
 	{"delay", "a delay, and a wait until a date", writeDelay, holding(
 		alive("delay", "op000000001", flow.Front{Status: flow.Suspended, Region: flow.Region{Live: map[int]flow.Live{1: {Suspended: 1}, 2: {Suspended: 1}}}, Seq: 1}), map[int]flow.NodeState{1: fresh, 2: fresh},
 		&flow.Step{ID: step1, Status: flow.StepSuspended, Token: "token000001", Op: "op000000001", At: began, Turn: 1, CreatedAt: began, Wait: &flow.Wait{
@@ -156,6 +164,19 @@ func writeEvent(z *zoo, _ func(time.Duration)) {
 		Type: flow.ExternalEvent, Data: raw(`{"approver":"a"}`), In: time.Hour,
 		Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order.id": "7", "n": 1}, Match: "$event.ok"},
 	}))))
+}
+
+// What waits for events say of themselves, as nodes write it.
+const (
+	toldTimed   = `{"event_type":"paid","event_filter":{"order":7},"timeout_ms":3600000,"on_timeout":"late"}`
+	toldForever = `{"event_type":"shipped","on_timeout":"main"}`
+)
+
+func writeTold(z *zoo, _ func(time.Duration)) {
+	z.commit(suspended(z.birth("told",
+		waits(1, flow.Wait{Type: flow.ExternalEvent, Data: raw(toldTimed), In: time.Hour, Event: &flow.Subscription{Type: "paid", Filter: map[string]any{"order": 7}}}),
+		waits(2, flow.Wait{Type: flow.ExternalEvent, Data: raw(toldForever), Event: &flow.Subscription{Type: "shipped"}}),
+	)))
 }
 
 func writeTakers(z *zoo, _ func(time.Duration)) {

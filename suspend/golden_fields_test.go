@@ -12,7 +12,7 @@ import (
 // TestGoldenFields: the golden snapshots show every field that is ever stored.
 func TestGoldenFields(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/v1/*.json")
+	files, err := filepath.Glob("testdata/v*/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

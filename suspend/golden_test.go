@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,13 +15,20 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
+	"prana/suspend"
+	"prana/tasks"
 )
 
-// update writes testdata/v1 anew. What was released once stays as it is: a
+// update writes the golden snapshots anew. What was released once stays as it is: a
 // change of the format gets a directory of its own beside it.
 var update = flag.Bool("update", false, "write the golden snapshots anew")
 
-const goldenDir = "testdata/v1"
+// formats are those of which there are golden snapshots.
+var formats = []int{1, 2}
+
+func goldenFile(format int, name string) string {
+	return filepath.Join("testdata", fmt.Sprintf("v%d", format), name+".json")
+}
 
 // snapshot is an execution as it stands in Redis.
 type snapshot struct {
@@ -55,62 +63,73 @@ func dump(z *zoo, g golden) snapshot {
 	return snapshot{About: g.about, Execution: animal(g.name), Hash: get("x"), State: get("v"), Outbox: get("q")}
 }
 
-// TestGoldenWrite: what is written today has the form of version 1, to the byte.
+// eachGolden runs a test for each snapshot of each format.
+func eachGolden(t *testing.T, test func(t *testing.T, format int, g golden)) {
+	t.Helper()
+	for _, format := range formats {
+		for _, g := range goldens {
+			t.Run(fmt.Sprintf("v%d/%s", format, g.name), func(t *testing.T) {
+				t.Parallel()
+				test(t, format, g)
+			})
+		}
+	}
+}
+
+// TestGoldenWrite: what is written today has the form that it is to have, to the byte.
 func TestGoldenWrite(t *testing.T) {
 	t.Parallel()
-	for _, g := range goldens {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			m := miniredis.RunT(t)
-			clock := func(d time.Duration) { m.SetTime(after(d)) }
-			clock(0)
-			z := &zoo{T: t, redis: inMemory(t, m)}
-			z.store = storeOn(z.redis)
-			g.write(z, clock)
-			raw, err := json.MarshalIndent(dump(z, g), "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(goldenDir, g.name+".json")
-			if *update {
-				err = errors.Join(os.MkdirAll(goldenDir, 0o755), os.WriteFile(file, append(raw, '\n'), 0o644))
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(raw)+"\n" != string(want) {
-				t.Errorf("the stored form changed: a new format version needs its own golden files, and version 1 must stay readable. Written is\n%s", raw)
-			}
-		})
+	eachGolden(t, goldenWrite)
+}
+
+func goldenWrite(t *testing.T, format int, g golden) {
+	t.Helper()
+	m := miniredis.RunT(t)
+	clock := func(d time.Duration) { m.SetTime(after(d)) }
+	clock(0)
+	z := &zoo{T: t, redis: inMemory(t, m)}
+	z.store = suspend.New(z.redis, tasks.Encoder{}, suspend.Options{Partitions: 2, Format: format})
+	g.write(z, clock)
+	raw, err := json.MarshalIndent(dump(z, g), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := goldenFile(format, g.name)
+	if *update {
+		err = errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, append(raw, '\n'), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(raw)+"\n" != string(want) {
+		t.Errorf("the stored form changed: a new format version needs its own golden files, and older ones must stay readable. Written is\n%s", raw)
 	}
 }
 
 // TestGoldenRead: what was ever written is read, for ever.
 func TestGoldenRead(t *testing.T) {
 	t.Parallel()
-	for _, g := range goldens {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			c := real(t)
-			restore(t, c, g.name)
-			got, err := storeOn(c).Load(t.Context(), animal(g.name), flow.Want{All: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got.Now = time.Time{}
-			wantSame(t, got, g.want)
-			partly(t, c, g)
-		})
-	}
+	eachGolden(t, func(t *testing.T, format int, g golden) {
+		t.Helper()
+		c := real(t)
+		restore(t, c, format, g.name)
+		got, err := storeOn(c).Load(t.Context(), animal(g.name), flow.Want{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Now = time.Time{}
+		wantSame(t, got, g.want)
+		partly(t, c, g)
+	})
 }
 
-func restore(t *testing.T, c *redis.Client, name string) {
+func restore(t *testing.T, c *redis.Client, format int, name string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(goldenDir, name+".json"))
+	raw, err := os.ReadFile(goldenFile(format, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +175,7 @@ func wantSame(t *testing.T, got, want any) {
 func TestGoldenNewer(t *testing.T) {
 	t.Parallel()
 	c := real(t)
-	restore(t, c, "event")
+	restore(t, c, 2, "event")
 	key := x("event")
 	if err := c.HSet(t.Context(), key, "Q1", "what a later version knows", "~", "as well").Err(); err != nil {
 		t.Fatal(err)

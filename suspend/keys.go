@@ -62,6 +62,14 @@ func workflowStatusKey(tag, workflow string, s flow.Status) string {
 	return tag + "wfst:" + workflow + ":" + string(s)
 }
 
+// workflowsKey holds the workflows whose lists make up those of all.
+func workflowsKey(tag string) string { return tag + "workflows" }
+
+// bornLists are those that an execution stands in from its birth on. Up to format 1 there are lists for all workflows together, too.
+func bornLists(format int, tag, workflow string) []string {
+	return withAll(format, workflowKey(tag, workflow), allKey(tag))
+}
+
 // tagKey lists the executions that have a tag, errorKey those whose error has a word.
 func tagKey(tag, name, value string) string { return tag + "tag:" + hashed(name+"\x00"+value) }
 func errorKey(tag, word string) string      { return tag + "err:" + hashed(word) }
@@ -85,8 +93,15 @@ func errorLists(tag string, p *flow.Problem) []string {
 }
 
 // statusLists are those that an execution stands in by its status.
-func statusLists(tag, workflow string, s flow.Status) []string {
-	return []string{statusKey(tag, s), workflowStatusKey(tag, workflow, s)}
+func statusLists(format int, tag, workflow string, s flow.Status) []string {
+	return withAll(format, workflowStatusKey(tag, workflow, s), statusKey(tag, s))
+}
+
+func withAll(format int, own, all string) []string {
+	if format > firstFormat {
+		return []string{own}
+	}
+	return []string{own, all}
 }
 
 // workflowSuspendedKey lists the suspensions of a workflow, and listenersKey those that listen for a type of events:
@@ -100,8 +115,8 @@ func listenersKey(tag, eventType, kind string) string {
 }
 
 // waitLists are those that a wait stands in, with the time that ends it. e is what it listens for; nil = nothing.
-func waitLists(tag, workflow, kind string, e *flow.Subscription) []string {
-	lists := []string{suspendedKey(tag, kind), workflowSuspendedKey(tag, workflow, kind)}
+func waitLists(format int, tag, workflow, kind string, e *flow.Subscription) []string {
+	lists := withAll(format, workflowSuspendedKey(tag, workflow, kind), suspendedKey(tag, kind))
 	if e != nil {
 		lists = append(lists, listenersKey(tag, e.Type, kind))
 	}

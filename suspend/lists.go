@@ -44,6 +44,53 @@ func (s *Store) one(ctx context.Context, id string) (flow.Page[flow.Summary], er
 	return page, err
 }
 
+// executionLists gives the lists of partitions in which those executions stand that are asked for by workflow and status: each in
+// that of its own workflow, and what format 1 wrote in that of all, too.
+func (s *Store) executionLists(ctx context.Context, tags []string, f flow.ExecutionFilter) ([]string, error) {
+	own, all := workflowKey, allKey
+	if f.Status != "" {
+		own = func(tag, workflow string) string { return workflowStatusKey(tag, workflow, f.Status) }
+		all = func(tag string) string { return statusKey(tag, f.Status) }
+	}
+	workflows, err := s.workflowsIn(ctx, tags, f.Workflow)
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for i, t := range tags {
+		for _, w := range workflows[i] {
+			keys = append(keys, own(t, w))
+		}
+		if f.Workflow == "" {
+			keys = append(keys, all(t))
+		}
+	}
+	return keys, nil
+}
+
+// workflowsIn gives, for each of the partitions, the one workflow that is asked for, or all whose lists it ever had.
+func (s *Store) workflowsIn(ctx context.Context, tags []string, only string) ([][]string, error) {
+	all := make([][]string, len(tags))
+	if only != "" {
+		for i := range all {
+			all[i] = []string{only}
+		}
+		return all, nil
+	}
+	p := s.redis.Pipeline()
+	cmds := make([]*redis.StringSliceCmd, len(tags))
+	for i, t := range tags {
+		cmds[i] = p.SMembers(ctx, workflowsKey(t))
+	}
+	if err := exec(ctx, p); err != nil {
+		return nil, trouble("listing the workflows of partitions", err)
+	}
+	for i, c := range cmds {
+		all[i] = c.Val()
+	}
+	return all, nil
+}
+
 // listed fills a page from an index: it reads rows, makes items of them, and keeps those that pass. Where most do not, the
 // page comes back short, with a cursor.
 func listed[T any](ctx context.Context, read rowsOf, cursor string, limit int, items func(context.Context, []row) ([]*T, error), keep func(T) bool) (flow.Page[T], error) {

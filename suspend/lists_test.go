@@ -9,6 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"prana/engine/flow"
+	"prana/suspend"
+	"prana/tasks"
 )
 
 // TestListsWithoutTheirLines: what was written before an index was kept, or what lost its lines, is left out by the lists
@@ -17,6 +19,7 @@ func TestListsWithoutTheirLines(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, c *redis.Client) {
 		z := newZoo(t, c)
+		z.store = suspend.New(c, tasks.Encoder{}, suspend.Options{Format: 1})
 		z.populate()
 		for _, key := range z.keys() {
 			kind, _, _ := strings.Cut(strings.TrimPrefix(key, "{prana-0}:"), ":")
@@ -66,7 +69,7 @@ func TestListedByTheBytes(t *testing.T) {
 			page, err := z.store.Suspensions(t.Context(), f)
 			z.must(err)
 			got, f.Cursor = append(got, page.Items[0].ID), page.Cursor
-			z.must(c.ZRem(t.Context(), "{prana-0}:sus:custom", page.Items[0].ID).Err()) // so that the place is sought
+			z.must(c.ZRem(t.Context(), "{prana-0}:wfsus:order:custom", page.Items[0].ID).Err()) // so that the place is sought
 		}
 		if strings.Join(got, " ") != strings.Join(want, " ") || f.Cursor != "" {
 			t.Errorf("got %q, want %q", got, want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"prana/engine/flow"
@@ -31,6 +32,7 @@ func (s *Store) Load(ctx context.Context, id string, want flow.Want) (*flow.Exec
 
 // reading is what Redis answered.
 type reading struct {
+	want   *flow.Want // what was asked for; nil = everything
 	now    int64
 	fields map[string]string
 	state  map[string]string
@@ -45,7 +47,12 @@ func (s *Store) read(ctx context.Context, id string, want flow.Want) (reading, e
 	if err != nil || len(answer) != 3 {
 		return reading{}, fmt.Errorf("the load script answered %d values", len(answer))
 	}
-	return reading{now, pairs(answer[1]), pairs(answer[2])}, nil
+	return reading{&want, now, pairs(answer[1]), pairs(answer[2])}, nil
+}
+
+func (r reading) wantsNode(n int) bool {
+	w := r.want
+	return w == nil || w.All || slices.Contains(w.Nodes, n) || slices.Contains(w.Outputs, n) || slices.Contains(w.Records, n)
 }
 
 func pairs(v any) map[string]string {
@@ -122,6 +129,9 @@ func (r reading) execution(id string) (*flow.Execution, error) {
 		if err := vs.field(x, name, v); err != nil {
 			return nil, err
 		}
+	}
+	if err := decodeFrontNodes(r.fields[fieldFront], r.wantsNode, x.Nodes); err != nil { // which are newer than fields are
+		return nil, err
 	}
 	if err := r.fans(x); err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package suspend
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,17 +24,20 @@ const maxSorted = 5000
 // executionRows reads the executions that a filter may ask for, by the shortest index that has them all. Which one that is may
 // change from page to page: the order is that of the list in any case, so that a cursor stays a place in it.
 func (s *Store) executionRows(ctx context.Context, f flow.ExecutionFilter, part span) (rowsOf, error) {
-	all := s.executionIndexes(f, part)
+	all, err := s.executionIndexes(ctx, f, part)
+	if err != nil {
+		return nil, err
+	}
 	narrow, err := s.narrowest(ctx, all...)
 	if err != nil || !narrow.other {
 		return s.merged(narrow.keys, part), err
 	}
-	rows, err := s.gather(ctx, narrow.keys, all[0].keys, f)
+	rows, err := s.gather(ctx, narrow.keys, f)
 	return gathered(rows, part), err
 }
 
-// executionIndexes gives the indexes for a filter, each with a key for each partition. The first has the order of the list.
-func (s *Store) executionIndexes(f flow.ExecutionFilter, part span) (all []index) {
+// executionIndexes gives the indexes for a filter. The first has the order of the list.
+func (s *Store) executionIndexes(ctx context.Context, f flow.ExecutionFilter, part span) (all []index, err error) {
 	tags := s.tagsFor(f)
 	add := func(ordered bool, key func(tag string) string) {
 		x := index{part: part, other: !ordered}
@@ -47,18 +52,14 @@ func (s *Store) executionIndexes(f flow.ExecutionFilter, part span) (all []index
 	byStatus := f.ByStatus()
 	if f.Parent != "" && !byStatus { // whose members are others, and so is their order; there are seldom many
 		add(true, func(t string) string { return childrenKey(t, f.Parent) })
-		return all
+		return all, nil
 	}
-	switch {
-	case f.Status != "" && f.Workflow != "":
-		add(true, func(t string) string { return workflowStatusKey(t, f.Workflow, f.Status) })
-	case f.Status != "":
-		add(true, func(t string) string { return statusKey(t, f.Status) })
-	case f.Error != "":
-	case f.Workflow != "":
-		add(true, func(t string) string { return workflowKey(t, f.Workflow) })
-	default:
-		add(true, allKey)
+	if f.Status != "" || f.Error == "" && (f.Workflow != "" || len(f.Tags) == 0) { // else another has no more than these
+		keys, err := s.executionLists(ctx, tags, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, index{keys: keys, part: part})
 	}
 	for _, word := range flow.Words(f.Error) {
 		add(true, func(t string) string { return errorKey(t, word) })
@@ -69,7 +70,7 @@ func (s *Store) executionIndexes(f flow.ExecutionFilter, part span) (all []index
 	for name, value := range f.Tags {
 		add(!byStatus, func(t string) string { return tagKey(t, name, value) })
 	}
-	return all
+	return all, nil
 }
 
 // tagsFor gives the partitions in which the executions are: children live where their parent does.
@@ -80,10 +81,7 @@ func (s *Store) tagsFor(f flow.ExecutionFilter) (tags []string) {
 		}
 		return tags
 	}
-	for p := range s.partitions {
-		tags = append(tags, tag(p))
-	}
-	return tags
+	return s.tags()
 }
 
 // narrowest chooses the index with the fewest rows; of those in another order, only one that may be read whole.
@@ -104,12 +102,23 @@ func (s *Store) narrowest(ctx context.Context, all ...index) (index, error) {
 	return all[best], nil
 }
 
+// countOf sums over sorted sets of one slot, since there may be thousands.
+//
+// KEYS the sets; ARGV lowest and highest score, as ZCOUNT takes them
+// Returns the number of members.
+const countOf = `
+local sum = 0
+for _, key in ipairs(KEYS) do
+  sum = sum + redis.call('ZCOUNT', key, ARGV[1], ARGV[2])
+end
+return sum`
+
 func (s *Store) counts(ctx context.Context, all []index) ([]int64, error) {
 	p := s.redis.Pipeline()
-	cmds := make([][]*redis.IntCmd, len(all))
+	cmds := make([][]*redis.Cmd, len(all))
 	for i, x := range all {
-		for _, key := range x.keys {
-			cmds[i] = append(cmds[i], p.ZCount(ctx, key, x.part.low, x.part.high))
+		for _, keys := range bySlot(x.keys) {
+			cmds[i] = append(cmds[i], p.Eval(ctx, countOf, keys, x.part.low, x.part.high))
 		}
 	}
 	if err := exec(ctx, p); err != nil {
@@ -118,15 +127,45 @@ func (s *Store) counts(ctx context.Context, all []index) ([]int64, error) {
 	counts := make([]int64, len(all))
 	for i, list := range cmds {
 		for _, c := range list {
-			counts[i] += c.Val()
+			n, _ := c.Int64()
+			counts[i] += n
 		}
 	}
 	return counts, nil
 }
 
-// gather reads an index whole, and gives what it names the places that it has in the lists of another, in whose order it is to
-// come. What has none there is not asked for.
-func (s *Store) gather(ctx context.Context, keys, order []string, f flow.ExecutionFilter) ([]row, error) {
+// gather reads an index whole, and gives what it names the places that it has in a list by status or error. What has none there is
+// not asked for.
+func (s *Store) gather(ctx context.Context, keys []string, f flow.ExecutionFilter) ([]row, error) {
+	ids, err := s.namedIn(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := s.placing(ctx, ids, f)
+	if err != nil {
+		return nil, err
+	}
+	p := s.redis.Pipeline()
+	scores := map[string]*redis.FloatSliceCmd{}
+	for list, ids := range lists {
+		scores[list] = p.ZMScore(ctx, list, ids...)
+	}
+	if err := exec(ctx, p); err != nil {
+		return nil, trouble("reading an index", err)
+	}
+	places := map[row]bool{} // what stands in two lists has one place
+	for list, ids := range lists {
+		for n, at := range scores[list].Val() {
+			if at > 0 && f.Within(fromMillis(int64(at))) {
+				places[row{at, ids[n]}] = true
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(places)), nil
+}
+
+// namedIn gives the executions that sorted sets name.
+func (s *Store) namedIn(ctx context.Context, keys []string) (ids []string, err error) {
 	p := s.redis.Pipeline()
 	members := make([]*redis.StringSliceCmd, len(keys))
 	for i, key := range keys {
@@ -135,25 +174,55 @@ func (s *Store) gather(ctx context.Context, keys, order []string, f flow.Executi
 	if err := exec(ctx, p); err != nil {
 		return nil, trouble("reading an index", err)
 	}
-	ids, scores := make([][]string, len(keys)), make([]*redis.FloatSliceCmd, len(keys))
-	for i, c := range members {
+	for _, c := range members {
 		for _, m := range c.Val() {
-			ids[i] = append(ids[i], row{member: m}.named())
+			ids = append(ids, row{member: m}.named())
 		}
-		if len(ids[i]) > 0 {
-			scores[i] = p.ZMScore(ctx, order[i], ids[i]...)
+	}
+	return ids, nil
+}
+
+// placing groups executions by the lists in which they may have their place: those of a word of an error, or of a status.
+func (s *Store) placing(ctx context.Context, ids []string, f flow.ExecutionFilter) (map[string][]string, error) {
+	lists := map[string][]string{}
+	add := func(list, id string) { lists[list] = append(lists[list], id) }
+	if f.Status == "" {
+		for _, id := range ids {
+			add(errorKey(home(id), flow.Words(f.Error)[0]), id)
 		}
+		return lists, nil
+	}
+	workflows, err := s.workflowsOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if f.Workflow == "" {
+			add(statusKey(home(id), f.Status), id)
+		}
+		if w := workflows[i]; w != "" && (f.Workflow == "" || f.Workflow == w) {
+			add(workflowStatusKey(home(id), w, f.Status), id)
+		}
+	}
+	return lists, nil
+}
+
+// workflowsOf reads of which workflow each execution is; "" of one that is gone, or cannot be read.
+func (s *Store) workflowsOf(ctx context.Context, ids []string) ([]string, error) {
+	p := s.redis.Pipeline()
+	heads := make([]*redis.StringCmd, len(ids))
+	for i, id := range ids {
+		heads[i] = p.HGet(ctx, executionKey(id), fieldHead)
 	}
 	if err := exec(ctx, p); err != nil {
 		return nil, trouble("reading an index", err)
 	}
-	var rows []row
-	for i, c := range scores {
-		for n, id := range ids[i] {
-			if at := c.Val()[n]; at > 0 && f.Within(fromMillis(int64(at))) {
-				rows = append(rows, row{at, id})
-			}
+	all := make([]string, len(ids))
+	for i, c := range heads {
+		head, err := decodeHead(c.Val())
+		if err == nil {
+			all[i] = head.Workflow
 		}
 	}
-	return rows, nil
+	return all, nil
 }

@@ -108,20 +108,23 @@ func gathered(all []row, part span) rowsOf {
 	}
 }
 
-// How many rows are looked at for those whose id begins like that, and how many at once: nothing finds them but their names.
+// How many rows are looked at for those whose id begins like that, and how many at once at first and at most: nothing finds them but
+// their names.
 const (
-	maxNamed  = 20_000
-	namedPage = 1000
+	maxNamed   = 10_000
+	namedPage  = 1000
+	namedPages = 4000
 )
 
 // beginning passes over rows whose id begins otherwise.
 func beginning(read rowsOf, prefix string) rowsOf {
 	return func(ctx context.Context, cursor string, limit int) (fit []row, next string, err error) {
-		for range maxNamed / namedPage {
+		for looked, n := 0, namedPage; looked < maxNamed; n = min(2*n, namedPages, maxNamed-looked) {
 			var rows []row
-			if rows, next, err = read(ctx, cursor, namedPage); err != nil {
+			if rows, next, err = read(ctx, cursor, n); err != nil {
 				return nil, "", err
 			}
+			looked += n
 			for i, r := range rows {
 				if !strings.HasPrefix(r.named(), prefix) {
 					continue
@@ -171,6 +174,15 @@ func (s span) compare(a, b row) int {
 	return compareRows(a, b)
 }
 
+// tags gives the partitions.
+func (s *Store) tags() []string {
+	all := make([]string, s.partitions)
+	for p := range all {
+		all[p] = tag(p)
+	}
+	return all
+}
+
 // bySlot groups keys, each with a hash tag, by what one script can read.
 func bySlot(keys []string) [][]string {
 	var slots [][]string
@@ -189,31 +201,23 @@ func bySlot(keys []string) [][]string {
 
 var errPage = errors.New("the script of pages answered with something else than rows")
 
-// rowsAfter reads at most limit rows of each of the sets, beyond a place.
+// rowsAfter reads the first rows of the sets together, beyond a place: so many, and a few of those behind them, in any order.
 func (s *Store) rowsAfter(ctx context.Context, keys []string, after *row, limit int, part span) ([]row, error) {
 	args := []any{part.low, part.high, map[bool]string{false: "up", true: "down"}[part.down], limit, "", ""}
 	if after != nil {
 		args[4], args[5] = score(after.score), after.member
 	}
-	pages, err := pageScript.Run(ctx, s.redis, keys, args...).Slice()
+	pairs, err := pageScript.Run(ctx, s.redis, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err
 	}
 	var rows []row
-	for _, page := range pages {
-		pairs, ok := page.([]any)
-		if !ok {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f, err := strconv.ParseFloat(pairs[i+1], 64)
+		if err != nil {
 			return nil, errPage
 		}
-		for i := 0; i+1 < len(pairs); i += 2 {
-			member, _ := pairs[i].(string)
-			text, _ := pairs[i+1].(string)
-			f, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				return nil, errPage
-			}
-			rows = append(rows, row{f, member})
-		}
+		rows = append(rows, row{f, pairs[i]})
 	}
 	return rows, nil
 }

@@ -27,19 +27,23 @@ func (s *Store) Purge(ctx context.Context, partition int, age map[flow.Status]ti
 		if !status.Terminal() {
 			continue
 		}
-		n, err := s.purgeStatus(ctx, statusKey(tag(partition), status), status, now.Add(-old), limit-purged)
+		keys, err := s.executionLists(ctx, []string{tag(partition)}, flow.ExecutionFilter{Status: status})
+		if err != nil {
+			return purged, err
+		}
+		n, err := s.purgeStatus(ctx, keys, status, now.Add(-old), limit-purged)
 		purged += n
 		errs = append(errs, err)
 	}
 	return purged, errors.Join(errs...)
 }
 
-// purgeStatus walks a list of terminal executions, oldest first, up to an end.
-func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status, until time.Time, limit int) (purged int, err error) {
+// purgeStatus walks lists of terminal executions, oldest first, up to an end.
+func (s *Store) purgeStatus(ctx context.Context, keys []string, status flow.Status, until time.Time, limit int) (purged int, err error) {
 	var errs []error
 	part := span{low: upwards.low, high: score(float64(until.UnixMilli()))}
 	for cursor := ""; purged < limit; {
-		rows, next, err := s.page(ctx, []string{key}, cursor, purgePage, part)
+		rows, next, err := s.page(ctx, keys, cursor, purgePage, part)
 		if err != nil {
 			return purged, errors.Join(append(errs, err)...)
 		}
@@ -47,7 +51,7 @@ func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status,
 			if purged >= limit {
 				return purged, errors.Join(errs...)
 			}
-			ok, err := s.purge(ctx, r.member, status)
+			ok, err := s.purge(ctx, r.member, status, keys)
 			if errors.Is(err, flow.ErrUnavailable) {
 				return purged, err
 			}
@@ -68,14 +72,14 @@ func (s *Store) purgeStatus(ctx context.Context, key string, status flow.Status,
 // purgePage is how many executions a purge looks at in one go.
 const purgePage = 100
 
-// purge removes one execution, unless it lives again or owes something.
-func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool, error) {
+// purge removes one execution that stands in one of the lists, unless it lives again or owes something.
+func (s *Store) purge(ctx context.Context, id string, status flow.Status, lists []string) (bool, error) {
 	if n, err := s.redis.Exists(ctx, outboxKey(id)).Result(); err != nil || n > 0 {
 		return false, trouble("purging execution "+id, err)
 	}
 	x, err := s.Load(ctx, id, flow.Want{})
 	if errors.Is(err, flow.ErrNotFound) {
-		return false, trouble("purging execution "+id, s.redis.ZRem(ctx, statusKey(home(id), status), id).Err())
+		return false, trouble("purging execution "+id, s.unlist(ctx, lists, id))
 	}
 	if err != nil || x.Status != status {
 		return false, err
@@ -88,7 +92,7 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 			return false, err
 		}
 	}
-	b := newScript(s.encoder)
+	b := s.script()
 	b.guards = 1
 	b.checks = []any{b.key(executionKey(id)), x.Rev, "purge", "1", 0, 0}
 	b.remove(x)
@@ -100,6 +104,15 @@ func (s *Store) purge(ctx context.Context, id string, status flow.Status) (bool,
 		return false, fmt.Errorf("purging execution %s: %w", id, err)
 	}
 	return true, nil
+}
+
+// unlist takes a member that leads nowhere out of lists.
+func (s *Store) unlist(ctx context.Context, lists []string, member string) error {
+	p := s.redis.Pipeline()
+	for _, list := range lists {
+		p.ZRem(ctx, list, member)
+	}
+	return exec(ctx, p)
 }
 
 // knowError reads by which error an execution is listed: one that came out of quarantine by itself completed with one. Should it be another one by now, the purge is refused.
@@ -117,9 +130,7 @@ func (s *Store) knowError(ctx context.Context, x *flow.Execution) error {
 // remove takes an execution out of every list, and its keys away.
 func (b *script) remove(x *flow.Execution) {
 	t := home(x.ID)
-	b.op("-", allKey(t), x.ID)
-	b.op("-", workflowKey(t, x.Workflow), x.ID)
-	for _, list := range statusLists(t, x.Workflow, x.Status) {
+	for _, list := range append(bornLists(firstFormat, t, x.Workflow), statusLists(firstFormat, t, x.Workflow, x.Status)...) {
 		b.op("-", list, x.ID)
 	}
 	for _, list := range slices.Concat(tagLists(t, x.Tags), errorLists(t, x.Error)) {

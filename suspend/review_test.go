@@ -50,10 +50,10 @@ func TestReviewWideEnd(t *testing.T) {
 	if n := z.redis.ZCard(t.Context(), due).Val(); n != 0 {
 		t.Errorf("%d lines are due still", n)
 	}
-	if err := z.redis.ZScore(t.Context(), "{prana-0}:st:cancelled", x.ID).Err(); err != nil {
+	if err := z.redis.ZScore(t.Context(), "{prana-0}:wfst:order:cancelled", x.ID).Err(); err != nil {
 		t.Errorf("it is not listed as cancelled: %v", err)
 	}
-	if err := z.redis.ZScore(t.Context(), "{prana-0}:st:running", x.ID).Err(); !errors.Is(err, redis.Nil) {
+	if err := z.redis.ZScore(t.Context(), "{prana-0}:wfst:order:running", x.ID).Err(); !errors.Is(err, redis.Nil) {
 		t.Errorf("it is listed as running still: %v", err)
 	}
 }
@@ -100,7 +100,7 @@ func TestReviewPurgeGoesPast(t *testing.T) {
 		if err == nil || errors.Is(err, flow.ErrUnavailable) {
 			t.Errorf("the one that cannot be read is not reported: %v", err)
 		}
-		left := c.ZRange(t.Context(), "{prana-0}:st:completed", 0, -1).Val()
+		left := c.ZRange(t.Context(), "{prana-0}:wfst:order:completed", 0, -1).Val()
 		if len(left) != owing+1 || slices.ContainsFunc(left, func(id string) bool { return strings.HasPrefix(id, "0c") }) {
 			t.Errorf("%d are left: %v", len(left), left)
 		}

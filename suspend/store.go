@@ -35,6 +35,7 @@ type Store struct {
 	encoder    Encoder
 	partitions int
 	keptEvents int
+	format     int
 	groups     groups
 	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
 	feeds      sync.Map // hash tag -> time.Time until which commits bring what they tell
@@ -44,11 +45,15 @@ type Store struct {
 type Options struct {
 	Partitions int // 1
 	KeptEvents int // how many events of one type are kept at most; 100,000
+	Format     int // in which it is written, until Identify finds what the store has; the newest
 }
 
 // New makes a store on a client. It does not close the client.
 func New(client redis.UniversalClient, encoder Encoder, o Options) *Store {
-	return &Store{redis: client, groups: groups{redis: client}, encoder: encoder, partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000)}
+	return &Store{
+		redis: client, groups: groups{redis: client}, encoder: encoder,
+		partitions: max(1, o.Partitions), keptEvents: cmp.Or(o.KeptEvents, 100_000), format: cmp.Or(o.Format, NewestFormat),
+	}
 }
 
 //go:embed lua/commit.lua

@@ -115,6 +115,18 @@ func TestStoreOnRedis(t *testing.T) {
 	})
 }
 
+// TestStoreInFirstFormat: a store that is written for processes of the version before is as good.
+func TestStoreInFirstFormat(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		t.Helper()
+		c := real(t)
+		s := subject(t, c)
+		s.Store = suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 2, KeptEvents: 300, Format: 1})
+		return s
+	})
+}
+
 func TestStoreOnMiniredis(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Subject {

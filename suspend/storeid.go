@@ -18,19 +18,36 @@ const storeKey = "prana:store"
 // ErrOtherStore says that the data a process worked on is not there any more.
 var ErrOtherStore = errors.New("this Redis does not hold the store that this process began with")
 
-// Identify gives the name of the store, and names it when it has no name yet.
+// Identify gives the name of the store, and names it when it has no name yet: then nobody works on it who knows old formats
+// alone, and it has the newest. From then on the store is written in its format.
 func (s *Store) Identify(ctx context.Context) (string, error) {
 	name := flow.NewToken() + flow.NewToken()
 	for {
-		if err := s.redis.SetNX(ctx, storeKey, name, 0).Err(); err != nil {
+		if err := s.name(ctx, name); err != nil {
 			return "", trouble("naming the store", err)
 		}
 		id, err := s.redis.Get(ctx, storeKey).Result()
 		if errors.Is(err, redis.Nil) { // emptied in between
 			continue
 		}
-		return id, trouble("naming the store", err)
+		if err != nil {
+			return "", trouble("naming the store", err)
+		}
+		s.format, err = s.Format(ctx)
+		return id, err
 	}
+}
+
+// name gives a store that has no name its format, and then its name: whoever finds the one finds the other.
+func (s *Store) name(ctx context.Context, name string) error {
+	n, err := s.redis.Exists(ctx, storeKey).Result()
+	if err != nil || n > 0 {
+		return err
+	}
+	if err := s.redis.SetNX(ctx, formatKey, NewestFormat, 0).Err(); err != nil {
+		return err
+	}
+	return s.redis.SetNX(ctx, storeKey, name, 0).Err()
 }
 
 // Watch lets the store beat, and has Redis write its file anew when that is due, until ctx is done, when it returns nil. It returns an error that matches ErrOtherStore as soon as

@@ -33,16 +33,22 @@ func (s *Store) Suspensions(ctx context.Context, f flow.SuspensionFilter) (flow.
 // suspensionKeys gives the lists that have all that is asked for, and little else. All lists have the same order, so that
 // a cursor of one is a place in another.
 func (s *Store) suspensionKeys(ctx context.Context, f flow.SuspensionFilter, part span) ([]string, error) {
-	var all, ofWorkflow, ofEvent []string
-	for p := range s.partitions {
-		t := tag(p)
+	tags := s.tags()
+	workflows, err := s.workflowsIn(ctx, tags, f.Workflow)
+	if err != nil {
+		return nil, err
+	}
+	var older, ofWorkflow, ofEvent []string
+	for i, t := range tags {
 		types, err := s.suspendTypes(ctx, t, f.Type)
 		if err != nil {
 			return nil, err
 		}
 		for _, kind := range types {
-			all = append(all, suspendedKey(t, kind))
-			ofWorkflow = append(ofWorkflow, workflowSuspendedKey(t, f.Workflow, kind))
+			for _, w := range workflows[i] {
+				ofWorkflow = append(ofWorkflow, workflowSuspendedKey(t, w, kind))
+			}
+			older = append(older, suspendedKey(t, kind))
 			ofEvent = append(ofEvent, listenersKey(t, f.EventType, kind))
 		}
 	}
@@ -55,7 +61,7 @@ func (s *Store) suspensionKeys(ctx context.Context, f flow.SuspensionFilter, par
 	case f.EventType != "":
 		return ofEvent, nil
 	}
-	return all, nil
+	return append(ofWorkflow, older...), nil
 }
 
 // suspendTypes gives the one type that is asked for, or all that the partition ever had.

@@ -19,7 +19,7 @@ func TestMixedVersions(t *testing.T) {
 	p := begin(t)
 	binary, commit := p.buildPrevious()
 	p.say("the version before this one is that of commit %s", commit)
-	f := p.fleet(fleet.Options{Partitions: 2})
+	f := p.fleet(fleet.Options{Partitions: 2, Older: true})
 	f.Partner.Slow = 150 * time.Millisecond
 	r := &roll{part: p, fleet: f, binary: binary, old: map[int]bool{}}
 	for range 3 {

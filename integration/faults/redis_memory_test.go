@@ -208,11 +208,10 @@ func (m *fullMemory) purge() {
 // finished counts the executions that have ended.
 func (m *fullMemory) finished() (n int64) {
 	m.Helper()
-	for partition := range m.fleet.Setup.Partitions {
-		for _, s := range flow.Statuses() {
-			if s.Terminal() {
-				n += m.fleet.Raw.ZCard(m.Context(), fmt.Sprintf("{prana-%d}:st:%s", partition, s)).Val()
-			}
+	for _, s := range flow.Statuses() {
+		if s.Terminal() {
+			there, _ := m.fleet.Listed(m.Context(), "wfst:*:"+string(s)) // it is asked again
+			n += there
 		}
 	}
 	return n

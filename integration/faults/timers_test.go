@@ -166,9 +166,9 @@ func (p *part) awaitTimers(f *fleet.Fleet, n int, within time.Duration) {
 	p.Helper()
 	until := time.Now().Add(within)
 	for {
-		var completed int64
-		for partition := range f.Setup.Partitions {
-			completed += f.Raw.ZCard(p.Context(), fmt.Sprintf("{prana-%d}:st:completed", partition)).Val()
+		completed, err := f.Listed(p.Context(), "wfst:*:completed")
+		if err != nil {
+			p.Fatal(err)
 		}
 		if int(completed) == n {
 			return

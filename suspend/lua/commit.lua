@@ -12,6 +12,9 @@
 --         ? key                refuses the commit if the feed of the partition exists; only as the first operation
 --         ! key n x w s e      an entry of the feed, if that exists: execution, workflow, status, facts; n are kept, about
 --         h key p s ...        HSET of p pairs as they are, then s pairs whose value gets "<now>|" in front
+--         v key form n ... p s ...
+--                              the same of an execution, whose second pair is the front: the states of n nodes (node, state) go into the
+--                              front if form is "1", or if it has such already, else into fields
 --         d key n ...          HDEL of n fields
 --         f key field value    sets a field, unless it exists
 --         + key ms member      ZADD at now + ms
@@ -43,6 +46,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local millis = string.format('%.0f', now)
 local i = 2
 
+local fronts = {} -- by key, as they were
 local claims = {} -- field and key of each that is to be removed
 
 -- found notes which of the fields from one argument to another were there; values has theirs from a place on.
@@ -57,7 +61,8 @@ end
 
 local function refusal(key, prev, op, revived, loose, last)
   local most = math.min(last, loose + 999)
-  local seen = call('HMGET', key, 'r', 'E', unpack(ARGV, loose, most))
+  local seen = call('HMGET', key, 'r', 'E', 'f', unpack(ARGV, loose, most))
+  fronts[key] = seen[3]
   if seen[1] == op then
     return 'repeated'
   elseif prev == '' then
@@ -65,7 +70,7 @@ local function refusal(key, prev, op, revived, loose, last)
   elseif seen[1] ~= prev or (seen[2] and revived ~= '1') then
     return 'stale'
   end
-  found(key, loose, most, seen, 3)
+  found(key, loose, most, seen, 4)
   for from = most + 1, last, 1000 do
     local to = math.min(last, from + 999)
     found(key, from, to, call('HMGET', key, unpack(ARGV, from, to)), 1)
@@ -96,6 +101,18 @@ local function since() -- in nanoseconds, as asynq notes since when a task waits
   return time[1] .. string.format('%06d', time[2]) .. '000'
 end
 
+-- The front with states of nodes, some of which the arguments from one to another tell anew.
+local function with(front, states, first, last)
+  for n = first, last, 2 do
+    local name = ';' .. ARGV[n] .. ':'
+    local from = string.find(states, name, 1, true)
+    local behind = from and string.find(states, ';', from + 1, true)
+    states = string.sub(states, 1, (from or 0) - 1) .. name .. ARGV[n + 1] .. (behind and string.sub(states, behind) or '')
+  end
+  local counts, body = string.match(front, '^(%d+|%d+|)(.*)$')
+  return counts .. states .. '|' .. body
+end
+
 local function push(first, list, id)
   hint(first == '1' and 'RPUSH' or 'LPUSH', list, id)
 end
@@ -105,6 +122,19 @@ local out = {'ok', millis, 0, pulled}
 local last = #ARGV
 while i <= last do
   local op, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
+  if op == 'v' then
+    local states = string.match(fronts[key] or '', '^%d+|%d+|([^{|]*)|') or ARGV[i + 2] == '1' and ''
+    local first = i + 4
+    local rest = first + 2 * ARGV[i + 3]
+    if states then
+      ARGV[rest + 5] = with(ARGV[rest + 5], states, first, rest - 2)
+    else
+      for n = first, rest - 2, 2 do
+        call('HSET', key, 'n' .. ARGV[n], ARGV[n + 1])
+      end
+    end
+    op, i = 'h', rest - 2
+  end
   if op == 'h' then
     local plain, from = i + 3 + 2 * ARGV[i + 2], i + 4
     local to = plain + 2 * ARGV[i + 3]

@@ -26,7 +26,7 @@ local out, seen = {}, {}
 
 local function put(field, value)
   if value and not seen[field] then
-    seen[field] = true
+    seen[field] = value
     out[#out + 1] = field
     out[#out + 1] = value
   end
@@ -113,9 +113,14 @@ for _, step in ipairs(list()) do
   value('d' .. step)
 end
 
+local states = string.match(seen['f'] or '', '^%d+|%d+|([^{|]*)|') or ''
+
 local function last(node)
-  local runs = redis.call('HGET', KEYS[1], 'n' .. node)
-  put('n' .. node, runs)
+  local runs = string.match(states, ';' .. node .. ':([^;]+)')
+  if not runs then
+    runs = redis.call('HGET', KEYS[1], 'n' .. node)
+    put('n' .. node, runs)
+  end
   local run = runs and string.match(runs, '^%d+,(%d+)')
   return run and node .. '.' .. run
 end

@@ -61,7 +61,7 @@ func Doctor(ctx context.Context, o Options) (r Report, err error) {
 		d.tell("store", Passed, "there is nothing in "+dir+" yet; what a new store would be like was looked at", "")
 	}
 	d.hooks()
-	for _, examine := range []func(context.Context) error{d.servers, d.queues, d.intake, d.streams, d.audits} {
+	for _, examine := range []func(context.Context) error{d.servers, d.format, d.queues, d.intake, d.streams, d.audits} {
 		if err := examine(ctx); err != nil {
 			return d.report, err
 		}

@@ -157,3 +157,18 @@ func (d *doctor) clock(s suspend.Server) {
 		d.tell("clock", Passed, message, "")
 	}
 }
+
+// format tells whether the store is written for processes of the version before.
+func (d *doctor) format(ctx context.Context) error {
+	n, err := d.store.Format(ctx)
+	if err != nil {
+		return err
+	}
+	if n == suspend.NewestFormat {
+		d.tell("format", Passed, fmt.Sprintf("the store is written in format %d", n), "")
+		return nil
+	}
+	d.tell("format", Advice, fmt.Sprintf("the store is written in format %d, which processes of the version before read; in format %d it takes less memory", n, suspend.NewestFormat),
+		fmt.Sprintf("once every process is of this version, and none will go back: %s in Redis, and start them again, one after the other", suspend.RaiseFormat))
+	return nil
+}

@@ -72,6 +72,9 @@ func TestDoctorFindings(t *testing.T) {
 		{"persistence", Advice, "after the last snapshot (3600 1)", func(ctx context.Context, c *redis.Client) error {
 			return errors.Join(c.ConfigSet(ctx, "save", "3600 1").Err(), c.ConfigSet(ctx, "appendonly", "no").Err())
 		}},
+		{"format", Advice, "the store is written in format 1", func(ctx context.Context, c *redis.Client) error {
+			return c.Set(ctx, "prana:store", "older", 0).Err()
+		}},
 		{"memory", Warning, "are used", configSet("maxmemory", "1200kb")},
 		{"settings", Advice, "does not tell its settings", func(ctx context.Context, c *redis.Client) error {
 			return c.Do(ctx, "ACL", "SETUSER", "default", "-config").Err()
@@ -101,8 +104,8 @@ func TestDoctorFindings(t *testing.T) {
 		{"invariant I1", Failed, id, func(ctx context.Context, c *redis.Client) error {
 			return c.ZAdd(ctx, "{prana-0}:due", redis.Z{Score: 1, Member: id + ":0.0"}).Err()
 		}},
-		{"invariant I12", Failed, "{prana-3}:all", func(ctx context.Context, c *redis.Client) error {
-			return errors.Join(c.Set(ctx, "prana:partitions", 4, 0).Err(), c.ZAdd(ctx, "{prana-3}:all", redis.Z{Member: "3" + id[1:]}).Err())
+		{"invariant I12", Failed, "{prana-3}:wf:order", func(ctx context.Context, c *redis.Client) error {
+			return errors.Join(c.Set(ctx, "prana:partitions", 4, 0).Err(), c.ZAdd(ctx, "{prana-3}:wf:order", redis.Z{Member: "3" + id[1:]}).Err())
 		}},
 	} {
 		t.Run(test.check+" "+test.message, func(t *testing.T) {

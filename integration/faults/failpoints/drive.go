@@ -223,9 +223,7 @@ func (s *Stage) hourLater(id string) {
 	s.must(err)
 	hour := time.Hour.Milliseconds()
 	s.must(s.raw.HSet(s.ctx, key, "h", strconv.FormatInt(at-hour, 10)+"|"+rest).Err())
-	for _, list := range []string{"{prana-0}:all", "{prana-0}:wf:late"} {
-		s.must(s.raw.ZIncrBy(s.ctx, list, -float64(hour), id).Err())
-	}
+	s.must(s.raw.ZIncrBy(s.ctx, "{prana-0}:wf:late", -float64(hour), id).Err())
 	s.must(s.raw.ZIncrBy(s.ctx, dueIndex, -float64(hour), id+":!").Err())
 }
 

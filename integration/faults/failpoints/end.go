@@ -145,7 +145,7 @@ func (s *Stage) kept() []string {
 
 // mayStay are the kinds of keys that stay when everything is over.
 var mayStay = []string{
-	"prana:", "asynq:", "{prana-0}:x:", "{prana-0}:v:", "{prana-0}:all", "{prana-0}:wf:", "{prana-0}:st:", "{prana-0}:wfst:",
+	"prana:", "asynq:", "{prana-0}:x:", "{prana-0}:v:", "{prana-0}:workflows", "{prana-0}:wf:", "{prana-0}:wfst:",
 	"{prana-0}:rel", "{prana-0}:children:", "{prana-0}:tag:", "{prana-0}:err:", "{prana-0}:feed", "{prana-0}:types", "{prana-0}:sleepers", "{prana-0}:wake:",
 }
 

@@ -33,6 +33,7 @@ type Options struct {
 	Slots            int    // steps at a time in a worker; 0 = as by default
 	Fsync            string // appendfsync: always, everysec; "" = everysec
 	Volatile         bool   // Redis keeps nothing on disk
+	Older            bool   // the store is one that the version before made: it is written in its format
 	// Redis gives the URL under which processes reach the Redis, such as that of a proxy; nil = its own.
 	Redis func(*localredis.Server) (url string, err error)
 	// Client changes how servers are asked; nil = as the client comes. What it sets may be newer than the version that this package is
@@ -83,6 +84,11 @@ func (f *Fleet) start(ctx context.Context, o Options) (err error) {
 	}
 	if err := f.setFsync(ctx); err != nil {
 		return err
+	}
+	if o.Older {
+		if err := f.Raw.Set(ctx, "prana:store", "older", 0).Err(); err != nil {
+			return err
+		}
 	}
 	f.Setup = Setup{Redis: f.Redis.URL(), Partner: f.Partner.URL, Partitions: o.Partitions, Slots: o.Slots, Grace: 5 * time.Second}
 	look := f.Setup.Options()
@@ -268,14 +274,23 @@ func (f *Fleet) Audit(ctx context.Context, sum *suspend.Audited) error {
 	return nil
 }
 
-// Executions counts what is in the index of all executions.
-func (f *Fleet) Executions(ctx context.Context) (n int64, err error) {
+// Executions counts what is in the lists of all workflows.
+func (f *Fleet) Executions(ctx context.Context) (int64, error) { return f.Listed(ctx, "wf:*") }
+
+// Listed counts what is in the lists, of all partitions, whose names match a pattern.
+func (f *Fleet) Listed(ctx context.Context, pattern string) (n int64, err error) {
 	for p := range f.partitions() {
-		there, err := f.Raw.ZCard(ctx, fmt.Sprintf("{prana-%d}:all", p)).Result()
+		keys, err := f.Raw.Keys(ctx, fmt.Sprintf("{prana-%d}:%s", p, pattern)).Result()
 		if err != nil {
 			return 0, err
 		}
-		n += there
+		for _, key := range keys {
+			there, err := f.Raw.ZCard(ctx, key).Result()
+			if err != nil {
+				return 0, err
+			}
+			n += there
+		}
 	}
 	return n, nil
 }
