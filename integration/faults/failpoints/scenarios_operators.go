@@ -2,6 +2,7 @@ package failpoints
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,14 +142,14 @@ post
 				_, err := p.store.Purge(ctx, 0, ages, 100)
 				return err
 			})
-			s.tell("keys of the partition: %v", s.raw.Keys(s.ctx, "{prana-0}:*").Val())
+			s.tell("keys of the partition: %v", slices.Sorted(slices.Values(s.raw.Keys(s.ctx, "{prana-0}:*").Val())))
 			s.tell("start ids: %v", s.raw.Keys(s.ctx, "{prana-r*}:start:*").Val())
 		},
 		Want: `
 effect pay: 2
 effect refund: 1
 effect ship: 1
-keys of the partition: [{prana-0}:types]
+keys of the partition: [{prana-0}:types {prana-0}:workflows]
 start ids: []
 `,
 	},
