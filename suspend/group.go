@@ -24,8 +24,8 @@ func (g *groups) run(ctx context.Context, slot string, script *redis.Script, key
 	return in.(*group).run(ctx, script, keys, args)
 }
 
-// group sends what several steps ask of a slot at the same time together: while two requests are under way others wait for the next
-// one, which takes them all. Who is alone never waits.
+// group sends what several steps ask of a slot at the same time together: while as many requests are under way as may be, others wait for the
+// next one, which takes as many as it may. Who is alone never waits.
 type group struct {
 	redis redis.UniversalClient
 
@@ -42,8 +42,10 @@ type request struct {
 }
 
 const (
-	maxFlying = 2
-	maxGroup  = 32 // scripts in one request
+	maxFlying = 4
+	// maxGroup is how many scripts one request has: Redis answers all of them together, once the last is done, so that larger ones have
+	// it and its callers wait for each other (32 in two requests took a fifth longer).
+	maxGroup = 8
 	// flightTime bounds a request of several, whose callers may have given up.
 	flightTime = 30 * time.Second
 )
