@@ -3,6 +3,8 @@ package definition
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -10,12 +12,17 @@ import (
 // that are still open. What the parser says of it is about tokens.
 func indentation(lines [][]byte, message string, broken int) string {
 	switch {
-	case strings.Contains(message, "tab character"):
+	case strings.Contains(message, "tab character") || bytes.HasPrefix(bytes.TrimLeft(lines[broken], " "), []byte("\t")):
 		return "indent it with spaces"
+	case strings.HasSuffix(message, "cannot start any token"):
+		return "quote a value that begins with @, % or `"
 	case strings.HasPrefix(message, "did not find expected ',' or"):
 		return "close it, or quote what has a colon, a comma or a bracket in it"
 	}
 	indented, dashed := margin(lines[broken])
+	if indented > opened(lines[:broken]) {
+		return colon(message)
+	}
 	less, more := -1, -1
 	for _, at := range open(lines[:broken], dashed) {
 		switch {
@@ -41,6 +48,22 @@ func colon(message string) string {
 		return "quote what has a colon in it"
 	}
 	return ""
+}
+
+// opened is how far the last of the lines is indented, when its value begins below it: that may stand anywhere to the right.
+// Else nothing may, and it is more than any line has.
+func opened(lines [][]byte) int {
+	for _, line := range slices.Backward(lines) {
+		text := bytes.TrimSpace(line)
+		if len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		if !bytes.HasSuffix(text, []byte(":")) {
+			break
+		}
+		return len(line) - len(bytes.TrimLeft(line, " -"))
+	}
+	return math.MaxInt
 }
 
 // open lists the columns at which a line may stand after others: those of the list items, or of the names, that are not closed.
