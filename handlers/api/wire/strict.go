@@ -2,12 +2,14 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"reflect"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"prana/engine/flow"
@@ -70,7 +72,7 @@ func Decode(raw []byte, target any) error {
 // mistyped words the errors of encoding/json for somebody who has never heard of Go.
 func mistyped(raw []byte, err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		p := flow.Problemf("invalid_json", "%s cannot be a JSON %s", wrong.Field, wrong.Value)
+		p := flow.Problemf("invalid_json", "%s cannot be a JSON %s", cmp.Or(wrong.Field, "the body"), wrong.Value)
 		p.Details = position(raw, int(wrong.Offset))
 		p.Details["pointer"] = "/" + strings.ReplaceAll(wrong.Field, ".", "/")
 		return p
@@ -83,6 +85,9 @@ func mistyped(raw []byte, err error) error {
 func knownMembers(raw []byte, t reflect.Type, at string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if t == reflect.TypeFor[time.Time]() {
+		return aTime(raw, at)
 	}
 	var members map[string]json.RawMessage
 	if t.Kind() != reflect.Struct || json.Unmarshal(raw, &members) != nil {
@@ -99,6 +104,17 @@ func knownMembers(raw []byte, t reflect.Type, at string) error {
 		}
 	}
 	return nil
+}
+
+// aTime judges a time here, since encoding/json does not say which member is none.
+func aTime(raw []byte, at string) error {
+	var t time.Time
+	if json.Unmarshal(raw, &t) == nil {
+		return nil
+	}
+	p := flow.Problemf("invalid_json", "%s: %s is not a time such as %q", at, flow.Cut(string(raw), 60), "2026-01-31T12:00:00Z")
+	p.Details = map[string]any{"pointer": at}
+	return p
 }
 
 func fieldsOf(t reflect.Type) map[string]reflect.Type {

@@ -137,3 +137,20 @@ func TestOnlyUTF8(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMistypedIsNamed: what is wrong in a body is named, also when it is the body itself, or a time.
+func TestMistypedIsNamed(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		`[]`:                      "the body cannot be a JSON array",
+		`"x"`:                     "the body cannot be a JSON string",
+		`{"start_at":5}`:          "/start_at: 5 is not a time",
+		`{"start_at":"tomorrow"}`: `/start_at: "tomorrow" is not a time such as "2026-01-31T12:00:00Z"`,
+	} {
+		var b Start
+		err := Decode([]byte(raw), &b)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "UnmarshalJSON") {
+			t.Errorf("%s: %v, want %s", raw, err, want)
+		}
+	}
+}
