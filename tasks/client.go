@@ -161,7 +161,7 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 	select {
 	case t := <-c.handed:
 		c.round = nil
-		return bringing(ctx, t)
+		return c.bring(ctx, t)
 	default:
 	}
 	if len(c.round) == 0 {
@@ -192,7 +192,7 @@ func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cm
 	slot, own := c.slots.take(c.ctx, c.name, atMost, c.handed)
 	switch {
 	case own != nil:
-		return bringing(ctx, *own)
+		return c.bring(ctx, *own)
 	case !slot:
 		return nil
 	}
@@ -222,7 +222,7 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 	for {
 		select {
 		case t := <-c.handed:
-			return bringing(ctx, t)
+			return c.bring(ctx, t)
 		case <-c.signal:
 			cmd, busy := c.askAll(ctx, round)
 			switch {
@@ -305,6 +305,15 @@ type once struct{ *redis.Cmd }
 
 // NoRetry tells go-redis.
 func (once) NoRetry() bool { return true }
+
+// bring answers a dequeue with a task that is in hand, and has a slot.
+func (c *Client) bring(ctx context.Context, t flow.Task) *redis.Cmd {
+	cmd := bringing(ctx, t)
+	if !readable(cmd) {
+		c.slots.Free() // it was pulled like any other, and there will be no handler
+	}
+	return cmd
+}
 
 // bringing answers a dequeue with a task that is in hand.
 func bringing(ctx context.Context, t flow.Task) *redis.Cmd {

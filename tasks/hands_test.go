@@ -85,6 +85,54 @@ func TestPulls(t *testing.T) {
 	})
 }
 
+// TestPullsNobodyElsesSlot: who waits for a slot gets that of a task that is over, be it for another partition's queue of the same name.
+func TestPullsNobodyElsesSlot(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		w, slots := newRig(t, o, maxHold, aQueue).waker, NewSlots(1, nil)
+		c := w.Client(aQueue).Within(slots, "default")
+		slots.take(t.Context(), "default", 0, nil)
+		other := slots.join("default")
+		if w.Pulls(c.Holding(t.Context())) {
+			t.Error("it pulls while another Server waits for the slot")
+		}
+		slots.leave(other)
+		if !w.Pulls(c.Holding(t.Context())) {
+			t.Error("it does not pull though nobody waits")
+		}
+		_ = c.Close()
+	})
+}
+
+// TestTakenAlongUnreadable: a task that asynq cannot read, pulled with others, keeps no slot.
+func TestTakenAlongUnreadable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		for _, waits := range []bool{false, true} {
+			r, slots := newRig(t, o, maxHold, aQueue), NewSlots(1, nil)
+			r.client.Within(slots, "default")
+			slots.take(t.Context(), "default", 0, nil)
+			task, ctx := inHand(t, connect(t, o)), r.client.Holding(t.Context())
+			task.Message = []byte("\xff\x00garbage")
+			var got <-chan string
+			if waits {
+				got = r.dequeue(t.Context(), aQueue)
+			}
+			r.waker.Take(ctx, task)
+			if !waits {
+				got = r.dequeue(t.Context(), aQueue)
+			}
+			if v := receive(t, "what was taken along", got); v != string(task.Message) {
+				t.Errorf("got %q", v)
+			}
+			slots.Free() // the handler's
+			if slot, _ := slots.take(t.Context(), "default", 0, nil); !slot {
+				t.Errorf("there is no slot any more (a dequeue waits: %v)", waits)
+			}
+		}
+	})
+}
+
 // TestTakenAlongWakes: a Server that holds an empty dequeue gets it at once.
 func TestTakenAlongWakes(t *testing.T) {
 	t.Parallel()

@@ -87,6 +87,16 @@ func (s *Slots) passes(queue string) bool {
 	return !slices.ContainsFunc(s.waiting, func(t *taker) bool { return t.queue != queue && s.claim(t.queue) < s.claim(queue) })
 }
 
+// wanted tells whether anybody waits for a slot.
+func (s *Slots) wanted() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting) > 0
+}
+
 // pass leaves the slot of a task that is about to end to another one of its queue, which takes none.
 func (s *Slots) pass(queue string) {
 	if s == nil {
