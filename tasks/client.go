@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,9 @@ func (c *Client) Within(s *Slots, name string) *Client {
 	c.slots, c.name = s, name
 	return c
 }
+
+// asks names the queues that the Server asks.
+func (c *Client) asks() string { return strings.Join(c.queues, " ") }
 
 func (w *Waker) client(foreign bool, queues []string) *Client {
 	c := &Client{UniversalClient: w.redis, waker: w, hold: w.hold, queues: queues, foreign: foreign, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
@@ -189,7 +193,7 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 // ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
 // an empty queue: asynq counts the lease from before.
 func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cmd {
-	slot, own := c.slots.take(c.ctx, c.name, atMost, c.handed)
+	slot, own := c.slots.take(c.ctx, c.name, c.asks(), atMost, c.handed)
 	switch {
 	case own != nil:
 		return c.bring(ctx, *own)
