@@ -30,11 +30,12 @@ type submission struct {
 	plan     *compiled
 	loaded   *flow.Execution // the state it was found in, if it was all loaded that is needed
 	done     chan error
-	ctx      context.Context //nolint:containedctx // the caller's values, for spans and logs of what follows
-	tried    []string        // operations whose fate was not learned
-	counts   bool            // the fact changes something, and was not stored by an earlier try
-	pulls    bool            // the commit pulls a task for the worker of its own
-	task     *job            // whose task is over once the fact is stored; nil = it is no step's
+	lead     chan []*submission // brings what it is to decide as the next leader; nil = it leads already
+	ctx      context.Context    //nolint:containedctx // the caller's values, for spans and logs of what follows
+	tried    []string           // operations whose fate was not learned
+	counts   bool               // the fact changes something, and was not stored by an earlier try
+	pulls    bool               // the commit pulls a task for the worker of its own
+	task     *job               // whose task is over once the fact is stored; nil = it is no step's
 	tell     []func(context.Context)
 }
 
@@ -49,6 +50,7 @@ func (f *folder) join(id string, s *submission) bool {
 		f.open = map[string]*fold{}
 	}
 	if w, led := f.open[id]; led {
+		s.lead = make(chan []*submission, 1)
 		w.waiting = append(w.waiting, s)
 		return false
 	}
@@ -56,7 +58,7 @@ func (f *folder) join(id string, s *submission) bool {
 	return true
 }
 
-// take gives the leader what came meanwhile; nothing ends its lead.
+// take gives what came meanwhile, of which the first is to lead; nothing ends the lead.
 func (f *folder) take(id string) []*submission {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,18 +86,29 @@ func (e *Engine) applyStep(ctx context.Context, j *job, fact Fact, children []*f
 }
 
 func (e *Engine) submit(id string, s *submission) error {
-	ctx := s.ctx
 	if e.folder.join(id, s) {
-		e.decide(ctx, id, []*submission{s})
-		for batch := e.folder.take(id); batch != nil; batch = e.folder.take(id) {
-			e.decide(batch[0].ctx, id, batch)
-		}
+		e.leads(id, []*submission{s})
 	}
-	err := <-s.done
+	var err error
+	select {
+	case err = <-s.done:
+	case batch := <-s.lead:
+		e.leads(id, batch)
+		err = <-s.done
+	}
 	for _, tell := range s.tell { // after the lead is given up: who is told may act on this execution
-		tell(context.WithoutCancel(ctx))
+		tell(context.WithoutCancel(s.ctx))
 	}
 	return err
+}
+
+// leads decides a batch, and has the first of those that came meanwhile lead them: whose fact is stored is free, since its worker has the
+// next task in hand.
+func (e *Engine) leads(id string, batch []*submission) {
+	e.decide(batch[0].ctx, id, batch)
+	if next := e.folder.take(id); next != nil {
+		next[0].lead <- next
+	}
 }
 
 // patience is how long a decision waits for a store that cannot be reached. What

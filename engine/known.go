@@ -16,7 +16,7 @@ import (
 const (
 	// maxKnown is of how many executions something is known at a time.
 	maxKnown = 16
-	// maxKnownSteps bounds the steps that are known of one.
+	// maxKnownSteps bounds the steps that are known of one, and the parts in which they are.
 	maxKnownSteps = 2_000
 	// maxKnownBytes bounds the values of these.
 	maxKnownBytes = 1 << 20
@@ -66,14 +66,14 @@ func (k *knowledge) learn(m move, begins bool) {
 	if of != nil {
 		of.move(m)
 	}
-	if of == nil || len(of.fans) == 0 || ch.Front.Status != flow.Running || ch.At.IsZero() {
+	if of == nil || len(of.fans) == 0 || len(of.parts) > maxKnownSteps || ch.Front.Status != flow.Running || ch.At.IsZero() {
 		delete(k.of, ch.Execution)
 		return
 	}
 	k.of[ch.Execution] = of
 }
 
-// newKnown knows of an execution what never changes, and how far all nodes came.
+// newKnown knows of an execution what never changes, as far as it was loaded, and how far all nodes came.
 func newKnown(m move) *known {
 	return &known{
 		p: m.p, x: flow.Execution{ID: m.x.ID, Head: m.x.Head, Input: m.x.Input, Nodes: maps.Clone(m.x.Nodes), Carried: true},
@@ -157,6 +157,9 @@ func (k *known) move(m move) {
 	ch := m.ch
 	k.at = time.Now()
 	k.x.Rev, k.x.Front, k.x.Now = ch.Op, ch.Front, ch.At
+	if k.x.Input == nil { // what it began with had not been loaded
+		k.x.Input = m.x.Input
+	}
 	maps.Copy(k.x.Nodes, ch.Nodes)
 	put(k.fans, ch.Fans)
 	put(k.parts, ch.Parts)

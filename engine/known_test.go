@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"prana/engine"
 	"prana/engine/enginetest"
@@ -117,4 +118,52 @@ func TestBranchesOfWhatEndedElsewhere(t *testing.T) {
 	if len(left) == 0 || now.Status != flow.Cancelled || len(now.Nodes) != len(was.Nodes) {
 		t.Errorf("with %d branches left it went from %s with %d steps to %s with %d", len(left), was.Status, len(was.Nodes), now.Status, len(now.Nodes))
 	}
+}
+
+// readsTrigger reads what started the execution in a branch that sleeps, and in what follows from it.
+const readsTrigger = `
+id: told
+nodes:
+  - {key: s, type: test.start}
+  - {key: m, type: test.echo, params: {value: [1, 2]}}
+  - {key: l, type: test.each, params: {items: $input, parallel: 2}}
+  - {key: a, type: test.sleep, params: {ms: "{{ $trigger.ms }}"}}
+  - {key: b, type: test.echo, params: {value: "{{ $trigger.say }}"}}
+connections: [s -> m, m -> l, l.loop -> a, a -> b, b -> l]
+`
+
+// TestBranchesReadTheTrigger: a process that learned of a fan without the execution's input, and read that later, does not run a branch
+// without it.
+func TestBranchesReadTheTrigger(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(readsTrigger)
+	id := env.Start("told", map[string]any{"ms": 1000, "say": "hello"})
+	env.Step()
+	env.Step()
+	other := env.Process()
+	run := func(d flow.Dispatch) {
+		t.Helper()
+		if err := other.RunStep(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		env.Store().Done(d)
+	}
+	next := func() flow.Dispatch {
+		t.Helper()
+		d, ok := env.Store().Pop(0)
+		if !ok {
+			t.Fatal("there is no task")
+		}
+		return d
+	}
+	run(next()) // the loop
+	run(next()) // which sleeps
+	beside := next()
+	env.Pass(time.Second)
+	run(next()) // it woke
+	run(next()) // and what follows it
+	run(beside)
+	env.AdvanceToEnd(id)
+	env.WantOutput(id, []any{"hello", "hello"})
 }

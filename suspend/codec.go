@@ -413,28 +413,28 @@ func storedStepOf(s *flow.Step, op string) storedStep {
 }
 
 // waits adds the wait of a step.
-func (to *storedStep) waits(w *flow.Wait, format int) (err error) {
+func (st *storedStep) waits(w *flow.Wait, format int) (err error) {
 	if w == nil {
 		return nil
 	}
-	st := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Since: millis(w.Since), Began: w.Began, First: w.First, Child: w.Child, Held: w.Held}
+	sw := &storedWait{Type: w.Type, Data: w.Data, Timer: w.Timer, Since: millis(w.Since), Began: w.Began, First: w.First, Child: w.Child, Held: w.Held}
 	switch {
 	case !w.HasDue():
 	case !w.Due.IsZero():
-		st.Due = new(w.Due.UnixMilli())
+		sw.Due = new(w.Due.UnixMilli())
 	case !w.Until.IsZero():
-		st.Due = new(w.Until.UnixMilli())
+		sw.Due = new(w.Until.UnixMilli())
 	default:
-		st.In = new(flow.Millis(w.In))
+		sw.In = new(flow.Millis(w.In))
 	}
-	to.Wait = st
+	st.Wait = sw
 	if e := w.Event; e != nil {
-		st.Event = &storedSubscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
+		sw.Event = &storedSubscription{Type: e.Type, Match: e.Match, Takers: e.Takers}
 		if len(e.Filter) > 0 {
-			st.Event.Filter, err = flow.Encode(e.Filter)
+			sw.Event.Filter, err = flow.Encode(e.Filter)
 		}
 		if format > firstFormat {
-			st.shorten()
+			sw.shorten()
 		}
 	}
 	return err

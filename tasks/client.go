@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,9 @@ func (c *Client) Within(s *Slots, name string) *Client {
 	c.slots, c.name = s, name
 	return c
 }
+
+// asks names the queues that the Server asks.
+func (c *Client) asks() string { return strings.Join(c.queues, " ") }
 
 func (w *Waker) client(foreign bool, queues []string) *Client {
 	c := &Client{UniversalClient: w.redis, waker: w, hold: w.hold, queues: queues, foreign: foreign, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
@@ -161,7 +165,7 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 	select {
 	case t := <-c.handed:
 		c.round = nil
-		return bringing(ctx, t)
+		return c.bring(ctx, t)
 	default:
 	}
 	if len(c.round) == 0 {
@@ -189,10 +193,10 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 // ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
 // an empty queue: asynq counts the lease from before.
 func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cmd {
-	slot, own := c.slots.take(c.ctx, c.name, atMost, c.handed)
+	slot, own := c.slots.take(c.ctx, c.name, c.asks(), atMost, c.handed)
 	switch {
 	case own != nil:
-		return bringing(ctx, *own)
+		return c.bring(ctx, *own)
 	case !slot:
 		return nil
 	}
@@ -222,7 +226,7 @@ func (c *Client) holdRound(ctx context.Context, empty *redis.Cmd, round []ask) *
 	for {
 		select {
 		case t := <-c.handed:
-			return bringing(ctx, t)
+			return c.bring(ctx, t)
 		case <-c.signal:
 			cmd, busy := c.askAll(ctx, round)
 			switch {
@@ -305,6 +309,15 @@ type once struct{ *redis.Cmd }
 
 // NoRetry tells go-redis.
 func (once) NoRetry() bool { return true }
+
+// bring answers a dequeue with a task that is in hand, and has a slot.
+func (c *Client) bring(ctx context.Context, t flow.Task) *redis.Cmd {
+	cmd := bringing(ctx, t)
+	if !readable(cmd) {
+		c.slots.Free() // it was pulled like any other, and there will be no handler
+	}
+	return cmd
+}
 
 // bringing answers a dequeue with a task that is in hand.
 func bringing(ctx context.Context, t flow.Task) *redis.Cmd {

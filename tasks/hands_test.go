@@ -57,11 +57,11 @@ func TestTakenAlong(t *testing.T) {
 			t.Error("the handler takes another one along")
 		}
 		slots.Free() // the handler's, which is passed on
-		if slot, _ := slots.take(t.Context(), "default", 0, nil); slot {
+		if slot, _ := slots.take(t.Context(), "default", aQueue, 0, nil); slot {
 			t.Error("there is a slot while the task that was taken along has it")
 		}
 		slots.Free()
-		if slot, _ := slots.take(t.Context(), "default", 0, nil); !slot {
+		if slot, _ := slots.take(t.Context(), "default", aQueue, 0, nil); !slot {
 			t.Error("there is no slot once everything is over")
 		}
 	})
@@ -81,6 +81,55 @@ func TestPulls(t *testing.T) {
 		}
 		if w.Pulls(t.Context()) || w.Pulls(one.Holding(t.Context())) {
 			t.Error("who is no handler, or ends, pulls")
+		}
+	})
+}
+
+// TestPullsNobodyElsesSlot: who waits for a slot gets that of a task that is over, be it for another partition's queue of the same name.
+func TestPullsNobodyElsesSlot(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		w, slots := newRig(t, o, maxHold, aQueue).waker, NewSlots(1, nil)
+		c := w.Client(aQueue).Within(slots, "default")
+		slots.take(t.Context(), "default", aQueue, 0, nil)
+		other, same := slots.join("default", "{prana-1}"), slots.join("default", aQueue)
+		if w.Pulls(c.Holding(t.Context())) {
+			t.Error("it pulls while the Server of another partition waits for the slot")
+		}
+		slots.leave(other)
+		if !w.Pulls(c.Holding(t.Context())) {
+			t.Error("it does not pull though nobody waits but for tasks of the same queue")
+		}
+		slots.leave(same)
+		_ = c.Close()
+	})
+}
+
+// TestTakenAlongUnreadable: a task that asynq cannot read, pulled with others, keeps no slot.
+func TestTakenAlongUnreadable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, o *redis.Options) {
+		for _, waits := range []bool{false, true} {
+			r, slots := newRig(t, o, maxHold, aQueue), NewSlots(1, nil)
+			r.client.Within(slots, "default")
+			slots.take(t.Context(), "default", aQueue, 0, nil)
+			task, ctx := inHand(t, connect(t, o)), r.client.Holding(t.Context())
+			task.Message = []byte("\xff\x00garbage")
+			var got <-chan string
+			if waits {
+				got = r.dequeue(t.Context(), aQueue)
+			}
+			r.waker.Take(ctx, task)
+			if !waits {
+				got = r.dequeue(t.Context(), aQueue)
+			}
+			if v := receive(t, "what was taken along", got); v != string(task.Message) {
+				t.Errorf("got %q", v)
+			}
+			slots.Free() // the handler's
+			if slot, _ := slots.take(t.Context(), "default", aQueue, 0, nil); !slot {
+				t.Errorf("there is no slot any more (a dequeue waits: %v)", waits)
+			}
 		}
 	})
 }

@@ -30,6 +30,7 @@ type Slots struct {
 // taker waits for a slot.
 type taker struct {
 	queue string
+	of    string // the queues of asynq's that its Server asks
 	got   chan struct{}
 }
 
@@ -87,6 +88,16 @@ func (s *Slots) passes(queue string) bool {
 	return !slices.ContainsFunc(s.waiting, func(t *taker) bool { return t.queue != queue && s.claim(t.queue) < s.claim(queue) })
 }
 
+// shared tells whether somebody waits for a slot of a queue to ask other queues of asynq's than these: those of another partition.
+func (s *Slots) shared(queue, of string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.waiting, func(t *taker) bool { return t.queue == queue && t.of != of })
+}
+
 // pass leaves the slot of a task that is about to end to another one of its queue, which takes none.
 func (s *Slots) pass(queue string) {
 	if s == nil {
@@ -100,11 +111,11 @@ func (s *Slots) pass(queue string) {
 
 // take waits for a slot, or for a task that brings its own; of one queue those who wait longest get the next. Neither: there was
 // none in time, or ctx is done.
-func (s *Slots) take(ctx context.Context, queue string, atMost time.Duration, handed <-chan flow.Task) (slot bool, own *flow.Task) {
+func (s *Slots) take(ctx context.Context, queue, of string, atMost time.Duration, handed <-chan flow.Task) (slot bool, own *flow.Task) {
 	if s == nil {
 		return true, nil
 	}
-	me := s.join(queue)
+	me := s.join(queue, of)
 	select {
 	case <-me.got:
 		return true, nil
@@ -123,10 +134,10 @@ func (s *Slots) take(ctx context.Context, queue string, atMost time.Duration, ha
 }
 
 // join gets a slot at once, or waits for one.
-func (s *Slots) join(queue string) *taker {
+func (s *Slots) join(queue, of string) *taker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	me := &taker{queue: queue, got: make(chan struct{})}
+	me := &taker{queue: queue, of: of, got: make(chan struct{})}
 	if s.free > 0 {
 		s.free--
 		s.give(queue)

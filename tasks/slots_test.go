@@ -21,7 +21,7 @@ func contend(t *testing.T, weights map[string]int, slots, n int, queues ...strin
 			for range 2 * slots {
 				go func() {
 					for ctx.Err() == nil {
-						if slot, _ := s.take(ctx, q, time.Hour, nil); !slot {
+						if slot, _ := s.take(ctx, q, q, time.Hour, nil); !slot {
 							return
 						}
 						mu.Lock()
@@ -65,14 +65,14 @@ func TestNobodySavesUp(t *testing.T) {
 	t.Parallel()
 	s := NewSlots(1, nil)
 	for range 1000 {
-		s.take(t.Context(), "busy", 0, nil)
+		s.take(t.Context(), "busy", "busy", 0, nil)
 		s.Free()
 	}
-	s.take(t.Context(), "busy", 0, nil)
+	s.take(t.Context(), "busy", "busy", 0, nil)
 	var order []string
 	var all []*taker
 	for range 4 {
-		all = append(all, s.join("late"), s.join("busy"))
+		all = append(all, s.join("late", "late"), s.join("busy", "busy"))
 	}
 	for range all {
 		s.Free()
@@ -100,13 +100,13 @@ func TestNobodySavesUp(t *testing.T) {
 func TestAChainGivesWay(t *testing.T) {
 	t.Parallel()
 	s := NewSlots(1, nil)
-	s.take(t.Context(), "chain", 0, nil)
+	s.take(t.Context(), "chain", "chain", 0, nil)
 	if !s.passes("chain") {
 		t.Error("nobody else waits, and the slot is not passed on")
 	}
 	s.pass("chain")
 	s.Free()
-	other := s.join("other")
+	other := s.join("other", "other")
 	if s.passes("chain") {
 		t.Error("another queue waits, and the slot is passed on")
 	}

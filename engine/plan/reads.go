@@ -62,8 +62,13 @@ func (c *compiler) expressions() {
 
 // turn is what $loop has, be it of a loop over items or of a directive.
 var turn = &node.Field{Kind: node.Object, Items: []node.Field{
-	{Name: "item", Kind: node.Any}, {Name: "index", Kind: node.Int}, {Name: "length", Kind: node.Int},
-	{Name: "first", Kind: node.Bool}, {Name: "last", Kind: node.Bool}, {Name: "parent", Kind: node.Any}, {Name: "parentloop", Kind: node.Any},
+	{Name: "item", Kind: node.Any},
+	{Name: "index", Kind: node.Int},
+	{Name: "length", Kind: node.Int},
+	{Name: "first", Kind: node.Bool},
+	{Name: "last", Kind: node.Bool},
+	{Name: "parent", Kind: node.Any},
+	{Name: "parentloop", Kind: node.Any},
 }}
 
 // full tells whether there is no room for another warning; finding more would take time.
