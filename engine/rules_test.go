@@ -65,6 +65,41 @@ func TestStartIDCountsOnce(t *testing.T) {
 	}
 }
 
+// TestStartIDNamesAllThatTheStartSaid: who repeats a start repeats all of it; what differs is told, and starts nothing.
+func TestStartIDNamesAllThatTheStartSaid(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	env.Deploy(chain)
+	noon := time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)
+	same := func() flow.StartRequest {
+		return flow.StartRequest{Workflow: "chain", ID: "order-7", Input: []byte(`1`), StartAt: noon, Tags: map[string]string{"team": "a"}}
+	}
+	first, err := env.Engine().Start(t.Context(), same())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*flow.StartRequest){
+		"nothing": func(*flow.StartRequest) {},
+		"version": func(r *flow.StartRequest) { r.Version = first.Version },
+		"tags":    func(r *flow.StartRequest) { r.Tags = map[string]string{"team": "b"} },
+		"no tags": func(r *flow.StartRequest) { r.Tags = nil },
+		"time":    func(r *flow.StartRequest) { r.StartAt = noon.Add(time.Millisecond) },
+		"no time": func(r *flow.StartRequest) { r.StartAt = time.Time{} },
+		"node":    func(r *flow.StartRequest) { r.From = "b" },
+	} {
+		r := same()
+		change(&r)
+		again, err := env.Engine().Start(t.Context(), r)
+		repeats := name == "nothing" || name == "version"
+		if repeats && (err != nil || again.ExecutionID != first.ExecutionID || !again.Replayed) {
+			t.Errorf("%s: it gives %+v, %v", name, again, err)
+		}
+		if !repeats && !errors.Is(err, flow.ErrMismatch) {
+			t.Errorf("another %s gives %+v, %v", name, again, err)
+		}
+	}
+}
+
 // TestStartHolderDied: the process that reserved the id died before it created the execution.
 func TestStartHolderDied(t *testing.T) {
 	t.Parallel()

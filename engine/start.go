@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 // Start begins an execution of a workflow. The same ID starts it once:
 // repetitions are answered with the execution of the first, or
-// flow.ErrMismatch when they bring another input.
+// flow.ErrMismatch when they bring another input, time or tags.
 func (e *Engine) Start(ctx context.Context, r flow.StartRequest) (flow.StartResult, error) {
 	p, err := e.planFor(ctx, r.Workflow, r.Version)
 	if err != nil {
@@ -49,7 +50,7 @@ func (e *Engine) create(ctx context.Context, p *compiled, r flow.StartRequest, p
 		x, err := e.store.Load(ctx, res.ExecutionID, flow.Want{})
 		if err == nil {
 			res.Version = x.Version
-			return res, nil
+			return res, repeats(x, r)
 		}
 		if !isNotFound(err) {
 			return flow.StartResult{}, err
@@ -95,7 +96,19 @@ func startDigest(r flow.StartRequest) string {
 	if r.From != "" || r.Only {
 		d += fmt.Sprintf(":%s:%t", r.From, r.Only)
 	}
+	if !r.StartAt.IsZero() {
+		d += fmt.Sprintf(":at:%d", r.StartAt.UnixMilli())
+	}
 	return d
+}
+
+// repeats tells whether a start that came with the id of an execution has its tags, too. Its version may be another: who names one by
+// himself, as a trigger does, takes the newest.
+func repeats(x *flow.Execution, r flow.StartRequest) error {
+	if maps.Equal(x.Tags, r.Tags) {
+		return nil
+	}
+	return flow.Problemf(flow.ErrMismatch.Code, "start id %q of workflow %s was used with other tags, for execution %s; use another id", flow.Cut(r.ID, 100), r.Workflow, x.ID)
 }
 
 // checkStart judges where a start wants to begin, its tags and its input.
