@@ -48,15 +48,18 @@ func (h hangs) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	}
 }
 
-// hanging is a store of whose first partition two requests are under way, and get no answer until release.
+// underWay is how many requests a partition has at a time.
+const underWay = 4
+
+// hanging is a store of whose first partition all requests are under way that may be, and get no answer until release.
 func hanging(t *testing.T) (s *suspend.Store, c *redis.Client, release func()) {
 	t.Helper()
 	c = real(t)
 	h := hangs{"{prana-0}", make(chan struct{}, 100), make(chan struct{})}
 	c.AddHook(h)
 	s = suspend.New(c, tasks.Encoder{}, suspend.Options{Partitions: 2})
-	ended := make(chan error, 2)
-	for range 2 {
+	ended := make(chan error, underWay)
+	for range underWay {
 		go func() {
 			_, err := s.Load(t.Context(), flow.NewExecutionID(0), flow.Want{})
 			ended <- err
@@ -65,7 +68,7 @@ func hanging(t *testing.T) (s *suspend.Store, c *redis.Client, release func()) {
 	}
 	return s, c, func() {
 		close(h.release)
-		for range 2 {
+		for range underWay {
 			if err := <-ended; !errors.Is(err, flow.ErrNotFound) {
 				t.Errorf("what was held back came to %v", err)
 			}
