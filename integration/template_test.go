@@ -44,8 +44,8 @@ func TestATeamsOwnRepository(t *testing.T) {
 		}
 	})
 	r.environ = append(r.environ, "PRANA_REDIS="+redis.URL())
-	r.starts(t, "prana worker: ", "worker")
-	r.environ = append(r.environ, "PRANA_SERVER="+r.starts(t, "prana server: ", "server", "--port", "0"))
+	r.starts(t, "acme worker: ", "worker")
+	r.environ = append(r.environ, "PRANA_SERVER="+r.starts(t, "acme server: ", "server", "--port", "0"))
 
 	r.wantRefused(t, "acme", "deploy", "workflows/wrong.yaml")
 	var ran struct {
