@@ -32,29 +32,45 @@ func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Ch
 	if e.cfg.Hands == nil {
 		return
 	}
-	pull := &flow.Pull{}
 	for _, s := range batch {
-		s.pulls = s.counts && s.task != nil && s.task.inOwnQueue()
-		if !s.pulls {
-			continue
-		}
-		ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
-		if s.pulls = e.cfg.Hands.Pulls(s.ctx); s.pulls {
-			pull.Most++
+		if s.frees() {
+			ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
 		}
 	}
-	if n := len(ch.Dispatch); n > 0 && len(batch) == 1 && len(ch.Ends) == 1 {
-		switch d := &ch.Dispatch[n-1]; {
-		case d.Queue != "" || d.In > 0:
-		case batch[0].task.turns >= maxTurns:
-			d.First = false
-		case e.cfg.Hands.Free(ctx):
-			ch.Handover = &flow.Handover{}
-			return
+	if !e.takesAlong(ctx, batch, ch) {
+		e.pullFor(batch, ch)
+	}
+}
+
+// frees tells whether the commit ends a task of the partition's own queue.
+func (s *submission) frees() bool { return s.counts && s.task != nil && s.task.inOwnQueue() }
+
+// takesAlong tells whether the worker of the only task that ends takes the next step along.
+func (e *Engine) takesAlong(ctx context.Context, batch []*submission, ch *flow.Change) bool {
+	n := len(ch.Dispatch)
+	if n == 0 || len(batch) != 1 || len(ch.Ends) != 1 {
+		return false
+	}
+	switch d := &ch.Dispatch[n-1]; {
+	case d.Queue != "" || d.In > 0:
+	case batch[0].task.turns >= maxTurns:
+		d.First = false
+	case e.cfg.Hands.Free(ctx):
+		ch.Handover = &flow.Handover{}
+	}
+	return ch.Handover != nil
+}
+
+// pullFor pulls a task for each worker that becomes free and takes whatever is next.
+func (e *Engine) pullFor(batch []*submission, ch *flow.Change) {
+	most := 0
+	for _, s := range batch {
+		if s.pulls = s.frees() && e.cfg.Hands.Pulls(s.ctx); s.pulls {
+			most++
 		}
 	}
-	if pull.Most > 0 {
-		ch.Pull = pull
+	if most > 0 {
+		ch.Pull = &flow.Pull{Most: most}
 	}
 }
 
@@ -87,7 +103,7 @@ func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fres
 	}
 	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: batch[0].task.turns + 1}
 	if fresh && !m.ch.At.IsZero() {
-		next.x = ahead(m, d, m.ch.At)
+		next.x = ahead(m, d)
 	}
 	e.carried.put(d, next)
 	e.cfg.Hands.Take(ctx, h.Task)
@@ -95,9 +111,9 @@ func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fres
 
 // ahead is what loading the step of a dispatch would give right after the change that made it; nil = that is not all known. It is,
 // where nothing else of the execution is under way.
-func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
+func ahead(m move, d flow.Dispatch) *flow.Execution {
 	s := m.x.Steps[d.Step]
-	if s == nil || s.Status != flow.StepPending || s.Turn > 0 || s.Deaths > 0 || s.Part != nil || !s.CreatedAt.IsZero() {
+	if s == nil || s.Part != nil || !isNew(s) {
 		return nil
 	}
 	alone := len(m.x.Fans) == 0 && m.x.InParts == (flow.Live{}) && total(m.x.Live).Pending == 1
@@ -108,12 +124,22 @@ func ahead(m move, d flow.Dispatch, now time.Time) *flow.Execution {
 	if !ok {
 		return nil
 	}
-	own := *s
-	own.Op, own.At, own.CreatedAt = m.ch.Op, now, now
+	own := m.stored(*s)
 	return &flow.Execution{
 		ID: m.x.ID, Rev: m.ch.Op, Head: m.x.Head, Front: m.x.Front, Input: m.x.Input, Steps: map[flow.StepID]*flow.Step{own.ID: &own},
-		Nodes: m.x.Nodes, Values: values, Claims: map[flow.StepID]string{}, State: map[string]json.RawMessage{}, Now: now, Carried: true,
+		Nodes: m.x.Nodes, Values: values, Claims: map[flow.StepID]string{}, State: map[string]json.RawMessage{}, Now: m.ch.At, Carried: true,
 	}
+}
+
+// isNew tells whether a step was made by the change that writes it, and is to be run at once.
+func isNew(s *flow.Step) bool {
+	return s.Status == flow.StepPending && s.Turn == 0 && s.Deaths == 0 && s.Token != "" && s.CreatedAt.IsZero()
+}
+
+// stored gives a new step as it is loaded after the change.
+func (m move) stored(s flow.Step) flow.Step {
+	s.Op, s.At, s.CreatedAt = m.ch.Op, m.ch.At, m.ch.At
+	return s
 }
 
 // values gives all that a step reads, and how long that is together; false when not all of it is known.
@@ -142,11 +168,7 @@ func readBy(p *compiled, x *flow.Execution, s *flow.Step) []flow.Ref {
 	for _, a := range s.Inputs {
 		refs = append(refs, a.Ref)
 	}
-	for i, a := range sc.around {
-		if needs.Loop || i == 0 && s.Of != nil {
-			refs = append(refs, flow.ItemRef(a.owner, a.part.Index))
-		}
-	}
+	refs = append(refs, itemsOf(needs, s, sc.around)...)
 	for _, n := range needs.Outputs {
 		if run, ok := sc.last(n); ok {
 			refs = append(refs, flow.OutputRef(flow.StepID{Node: n, Run: run}))

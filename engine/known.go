@@ -121,18 +121,18 @@ func (k *knowledge) toRun(d flow.Dispatch) (*compiled, *flow.Execution) {
 
 // toDecide gives what is known of the steps of jobs that ended together; nil = not all that is needed.
 func (k *knowledge) toDecide(batch []*submission) *flow.Execution {
-	steps := make([]flow.Dispatch, len(batch))
-	for i, s := range batch {
-		if s.task == nil {
-			return nil
-		}
-		steps[i] = s.task.Dispatch
+	if slices.ContainsFunc(batch, func(s *submission) bool { return s.task == nil }) {
+		return nil
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of := k.of[steps[0].Execution]
-	if of == nil {
+	of := k.of[batch[0].task.Execution]
+	if of == nil { // as of most, so that nothing is prepared before
 		return nil
+	}
+	steps := make([]flow.Dispatch, len(batch))
+	for i, s := range batch {
+		steps[i] = s.task.Dispatch
 	}
 	x := of.around(steps...)
 	for _, s := range batch {
@@ -174,11 +174,6 @@ func (k *known) move(m move) {
 	}
 }
 
-// isNew tells whether a step was made by the change that writes it, and is to be run at once.
-func isNew(s *flow.Step) bool {
-	return s.Status == flow.StepPending && s.Turn == 0 && s.Deaths == 0 && s.Token != "" && s.CreatedAt.IsZero()
-}
-
 // put writes what is given, and removes what is nil.
 func put[T any](to, from map[flow.StepID]*T) {
 	for id, v := range from {
@@ -190,8 +185,7 @@ func put[T any](to, from map[flow.StepID]*T) {
 
 // add notes a new step with what it reads.
 func (k *known) add(m move, s flow.Step) {
-	s.Op, s.At, s.CreatedAt = m.ch.Op, m.ch.At, m.ch.At
-	own := &knownStep{Step: s, at: k.at}
+	own := &knownStep{Step: m.stored(s), at: k.at}
 	if values, bytes, ok := m.values(&s); ok && k.bytes+bytes <= maxKnownBytes {
 		own.values, own.bytes = values, bytes
 		k.bytes += bytes

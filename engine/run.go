@@ -135,11 +135,7 @@ func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, 
 	}
 	needs := p.Nodes[id.Node].Needs
 	parts := partsAround(x, s.Part)
-	for i, a := range parts {
-		if needs.Loop || i == 0 && s.Of != nil {
-			w.Values = append(w.Values, flow.ItemRef(a.owner, a.part.Index))
-		}
-	}
+	w.Values = itemsOf(needs, s, parts)
 	sc := &scope{p: p, x: x, around: parts}
 	for _, n := range slices.Concat(needs.Outputs, needs.Records) {
 		if run, ok := sc.last(n); ok && run != x.Nodes[n].Last {
@@ -148,6 +144,16 @@ func wantsInParts(p *compiled, x *flow.Execution, id flow.StepID) (w flow.Want, 
 		}
 	}
 	return w, len(w.Values) > 0
+}
+
+// itemsOf names the items that a step works on: its own, and those of all loops around it if it reads $loop.
+func itemsOf(needs plan.Needs, s *flow.Step, around []around) (refs []flow.Ref) {
+	for i, a := range around {
+		if needs.Loop || i == 0 && s.Of != nil {
+			refs = append(refs, flow.ItemRef(a.owner, a.part.Index))
+		}
+	}
+	return refs
 }
 
 // wantsToRun says what a step of the node needs before it runs, but for the step itself. How far the nodes came is known of all of

@@ -511,6 +511,9 @@ func (b *script) closed(ch *flow.Change, c flow.Closed, tag string) error {
 
 // opened lists new waits and registers what they listen for.
 func (b *script) opened(ch *flow.Change, tag string) {
+	if len(ch.Opened) > 0 {
+		b.known(tag, ch)
+	}
 	for _, id := range ch.Opened {
 		i := slices.IndexFunc(ch.Steps, func(s *flow.Step) bool { return s.ID == id.Step })
 		if i < 0 || ch.Steps[i].Wait == nil {
@@ -518,7 +521,6 @@ func (b *script) opened(ch *flow.Change, tag string) {
 		}
 		w := ch.Steps[i].Wait
 		b.op("s", suspendTypesKey(tag), w.Type)
-		b.known(tag, ch)
 		for _, list := range waitLists(b.format, tag, ch.WorkflowID(), w.Type, w.Event) {
 			b.when(w, list, id.String())
 		}

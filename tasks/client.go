@@ -28,6 +28,7 @@ type Client struct {
 	waker   *Waker
 	hold    time.Duration
 	queues  []string
+	asks    string // the queues as one name
 	bells   []*bell
 	foreign bool   // who writes into the queues wakes nobody
 	slots   *Slots // nil = not bounded but by the Server
@@ -69,11 +70,8 @@ func (c *Client) Within(s *Slots, name string) *Client {
 	return c
 }
 
-// asks names the queues that the Server asks.
-func (c *Client) asks() string { return strings.Join(c.queues, " ") }
-
 func (w *Waker) client(foreign bool, queues []string) *Client {
-	c := &Client{UniversalClient: w.redis, waker: w, hold: w.hold, queues: queues, foreign: foreign, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
+	c := &Client{UniversalClient: w.redis, waker: w, hold: w.hold, queues: queues, asks: strings.Join(queues, " "), foreign: foreign, signal: make(chan struct{}, 1), handed: make(chan flow.Task, maxHanded)}
 	c.ctx, c.stop = context.WithCancel(w.ctx)
 	for _, q := range queues {
 		b := w.bell(q, foreign)
@@ -193,7 +191,7 @@ func (c *Client) dequeue(ctx context.Context, a ask) *redis.Cmd {
 // ask asks a queue for a task, once there is a slot for it; nil = there was none in time. A hold at most, like that of
 // an empty queue: asynq counts the lease from before.
 func (c *Client) ask(ctx context.Context, a ask, atMost time.Duration) *redis.Cmd {
-	slot, own := c.slots.take(c.ctx, c.name, c.asks(), atMost, c.handed)
+	slot, own := c.slots.take(c.ctx, c.name, c.asks, atMost, c.handed)
 	switch {
 	case own != nil:
 		return c.bring(ctx, *own)

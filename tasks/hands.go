@@ -38,7 +38,7 @@ func (w *Waker) Free(ctx context.Context) bool {
 // another partition waits for its slot. There is no end to what is next in a busy queue.
 func (w *Waker) Pulls(ctx context.Context) bool {
 	h, ok := ctx.Value(handKey{}).(*hand)
-	return ok && len(h.client.queues) == 1 && !h.client.slots.shared(h.client.name, h.client.asks()) && w.Free(ctx)
+	return ok && len(h.client.queues) == 1 && !h.client.slots.shared(h.client.name, h.client.asks) && w.Free(ctx)
 }
 
 // Take gives a task that was stored as being worked on to the Server of the handler whose context this is. It goes back to its

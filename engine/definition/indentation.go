@@ -69,7 +69,7 @@ func opened(lines [][]byte) int {
 // open lists the columns at which a line may stand after others: those of the list items, or of the names, that are not closed.
 func open(lines [][]byte, dashed bool) []int {
 	var columns []int
-	limit := 1 << 30
+	limit := math.MaxInt
 	for i := len(lines) - 1; i >= 0 && limit > 0; i-- {
 		at, dash := margin(lines[i])
 		text := bytes.TrimLeft(lines[i], " -")

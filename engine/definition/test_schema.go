@@ -76,7 +76,7 @@ func stepSchema() object {
 		"want":    described("What must hold now.", ref("want")),
 	}
 	var one []any
-	for _, name := range sortedNames(verbs) {
+	for _, name := range slices.Sorted(maps.Keys(verbs)) {
 		one = append(one, object{"required": []any{name}})
 	}
 	o := closed(with(verbs, object{"refused": described("The code with which it must be refused.", orNull("string"))}))
@@ -144,5 +144,3 @@ func errorSchema() object {
 	o["type"] = "object"
 	return object{"anyOf": []any{object{"type": []any{"string", "null"}}, o}}
 }
-
-func sortedNames(o object) []string { return slices.Sorted(maps.Keys(o)) }

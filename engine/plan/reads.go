@@ -194,41 +194,39 @@ var lookalike = regexp.MustCompile(`^(\$[a-z_]+)(?:[.\[]|$)`)
 
 // lookalikes warns of texts that a typo keeps from being expressions: only a known root makes one.
 func (c *compiler) lookalikes(path string, v any) {
-	switch t := v.(type) {
-	case string:
-		m := lookalike.FindStringSubmatch(t)
+	eachText(path, v, func(path, text string) {
+		m := lookalike.FindStringSubmatch(text)
 		if m == nil || slices.Contains(eval.Roots(), m[1]) {
 			return
 		}
 		if hint := DidYouMean(m[1], eval.Roots()); hint != "" {
 			c.warn(path, CodeLookalike, hint, "%s is not a root, so this is plain text", m[1])
 		}
-	case []any:
-		for i, e := range t {
-			c.lookalikes(At(path, i), e)
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(t)) {
-			c.lookalikes(Join(path, name), t[name])
-		}
-	}
+	})
 }
 
 // constants warns of variables that look like expressions: they are handed on as they stand.
 func (c *compiler) constants(path string, v any) {
-	switch t := v.(type) {
-	case string:
-		m := lookalike.FindStringSubmatch(t)
-		if strings.Contains(t, "{{") || m != nil && slices.Contains(eval.Roots(), m[1]) {
+	eachText(path, v, func(path, text string) {
+		m := lookalike.FindStringSubmatch(text)
+		if strings.Contains(text, "{{") || m != nil && slices.Contains(eval.Roots(), m[1]) {
 			c.warn(path, CodeLookalike, "write the expression where it is used, in params", "variables are not evaluated, so this is plain text")
 		}
+	})
+}
+
+// eachText visits the texts in a value, each with where it stands.
+func eachText(path string, v any, visit func(path, text string)) {
+	switch t := v.(type) {
+	case string:
+		visit(path, t)
 	case []any:
 		for i, e := range t {
-			c.constants(At(path, i), e)
+			eachText(At(path, i), e, visit)
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(t)) {
-			c.constants(Join(path, name), t[name])
+			eachText(Join(path, name), t[name], visit)
 		}
 	}
 }
