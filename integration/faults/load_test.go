@@ -96,6 +96,9 @@ func (l *load) begin() {
 	wg.Wait()
 }
 
+// failed tells whether an execution could not be started, or told of its events.
+func (l *load) failed() bool { return len(l.failures) > 0 }
+
 // rest pauses; false when ctx was done first.
 func rest(ctx context.Context, d time.Duration) bool {
 	select {

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,10 +30,14 @@ func TestMixedVersions(t *testing.T) {
 		r.add(true, true)
 	}
 	rolls := p.size(2, 15)
-	l := p.load(f, loadOptions{Executions: p.size(160, 1500), Over: time.Duration(rolls) * 5 * rollEvery})
+	all := p.size(160, 1500)
+	r.each = all / (rolls * 5)
+	r.load = p.load(f, loadOptions{Executions: all, Hold: func(run int) bool { return int64(run) >= r.share.Load() }})
 	for n := range rolls {
 		r.all(n%2 == 1, n%3 == 1)
 	}
+	r.share.Store(int64(all))
+	l := r.load
 	l.await(2 * time.Minute)
 	l.check()
 	byOld, byNew, byBoth := r.shares(l)
@@ -44,13 +49,16 @@ func TestMixedVersions(t *testing.T) {
 	p.wantSound(f)
 }
 
-// rollEvery is the time between two replacements.
+// rollEvery is the time between two replacements, at least: the executions of each must have been started, too.
 const rollEvery = 700 * time.Millisecond
 
-// roll replaces the processes of a fleet.
+// roll replaces the processes of a fleet. The load keeps step with it, however slow the machine: so there is work for either version.
 type roll struct {
 	*part
 	fleet            *fleet.Fleet
+	load             *load
+	each             int          // executions that are started between two replacements
+	share            atomic.Int64 // executions that may be started by now
 	binary           string
 	old              map[int]bool // process ids that were ever of the version before
 	replaced, killed int
@@ -99,7 +107,14 @@ func (r *roll) replace(victim *proc.Process, server, old, kill bool) {
 		victim.Stop()
 	}
 	r.replaced++
-	rest(r.Context(), rollEvery)
+	r.work()
+}
+
+// work lets the executions of one replacement start, and waits until they did.
+func (r *roll) work() {
+	share := r.share.Add(int64(r.each))
+	for rest(r.Context(), rollEvery) && r.load.started.Load() < share && !r.load.failed() {
+	}
 }
 
 // shares counts calls of the partner by either version, and executions for which both called.
