@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
+	"slices"
 	"time"
 
 	"prana/engine/flow"
@@ -112,15 +112,18 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 		return next, nil
 	}
 	e.cfg.Counters.Swept(ctx, len(due))
+	found, err := e.loadDue(ctx, due)
+	if err != nil {
+		return 0, err
+	}
 	var wake []flow.Dispatch
 	ready := make([]*flow.Dispatch, len(due))
 	index := make([]int, len(due))
 	for i := range index {
 		index[i] = i
 	}
-	loads := e.loadsOf(ctx, due)
 	err = each(sweepers, index, func(i int) error {
-		d, err := e.sweepOne(ctx, due[i], loads[due[i].Execution])
+		d, err := e.sweepOne(ctx, due[i], found[due[i]])
 		ready[i] = d
 		return err
 	})
@@ -140,26 +143,25 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 	return next, err
 }
 
-// load gives an execution with those of its steps that are due.
-type load func() (*flow.Execution, error)
-
-// loadsOf has each execution loaded once, when the first of its steps is looked at.
-func (e *Engine) loadsOf(ctx context.Context, due []flow.DueEntry) map[string]load {
-	steps := map[string][]flow.StepID{}
-	for _, entry := range due {
-		if entry.Kind == flow.DueStep {
-			steps[entry.Execution] = append(steps[entry.Execution], entry.Step)
-		}
+// loadDue reads what the entries of steps are about.
+func (e *Engine) loadDue(ctx context.Context, due []flow.DueEntry) (map[flow.DueEntry]flow.Found, error) {
+	steps := slices.DeleteFunc(slices.Clone(due), func(d flow.DueEntry) bool { return d.Kind != flow.DueStep })
+	if len(steps) == 0 {
+		return nil, nil
 	}
-	loads := make(map[string]load, len(steps))
-	for id, all := range steps {
-		loads[id] = sync.OnceValues(func() (*flow.Execution, error) { return e.store.Load(ctx, id, flow.Want{Steps: all}) })
+	all, err := e.store.LoadDue(ctx, steps)
+	if err != nil {
+		return nil, err
 	}
-	return loads
+	found := make(map[flow.DueEntry]flow.Found, len(steps))
+	for i, d := range steps {
+		found[d] = all[i]
+	}
+	return found, nil
 }
 
 // sweepOne moves one entry. The answer is the task to enqueue for it, if that is all it needs.
-func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry, whole load) (d *flow.Dispatch, err error) {
+func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry, found flow.Found) (d *flow.Dispatch, err error) {
 	defer func() { // one bad record must not stop the others
 		if r := recover(); r != nil {
 			e.log.ErrorContext(ctx, "sweeping panicked", "execution", entry.Execution, "step", entry.Step.String(), "panic", r, "stack", string(debug.Stack()))
@@ -173,15 +175,12 @@ func (e *Engine) sweepOne(ctx context.Context, entry flow.DueEntry, whole load) 
 	case flow.DueDeadline:
 		return nil, e.expire(ctx, entry)
 	}
-	x, err := whole()
-	if err != nil && !isNotFound(err) && !errors.Is(err, flow.ErrUnavailable) { // it may be the record of another step that cannot be read
-		x, err = e.store.Load(ctx, entry.Execution, flow.Want{Steps: []flow.StepID{entry.Step}})
+	if found.Err != nil {
+		return nil, found.Err
 	}
-	if isNotFound(err) {
+	x := found.Execution
+	if x == nil {
 		return nil, e.store.Forget(ctx, entry)
-	}
-	if err != nil {
-		return nil, err
 	}
 	s := x.Steps[entry.Step]
 	switch {

@@ -28,6 +28,101 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 	return entries, next, nil
 }
 
+// LoadDue reads what entries of steps are about.
+func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error) {
+	of := dueSteps(due)
+	keys, args := make([]string, len(of)), []any{}
+	for i, d := range of {
+		names := d.fields()
+		keys[i], args = executionKey(d.execution), append(append(args, len(names)), names...)
+	}
+	answer, err := dueLoadScript.Run(ctx, s.redis, keys, args...).Slice()
+	if err != nil {
+		return nil, trouble("loading what is due", err)
+	}
+	now, err := strconv.ParseInt(fmt.Sprint(answer[0]), 10, 64)
+	if err != nil || len(answer) != len(of)+1 {
+		return nil, fmt.Errorf("the script that loads what is due answered %d values", len(answer))
+	}
+	found := make([]flow.Found, len(due))
+	for i, d := range of {
+		d.read(fieldsOf(d.fields(), answer[i+1]), now, found)
+	}
+	return found, nil
+}
+
+// dueExecution is an execution with steps that are due.
+type dueExecution struct {
+	execution string
+	steps     []flow.StepID
+	at        []int // of the entries of its steps among all
+}
+
+// dueSteps gathers the steps of each execution.
+func dueSteps(due []flow.DueEntry) (all []*dueExecution) {
+	of := make(map[string]*dueExecution, len(due))
+	for i, e := range due {
+		d := of[e.Execution]
+		if d == nil {
+			d = &dueExecution{execution: e.Execution}
+			of[e.Execution], all = d, append(all, d)
+		}
+		d.steps, d.at = append(d.steps, e.Step), append(d.at, i)
+	}
+	return all
+}
+
+func (d *dueExecution) fields() []any {
+	names := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
+	for _, id := range d.steps {
+		names = append(names, stepField(id), claimField(id))
+	}
+	return names
+}
+
+// read makes the execution of its fields, for all of its entries; for each alone, when the record of one of them cannot be read.
+func (d *dueExecution) read(fields map[string]string, now int64, found []flow.Found) {
+	if fields[fieldRev] == "" {
+		return
+	}
+	x, err := reading{want: &flow.Want{Steps: d.steps}, now: now, fields: fields}.execution(d.execution)
+	if err != nil && len(d.steps) > 1 {
+		for i, id := range d.steps {
+			alone := &dueExecution{d.execution, []flow.StepID{id}, d.at[i : i+1]}
+			alone.read(only(fields, alone.fields()), now, found)
+		}
+		return
+	}
+	if err != nil {
+		x, err = nil, fmt.Errorf("loading execution %s: %w", d.execution, err)
+	}
+	for _, at := range d.at {
+		found[at] = flow.Found{Execution: x, Err: err}
+	}
+}
+
+// fieldsOf makes a map of the values that HMGET answered.
+func fieldsOf(names []any, values any) map[string]string {
+	list, _ := values.([]any)
+	fields := make(map[string]string, len(list))
+	for i, v := range list {
+		if text, ok := v.(string); ok {
+			fields[names[i].(string)] = text
+		}
+	}
+	return fields
+}
+
+func only(fields map[string]string, names []any) map[string]string {
+	some := make(map[string]string, len(names))
+	for _, n := range names {
+		if v, ok := fields[n.(string)]; ok {
+			some[n.(string)] = v
+		}
+	}
+	return some
+}
+
 // dueLine is a member of a set by time, and when it was due.
 type dueLine struct {
 	member string

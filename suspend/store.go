@@ -65,6 +65,9 @@ var loadLua string
 //go:embed lua/due.lua
 var dueLua string
 
+//go:embed lua/due_load.lua
+var dueLoadLua string
+
 //go:embed lua/settle.lua
 var settleLua string
 
@@ -109,6 +112,7 @@ var (
 	commitScript      = redis.NewScript(commitLua)
 	loadScript        = redis.NewScript(loadLua)
 	dueScript         = redis.NewScript(dueLua)
+	dueLoadScript     = redis.NewScript(dueLoadLua)
 	settleScript      = redis.NewScript(settleLua)
 	taskScript        = redis.NewScript(taskLua)
 	renewScript       = redis.NewScript(renewLua)

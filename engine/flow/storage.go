@@ -86,6 +86,13 @@ type DueEntry struct {
 	At time.Time
 }
 
+// Found is the execution that an entry of the due index is about, as it was read for it: with the steps that are due, and
+// who claims them. Entries of the same execution share it.
+type Found struct {
+	Execution *Execution // nil = there is none
+	Err       error      // it cannot be read
+}
+
 // DueKind says what is due.
 type DueKind string
 

@@ -2,6 +2,7 @@ package inmem
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -44,6 +45,27 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 		home.due[entry] = s.line(now.Add(millis(lease)))
 	}
 	return due, home.untilNext(now), nil
+}
+
+// LoadDue reads what entries of steps are about.
+func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error) {
+	steps := map[string][]flow.StepID{}
+	for _, e := range due {
+		steps[e.Execution] = append(steps[e.Execution], e.Step)
+	}
+	shared := map[string]*flow.Execution{}
+	for id, all := range steps {
+		x, err := s.Load(ctx, id, flow.Want{Steps: all})
+		if err != nil && !errors.Is(err, flow.ErrNotFound) {
+			return nil, err
+		}
+		shared[id] = x
+	}
+	found := make([]flow.Found, len(due))
+	for i, e := range due {
+		found[i].Execution = shared[e.Execution]
+	}
+	return found, nil
 }
 
 func (p *partition) untilNext(now time.Time) time.Duration {

@@ -178,6 +178,11 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 	return entries, next, err
 }
 
+// LoadDue implements engine.Store.
+func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error) {
+	return around(ctx, s, "LoadDue", func() ([]flow.Found, error) { return s.Store.LoadDue(ctx, due) })
+}
+
 // Settle implements engine.Store.
 func (s *Store) Settle(ctx context.Context, e flow.DueEntry, d time.Duration, note string) error {
 	return s.just(ctx, "Settle", func() error { return s.Store.Settle(ctx, e, d, note) })

@@ -190,6 +190,26 @@ var duePromises = []promise{
 			w.Advance(nap + slack)
 		}
 	}},
+	{"what is due is read as loading it says", func(w *world) {
+		a, b, other := step(0, flow.StepPending), waiting(1, flow.Wait{Type: flow.Delay, Timer: true, In: nap}), step(2, flow.StepPending)
+		id, alone := w.create(steps(a), suspend(b)), w.create(steps(other))
+		w.settle(lineOf(id, a), time.Minute, "look3")
+		asked := []flow.DueEntry{lineOf(id, a), lineOf(flow.NewExecutionID(0), a), lineOf(alone, other), lineOf(id, b)}
+		found, err := w.Store.LoadDue(w.Context(), asked)
+		w.must(err)
+		equal(w, "number found", len(found), len(asked))
+		equal(w, "one that is gone", found[1], flow.Found{})
+		for _, at := range []int{0, 2, 3} {
+			e, x := asked[at], found[at].Execution
+			w.must(found[at].Err)
+			want := w.load(e.Execution, flow.Want{Steps: []flow.StepID{e.Step}})
+			equal(w, "its revision", x.Rev, want.Rev)
+			equal(w, "its status", x.Status, want.Status)
+			same(w, "its step", x.Steps[e.Step], want.Steps[e.Step])
+			equal(w, "who claims it", x.Claims[e.Step], want.Claims[e.Step])
+			w.stamped("the time", x.Now, want.Now, 0)
+		}
+	}},
 	{"no timer is early", func(w *world) {
 		s := waiting(0, flow.Wait{Type: flow.Delay, Timer: true, In: nap})
 		id := w.create(suspend(s))

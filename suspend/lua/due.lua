@@ -8,8 +8,12 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 local until_ = string.format('%.0f', now + ARGV[2])
+local hidden = {}
 for i = 1, #due, 2 do
-  redis.call('ZADD', KEYS[1], 'XX', until_, due[i])
+  hidden[i], hidden[i + 1] = until_, due[i]
+end
+for i = 1, #hidden, 2000 do
+  redis.call('ZADD', KEYS[1], 'XX', unpack(hidden, i, math.min(i + 1999, #hidden)))
 end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local wait = '-1'
