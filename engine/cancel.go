@@ -55,13 +55,13 @@ func endingOf(r flow.CancelRequest, hard bool) ended {
 		code = codeTerminated
 	}
 	reason := flow.Cut(r.Reason, 1024)
-	problem := flow.Problemf(code, "%s: %s", code, orElse(reason, "no reason was given"))
+	problem := &flow.Problem{Code: code, Message: orElse(reason, "no reason was given")}
 	if r.ID != "" {
 		problem.Details = map[string]any{"request_id": r.ID}
 	}
 	f := ended{status: flow.Cancelled, reason: reason, err: problem, hard: hard}
 	if f.hard {
-		f.reason = problem.Message
+		f.reason = problem.Error() // notices know both as cancelled
 	}
 	return f
 }
