@@ -142,7 +142,6 @@ func TestRunWithoutServer(t *testing.T) {
 
 func TestRunOfAFileThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	prana(t, "", "run", "nope.yaml").wants(t, 3, "", "nope.yaml")
 }
 
 // TestFollowLooksWhenItIsTold: once the server tells what happens, it is asked when something did, and not otherwise.

@@ -130,8 +130,8 @@ func TestTestOfWhatIsNotThere(t *testing.T) {
 	}
 	prana(t, "", "test").wants(t, 2, "", "prana test FILE|DIR...")
 	prana(t, "", "test", "-").wants(t, 2, "", "from disk")
-	prana(t, "", "test", "gone_test.yaml").wants(t, 3, "", "gone_test.yaml")
-	prana(t, "", "test", orphan).wants(t, 3, "", "gone.yaml")
+	prana(t, "", "test", "gone_test.yaml").wants(t, 4, "", "gone_test.yaml")
+	prana(t, "", "test", orphan).wants(t, 4, "", "gone.yaml")
 	prana(t, "", "test", t.TempDir()).wants(t, 3, "", "has no files *_test.yaml")
 }
 
