@@ -117,6 +117,9 @@ func waiting(v *flow.View, s flow.Suspension, n note, now time.Time) Reason {
 		r.Text, r.Mover, r.Then = "waits"+at+" for an event of type "+n.eventText(), "whoever publishes such an event", n.timeout()
 		c := n.send()
 		r.Command = &c
+		if len(nothings(n.EventFilter)) > 0 {
+			r.Mover, r.Command = "whoever ends it by hand", &byHand
+		}
 	case s.Type == flow.SubWorkflow:
 		n.subWorkflow(&r, at, s.ChildID)
 	case s.Type == flow.Polling:
