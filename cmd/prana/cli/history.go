@@ -85,6 +85,10 @@ func nodeHistory(v *flow.View, n flow.NodeRun) []live.Line {
 		}
 	}
 	add(n.ResumedAt, "%s", resumption(n))
+	if n.Deaths > 0 { // when, nobody notes: it is told of the time since which the step was to be run
+		since := explain.ReadySince(n)
+		add(&since, "%d of its workers died running it, from here on", n.Deaths)
+	}
 	add(n.EndedAt, "%s", live.Outcome(n))
 	return all
 }
