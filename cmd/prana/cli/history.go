@@ -52,11 +52,7 @@ func happened(v *flow.View) []live.Line {
 	}
 	slices.SortStableFunc(all, func(a, b live.Line) int { return a.At.Compare(b.At) })
 	if v.EndedAt != nil {
-		text := string(v.Status)
-		if v.Error != nil {
-			text += ": " + v.Error.Error()
-		}
-		all = append(all, live.Line{At: *v.EndedAt, Text: text})
+		all = append(all, live.Line{At: *v.EndedAt, Text: live.Ending(v)})
 	}
 	return all
 }

@@ -20,7 +20,7 @@ func TestResult(t *testing.T) {
 		flow.Failed:    {1, "", "execution x1 is failed: http_status at node call: 503\n"},
 		flow.TimedOut:  {1, "", "execution x1 is timed_out: http_status at node call: 503\n"},
 		flow.Suspended: {8, "", "execution x1 is suspended\n"},
-		flow.Cancelled: {9, "", "execution x1 is cancelled\n"},
+		flow.Cancelled: {9, "", "execution x1 is cancelled: it hangs\n"},
 	} {
 		f := newFake(t, map[string]any{"GET /v1/executions/x1": viewOf(status)})
 		if got := prana(t, f.url, "result", "x1"); got != (ran{want.code, want.stdout, want.stderr}) {
