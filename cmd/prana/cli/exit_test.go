@@ -65,8 +65,15 @@ func TestMissingFilesAreNotFound(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nope")
 	file := dir + ".yaml"
 	for _, args := range [][]string{
-		{"validate", file}, {"fmt", file}, {"graph", file}, {"deploy", file}, {"run", file}, {"run", file, "--embedded", "--redis", "miniredis"},
-		{"test", file}, {"validate", dir}, {"dev", dir},
+		{"validate", file},
+		{"fmt", file},
+		{"graph", file},
+		{"deploy", file},
+		{"run", file},
+		{"run", file, "--embedded", "--redis", "miniredis"},
+		{"test", file},
+		{"validate", dir},
+		{"dev", dir},
 	} {
 		prana(t, "", args...).wants(t, 4, "", "nope")
 	}
