@@ -28,8 +28,9 @@ func (e *Engine) Terminate(ctx context.Context, r flow.CancelRequest) error {
 	return err
 }
 
-// End is Terminate when it is to be hard, else Cancel, and tells whether the request came again. The details of flow.ErrConflict
-// say what else ended the execution: status, ended_by, ended_at unless it is still undone, and error_code unless it completed.
+// End is Terminate when it is to be hard, else Cancel, and tells whether the request came again; flow.ErrMismatch when its id came
+// with another reason before. The details of flow.ErrConflict say what else ended the execution: status, ended_by, ended_at unless
+// it is still undone, and error_code unless it completed.
 func (e *Engine) End(ctx context.Context, r flow.CancelRequest, hard bool) (flow.CancelResult, error) {
 	res := flow.CancelResult{ExecutionID: r.Execution}
 	f := endingOf(r, hard)
@@ -41,7 +42,11 @@ func (e *Engine) End(ctx context.Context, r flow.CancelRequest, hard bool) (flow
 	if lerr != nil {
 		return res, lerr // that nobody could look is no answer
 	}
-	if !endedBy(x, f.err.Code, r.ID) {
+	end := endOf(x)
+	if !endedBy(end, f.err.Code, r.ID) {
+		return res, err
+	}
+	if err := sameReason(end, f.err, r); err != nil {
 		return res, err
 	}
 	res.Status, res.Repeated = x.Status, true
@@ -55,21 +60,29 @@ func endingOf(r flow.CancelRequest, hard bool) ended {
 		code = codeTerminated
 	}
 	reason := flow.Cut(r.Reason, 1024)
-	problem := flow.Problemf(code, "%s: %s", code, orElse(reason, "no reason was given"))
+	problem := &flow.Problem{Code: code, Message: orElse(reason, "no reason was given")}
 	if r.ID != "" {
-		problem.Details = map[string]any{"request_id": r.ID}
+		problem.Details = map[string]any{"request_id": r.ID, "reason": reason}
 	}
 	f := ended{status: flow.Cancelled, reason: reason, err: problem, hard: hard}
 	if f.hard {
-		f.reason = problem.Message
+		f.reason = problem.Error() // notices know both as cancelled
 	}
 	return f
 }
 
-// endedBy tells whether this very request ended the execution before, be it that it is still undone.
-func endedBy(x *flow.Execution, code, id string) bool {
-	p := endOf(x)
-	return p != nil && p.Code == code && p.Details["request_id"] == id
+// endedBy tells whether this very request ended the execution before, be it that it is still undone. end is what [endOf] gives.
+func endedBy(end *flow.Problem, code, id string) bool {
+	return end != nil && end.Code == code && end.Details["request_id"] == id
+}
+
+// sameReason tells whether a request that came again brings the reason that it had. Earlier versions did not note it.
+func sameReason(end, again *flow.Problem, r flow.CancelRequest) error {
+	was, noted := end.Details["reason"]
+	if !noted || was == again.Details["reason"] {
+		return nil
+	}
+	return flow.Problemf(flow.ErrMismatch.Code, "the id %q ended execution %s for another reason; use another id", flow.Cut(r.ID, 100), r.Execution)
 }
 
 // endOf is the error with which an execution ended, or ends once everything is undone; nil = it completed.

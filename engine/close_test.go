@@ -46,8 +46,11 @@ func TestTerminationSaysWhatIsLeft(t *testing.T) {
 	}
 	env.WantStatus(id, flow.Cancelled)
 	p := env.Execution(id).Error
-	if p.Code != "terminated" || p.Message != "terminated: it hangs; what 2 steps did was not undone" {
+	if p.Code != "terminated" || p.Message != "it hangs; what 2 steps did was not undone" {
 		t.Errorf("the error is %s: %s", p.Code, p.Message)
+	}
+	if p.Error() != "terminated: it hangs; what 2 steps did was not undone" {
+		t.Errorf("it is told as %s", p.Error())
 	}
 	want := []any{map[string]any{"node": "b", "run_index": 0}, map[string]any{"node": "a", "run_index": 0}}
 	if got := p.Details["not_undone"]; !reflect.DeepEqual(got, want) {
@@ -56,7 +59,7 @@ func TestTerminationSaysWhatIsLeft(t *testing.T) {
 	was, _ := p.Details["ending"].(map[string]any)
 	first, _ := was["error"].(map[string]any)
 	details, _ := first["details"].(map[string]any)
-	if failed, _ := details["not_undone"].([]any); was["status"] != "cancelled" || first["message"] != "cancelled: enough" || len(failed) != 1 {
+	if failed, _ := details["not_undone"].([]any); was["status"] != "cancelled" || first["message"] != "enough" || len(failed) != 1 {
 		t.Errorf("what was under way is told as %v", was)
 	}
 	notices := env.Notices(id)

@@ -46,7 +46,7 @@ func TestResumeBeforeTheWaitIsKept(t *testing.T) {
 			t.Fatalf("%+v, %v", res, err)
 		}
 	}
-	if res, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "second", Data: []byte(`1`), ID: "a"}); err != nil || !res.Buffered {
+	if res, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "second", Data: []byte(`"for the second"`), ID: "a"}); err != nil || !res.Buffered {
 		t.Errorf("the same id once more: %+v, %v", res, err)
 	}
 	if in := env.Execution(id).Inbox; len(in) != 2 || in[0].Node != "second" || in[0].ID != "a" || string(in[1].Data) != `"for the first"` {
@@ -63,7 +63,7 @@ func TestResumeBeforeTheWaitIsKept(t *testing.T) {
 	if in := env.Execution(id).Inbox; len(in) != 0 {
 		t.Errorf("the inbox still shows %+v", in)
 	}
-	if res, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "second", ID: "a"}); err != nil || !res.Repeated {
+	if res, err := resume(env, t, flow.ResumeRequest{Execution: id, Node: "second", Data: []byte(`"for the second"`), ID: "a"}); err != nil || !res.Repeated {
 		t.Errorf("the id of a letter that was delivered: %+v, %v", res, err)
 	}
 }

@@ -60,12 +60,17 @@ func noticeOf(p *compiled, x *flow.Execution, ch *flow.Change, r flow.Record) fl
 		n.SuspensionData = r.Wait.Data
 	}
 	if r.Step == nil {
-		n.Error = ch.Error
+		if ends(r.Name) { // not what came before it in the same change
+			n.Error = ch.Error
+		}
 		return n
 	}
 	stepNotice(&n, r.Step)
 	return n
 }
+
+// ends tells whether a record is of the end of an execution that has an error.
+func ends(name string) bool { return name == flow.ExecutionFailed || name == flow.WorkflowCancelled }
 
 func stepNotice(n *flow.Notice, s *flow.Step) {
 	n.Run, n.Attempt, n.Port, n.Error, n.Took = s.ID.Run, s.Attempt, s.Port, s.Error, s.Ran

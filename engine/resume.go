@@ -38,8 +38,8 @@ func (e *Engine) resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
-	if again, ok := before(p, x, r.ID); ok {
-		return again, nil
+	if again, ok, err := before(p, x, r); ok {
+		return again, err
 	}
 	id, err := chooseWait(p, x, r)
 	switch {
@@ -74,7 +74,7 @@ func (e *Engine) once(ctx context.Context, r flow.ResumeRequest, res flow.Resume
 	if r.ID != "" && (taken || errors.Is(err, flow.ErrConflict)) {
 		again, ok, lerr := e.repeatedResume(ctx, r)
 		if ok || lerr != nil {
-			return again, lerr // that nobody could look is no answer
+			return again, lerr // that nobody could look is no answer; that it brings something else is one
 		}
 	}
 	if taken {
@@ -142,25 +142,37 @@ func (e *Engine) repeatedResume(ctx context.Context, r flow.ResumeRequest) (flow
 	if err != nil {
 		return flow.ResumeResult{}, false, err
 	}
-	again, ok := before(p, x, r.ID)
-	return again, ok, nil
+	return before(p, x, r)
 }
 
-// before finds what came with an id: the last that ended a wait, or a letter that nothing waited for yet.
-func before(p *compiled, x *flow.Execution, id string) (flow.ResumeResult, bool) {
-	if id == "" {
-		return flow.ResumeResult{}, false
+// before finds what came with the id of a request: the last that ended a wait, or a letter that nothing waited for yet.
+// flow.ErrMismatch when that brought something else.
+func before(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.ResumeResult, bool, error) {
+	if r.ID == "" {
+		return flow.ResumeResult{}, false, nil
 	}
 	for _, l := range x.Inbox {
-		if l.ID == id {
-			return flow.ResumeResult{Node: keyOf(p, l.Node), Buffered: true, Repeated: true}, true
+		if l.ID == r.ID {
+			return flow.ResumeResult{Node: keyOf(p, l.Node), Buffered: true, Repeated: true}, true, sameResume(x, l.Ref, l.Error, r)
 		}
 	}
 	for _, s := range x.Steps {
-		if s.Resumed != nil && s.Resumed.Event == id && s.Resumed.By == flow.ByManual {
+		if s.Resumed != nil && s.Resumed.Event == r.ID && s.Resumed.By == flow.ByManual {
 			wait := flow.SuspensionID{Execution: x.ID, Step: s.ID, Turn: s.Resumed.Turn}
-			return flow.ResumeResult{Suspension: wait.String(), Node: p.Nodes[s.ID.Node].Key, Repeated: true}, true
+			res := flow.ResumeResult{Suspension: wait.String(), Node: p.Nodes[s.ID.Node].Key, Repeated: true}
+			return res, true, sameResume(x, flow.ResumeRef(s.ID), s.Resumed.Error, r)
 		}
 	}
-	return flow.ResumeResult{}, false
+	return flow.ResumeResult{}, false, nil
+}
+
+// sameResume tells whether a request that came again brings the data, or the error, that it had.
+func sameResume(x *flow.Execution, data flow.Ref, failed *flow.Problem, r flow.ResumeRequest) error {
+	was, stored := x.Values[data]
+	sameData := !stored || digest(was) == digest(orNull(r.Data))
+	sameError := (failed == nil) == (r.Error == nil) && (failed == nil || failed.Code == r.Error.Code && failed.Message == r.Error.Message)
+	if sameData && sameError {
+		return nil
+	}
+	return flow.Problemf(flow.ErrMismatch.Code, "the id %q brought something else to execution %s before; use another id", flow.Cut(r.ID, 100), x.ID)
 }

@@ -647,7 +647,7 @@ func TestCancelIDCountsOnce(t *testing.T) {
 			t.Errorf("request %d gives %v, want code %q", n, err, c.want)
 		}
 	}
-	if res, err := env.Engine().End(t.Context(), flow.CancelRequest{Execution: id, ID: "c1"}, false); err != nil || res != (flow.CancelResult{ExecutionID: id, Status: flow.Cancelled, Repeated: true}) {
+	if res, err := env.Engine().End(t.Context(), flow.CancelRequest{Execution: id, Reason: "why not", ID: "c1"}, false); err != nil || res != (flow.CancelResult{ExecutionID: id, Status: flow.Cancelled, Repeated: true}) {
 		t.Errorf("a repetition is told %+v, %v", res, err)
 	}
 	if err := env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: flow.NewExecutionID(0)}); code(err) != "not_found" {

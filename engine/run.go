@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -328,7 +327,7 @@ func problemOf(ctx context.Context, n *plan.Node, err error) *flow.Problem {
 func (e *Engine) invoke(ctx context.Context, j *job) (out outcome, children []*flow.Change, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			e.log.ErrorContext(ctx, "a node panicked", "execution", j.x.ID, "node", j.node.Key, "panic", r, "stack", string(debug.Stack()))
+			e.log.ErrorContext(ctx, "a node panicked", "execution", j.x.ID, "node", j.node.Key, "panic", r, "stack", panicFrames(".(*Engine).invoke"))
 			err = &flow.Problem{Code: "panic", Message: flow.Cut(fmt.Sprintf("node type %s panicked: %v", j.node.Type.Name, r), 512)}
 		}
 	}()

@@ -23,7 +23,7 @@ import (
 func Read(file string, src []byte) (*flow.Workflow, *Source, []plan.Diagnostic) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	s := newSource(file, src)
-	root, found := parse(src)
+	root, found := parse(src, needsOfWorkflows)
 	if root == nil {
 		return nil, s, s.Placed(found)
 	}
@@ -42,7 +42,7 @@ func Read(file string, src []byte) (*flow.Workflow, *Source, []plan.Diagnostic) 
 // Value gives what a source says as plain JSON-like data, in the form that it is
 // written in; nil when it cannot be read.
 func Value(src []byte) any {
-	root, _ := parse(bytes.TrimPrefix(src, []byte("\ufeff")))
+	root, _ := parse(bytes.TrimPrefix(src, []byte("\ufeff")), "")
 	if root == nil {
 		return nil
 	}
@@ -97,8 +97,14 @@ func (s *Source) Placed(ds []plan.Diagnostic) []plan.Diagnostic {
 // jsonLike is how a source begins that wants to be JSON.
 var jsonLike = regexp.MustCompile(`^\s*\{\s*"`)
 
-// parse takes the notation from the content.
-func parse(src []byte) (*tree, []plan.Diagnostic) {
+// What a file must have at least, told of one that is empty.
+const (
+	needsOfWorkflows = "id: and nodes:"
+	needsOfTests     = "workflow: and cases:"
+)
+
+// parse takes the notation from the content. needs is what the file must have.
+func parse(src []byte, needs string) (*tree, []plan.Diagnostic) {
 	c := &checker{}
 	switch {
 	case len(src) > plan.MaxBytes:
@@ -110,7 +116,7 @@ func parse(src []byte) (*tree, []plan.Diagnostic) {
 	case json.Valid(src):
 		return readJSON(src)
 	}
-	t, found := readYAML(src)
+	t, found := readYAML(src, needs)
 	if t == nil && jsonLike.Match(src) {
 		return nil, jsonSyntax(src, found)
 	}

@@ -110,7 +110,7 @@ const AnyValue = "…"
 func ReadTests(file string, src []byte) (*TestFile, *Source, []plan.Diagnostic) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	s := newSource(file, src)
-	root, found := parse(src)
+	root, found := parse(src, needsOfTests)
 	if root == nil {
 		return nil, s, s.Placed(found)
 	}

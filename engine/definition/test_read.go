@@ -22,11 +22,11 @@ func (r *testReader) file(root *tree) *TestFile {
 	names["env"] = r.texts(&f.Env)
 	names["cases"] = func(t *tree) { f.Cases = list(&r.reader, t, r.testCase) }
 	r.object(root, plan.CodeUnknownField, names)
-	if f.Workflow == "" {
+	if root.get("workflow").blank() {
 		r.bad(root.place, plan.CodeBadValue, "write workflow: and the file of the workflow under test, such as order.yaml", "it names no workflow")
 	}
 	r.unique(f.Cases)
-	if len(f.Cases) == 0 {
+	if root.get("cases").blank() {
 		r.bad(root.place, plan.CodeBadValue, "write cases: and a list", "there are no cases")
 	}
 	return f

@@ -16,14 +16,14 @@ import (
 )
 
 // readYAML parses the source as YAML 1.2 without aliases. The tree is nil when
-// the source cannot be understood.
-func readYAML(src []byte) (*tree, []plan.Diagnostic) {
+// the source cannot be understood. needs is what an empty one lacks.
+func readYAML(src []byte, needs string) (*tree, []plan.Diagnostic) {
 	r := &yamlReader{}
 	dec := yaml.NewDecoder(bytes.NewReader(src))
 	var doc, more yaml.Node
 	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
-		r.report(place{1, 1}, plan.CodeBadSyntax, "write id: and nodes:", "the file is empty")
+		r.report(place{1, 1}, plan.CodeBadSyntax, "write "+needs, "the file is empty")
 		return nil, r.found
 	case err != nil:
 		r.syntax(src, err)

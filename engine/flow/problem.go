@@ -41,10 +41,16 @@ func (p *Problem) UnmarshalJSON(raw []byte) error {
 // Error gives "code: message", with the node when there is one.
 func (p *Problem) Error() string {
 	if p.Node == "" {
-		return p.Code + ": " + p.Message
+		return p.Text()
 	}
-	return p.Code + " at node " + p.Node + ": " + p.Message
+	return p.Code + " at node " + p.Node + ": " + p.said()
 }
+
+// Text gives "code: message", where the node is told otherwise.
+func (p *Problem) Text() string { return p.Code + ": " + p.said() }
+
+// said is the message without the code, with which it began in executions that were ended before their time by earlier versions.
+func (p *Problem) said() string { return strings.TrimPrefix(p.Message, p.Code+": ") }
 
 // Is matches problems by code, so that errors.Is(err, ErrNotFound) holds after storage.
 func (p *Problem) Is(target error) bool {

@@ -12,16 +12,37 @@ import (
 	"prana/engine/flow"
 )
 
-// levels of the notices that are not told at level info. What every step does
-// is for those who look closely; what somebody may have to act on stands out.
+// levels of the notices that are not told at level info. What every step does is for those who look closely; what somebody may
+// have to act on stands out, once: what a node failed with is told where it ends the execution, or where another attempt follows.
 var levels = map[string]slog.Level{
 	flow.NodeStarting:       slog.LevelDebug,
 	flow.NodeCompleted:      slog.LevelDebug,
-	flow.NodeFailed:         slog.LevelWarn,
+	flow.NodeFailed:         slog.LevelDebug,
 	flow.NodeTimedOut:       slog.LevelWarn,
 	flow.NodeRetryScheduled: slog.LevelWarn,
-	flow.NodeRetryExhausted: slog.LevelError,
+	flow.NodeRetryExhausted: slog.LevelWarn,
 	flow.ExecutionFailed:    slog.LevelError,
+}
+
+// levelOf is the level of a notice. What was not undone at the end of an execution stands out; that a retry is a suspension is
+// for those who look closely, as the retry is told.
+func levelOf(n *flow.Notice) slog.Level {
+	switch {
+	case notUndone(n) > 0:
+		return slog.LevelError
+	case n.SuspendType == flow.Retry && n.Name != flow.NodeRetryScheduled:
+		return slog.LevelDebug
+	}
+	return levels[n.Name]
+}
+
+// notUndone is how many steps the end of an execution did not undo, which should have been.
+func notUndone(n *flow.Notice) int {
+	if n.Node != "" || n.Error == nil {
+		return 0
+	}
+	steps, _ := n.Error.Details["not_undone"].([]any)
+	return len(steps)
 }
 
 // Logging writes one line for each notice: names, ids and the code of an
@@ -29,7 +50,7 @@ var levels = map[string]slog.Level{
 func Logging(logger *slog.Logger) flow.Middleware {
 	logger = orDefault(logger)
 	return func(ctx context.Context, n flow.Notice, next flow.Next) {
-		if level := levels[n.Name]; logger.Enabled(ctx, level) {
+		if level := levelOf(&n); logger.Enabled(ctx, level) {
 			logger.LogAttrs(ctx, level, clean(n.Name), logLine(ctx, &n)...)
 		}
 		next(ctx, n)
@@ -49,6 +70,9 @@ func logLine(ctx context.Context, n *flow.Notice) []slog.Attr {
 	l.text("port", n.Port)
 	l.text("reason", n.Reason)
 	l.text("error", problemCode(n.Error))
+	if steps := notUndone(n); steps > 0 {
+		l = append(l, slog.Int("not_undone", steps))
+	}
 	l.text("parent_execution_id", n.ParentID)
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		l.text("trace_id", span.TraceID().String())
@@ -72,6 +96,9 @@ func (l *line) millis(key string, d time.Duration) {
 
 func (l *line) step(n *flow.Notice) {
 	if n.Node == "" {
+		if n.Error != nil {
+			l.text("node", n.Error.Node) // at which the execution failed
+		}
 		return
 	}
 	l.text("node", n.Node)

@@ -187,7 +187,7 @@ func TestLogging(t *testing.T) {
 	if len(lines) != len(life()) {
 		t.Fatalf("%d lines for %d notices:\n%s", len(lines), len(life()), out.String())
 	}
-	for i, level := range strings.Fields("INFO DEBUG INFO WARN INFO WARN ERROR DEBUG INFO WARN INFO INFO") {
+	for i, level := range strings.Fields("INFO DEBUG DEBUG WARN DEBUG DEBUG WARN DEBUG INFO WARN INFO INFO") {
 		if !strings.Contains(lines[i], "level="+level+" ") || !strings.Contains(lines[i], "execution_id="+execution) || !strings.Contains(lines[i], "trace_id=") {
 			t.Errorf("not at level %s: %s", level, lines[i])
 		}
@@ -206,9 +206,40 @@ func TestLogging(t *testing.T) {
 func TestLoggingRespectsTheLevel(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	tellLife(t.Context(), Logging(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError}))))
-	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "node_retry_exhausted") {
+	tellLife(t.Context(), Logging(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+	if strings.Count(out.String(), "\n") != 3 || !strings.Contains(out.String(), "node_retry_exhausted") {
 		t.Errorf("logged:\n%s", out.String())
+	}
+}
+
+// TestLoggingOfAFailureIsOneLine, which has what an operator asks: which execution, at which node, with which code, and why.
+func TestLoggingOfAFailureIsOneLine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	tell := Chain(slog.New(slog.DiscardHandler), Named{"it", Logging(slog.New(slog.NewTextHandler(&out, nil)))})
+	p := &flow.Problem{Code: "http_500", Node: "call", Message: "it is busy"}
+	for _, n := range []flow.Notice{
+		{Name: flow.NodeFailed, Node: "call", Error: p},
+		{Name: flow.ExecutionFailed, Error: p, Reason: p.Error()},
+	} {
+		n.Execution = execution
+		tell(t.Context(), n)
+	}
+	want := "level=ERROR msg=execution_failed execution_id=" + execution + ` node=call reason="http_500 at node call: it is busy" error=http_500 seq=0`
+	if _, got, _ := strings.Cut(strings.TrimSpace(out.String()), " "); got != want {
+		t.Errorf("logged\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestLoggingTellsWhatWasNotUndone, however the execution ended.
+func TestLoggingTellsWhatWasNotUndone(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	tell := Chain(slog.New(slog.DiscardHandler), Named{"it", Logging(slog.New(slog.NewTextHandler(&out, nil)))})
+	left := map[string]any{"not_undone": []any{map[string]any{"node": "charge"}, map[string]any{"node": "book"}}}
+	tell(t.Context(), flow.Notice{Name: flow.WorkflowCancelled, Reason: "enough", Error: &flow.Problem{Code: "cancelled", Message: "enough", Details: left}})
+	if got := out.String(); !strings.Contains(got, "level=ERROR msg=workflow_cancelled") || !strings.Contains(got, "not_undone=2") {
+		t.Errorf("logged %s", got)
 	}
 }
 

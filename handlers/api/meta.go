@@ -12,7 +12,7 @@ import (
 //go:embed openapi.json
 var openapiJSON []byte
 
-// Pages are the references of the API and of its problems.
+// Pages are the references of the API, of its problems, and of the errors that it shows.
 //
 //go:embed *.md
 var Pages embed.FS

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,7 +37,7 @@ func (sh *shell) readSource(file string) (source, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err != nil:
-		return source{}, invalidf("%w", err)
+		return source{}, unread(err, errInvalid)
 	case info.IsDir():
 		return source{}, usagef("%s is a directory; name the files in it", file)
 	case !info.Mode().IsRegular():
@@ -45,9 +47,17 @@ func (sh *shell) readSource(file string) (source, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return source{}, invalidf("%w", err)
+		return source{}, unread(err, errInvalid)
 	}
 	return source{file, text}, nil
+}
+
+// unread gives an error of reading a path its reason: not found when nothing is there, else the other.
+func unread(err, other error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		other = flow.ErrNotFound
+	}
+	return mark(err, other)
 }
 
 // hasNodes recognises workflows among the other YAML and JSON files of a directory. In a configuration, nodes is indented
@@ -66,7 +76,7 @@ func (s source) holdsCases() bool { return isTests(s.file) && !hasNodes.Match(s.
 func (sh *shell) readDir(dir string) ([]source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, invalidf("%w", err)
+		return nil, unread(err, errInvalid)
 	}
 	var found []source
 	for _, e := range entries {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func (sh *shell) dev(ctx context.Context, g *given, w *watcher) error {
 	}
 	files, err := w.changed()
 	if err != nil {
-		return usagef("the directory of definitions: %w", err)
+		return unread(fmt.Errorf("the directory of definitions: %w", err), errUsage)
 	}
 	a, err := sh.startDev(ctx, cfg)
 	if err != nil {

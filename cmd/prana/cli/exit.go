@@ -49,7 +49,7 @@ var exits = []exit{
 	{130, "interrupted; what was started goes on", []error{context.Canceled}, nil},
 	{7, "not authorised", []error{wire.ErrUnauthorized, wire.ErrForbidden}, nil},
 	{6, "the server or Redis cannot be reached, or takes no more for now", []error{client.ErrUnreachable, flow.ErrUnavailable}, notDialled},
-	{4, "not found", []error{flow.ErrNotFound}, nil},
+	{4, "not found, be it a file", []error{flow.ErrNotFound}, nil},
 	{5, "conflict: it was decided otherwise before, or is in use", []error{flow.ErrConflict, flow.ErrGone, flow.ErrMismatch}, locked},
 	{3, "the definition or the input is invalid", []error{errInvalid, flow.ErrInvalid, flow.ErrTooLarge}, nil},
 }

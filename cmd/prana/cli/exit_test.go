@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
 		"evnt", "event", "event foo", "event send", "show", "show a b", "list x", "list --nope", "list -o xml", "list --limit many",
-		"run", "run id -i noequals", "run id --redis miniredis", "validate", "deploy", "demo x", "dev /does/not/exist",
+		"run", "run id -i noequals", "run id --redis miniredis", "validate", "deploy", "demo x",
 		"worker", "worker --redis nonsense", "server --port minus", "--server nonsense list", "--config /does/not/exist.yaml list",
 	} {
 		args := strings.Fields(line)
@@ -55,6 +56,26 @@ func TestUsage(t *testing.T) {
 		if r.code != 2 || r.stdout != "" || r.stderr == "" {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q; want 2, nothing, something", args, r.code, r.stdout, r.stderr)
 		}
+	}
+}
+
+// TestMissingFilesAreNotFound: 3 says that a definition is there and wrong.
+func TestMissingFilesAreNotFound(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "nope")
+	file := dir + ".yaml"
+	for _, args := range [][]string{
+		{"validate", file},
+		{"fmt", file},
+		{"graph", file},
+		{"deploy", file},
+		{"run", file},
+		{"run", file, "--embedded", "--redis", "miniredis"},
+		{"test", file},
+		{"validate", dir},
+		{"dev", dir},
+	} {
+		prana(t, "", args...).wants(t, 4, "", "nope")
 	}
 }
 

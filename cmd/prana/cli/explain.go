@@ -17,24 +17,33 @@ import (
 
 func (sh *shell) explainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain ID",
-		Short: "Say why an execution is where it is, what would move it, and who can",
+		Use:   "explain ID|CODE",
+		Short: "Say why an execution is where it is, what would move it, and who can; or what a code means",
 		Long: "Say in a sentence why an execution is where it is, since and until when, what would move it, and who can, and give the\n" +
 			"commands that make sense now. Of a step that is to be run it says which worker runs it, or what is the matter with its queue.\n" +
-			"With -o json, the same in its parts.",
+			"With -o json, the same in its parts.\n\n" +
+			"Of a CODE, such as egress_denied, it says what that means and how to mend it, which needs no server: codes of the errors of\n" +
+			"nodes and executions, of diagnostics, and of the problems that the API answers with.",
 		Args: takes(1, 1),
-		RunE: verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
-			v, err := c.Show(ctx, args[0])
-			if err != nil {
-				return err
+		RunE: verb(func(ctx context.Context, args []string) error {
+			if isCode(args[0]) {
+				return sh.explainCode(args[0])
 			}
-			e := sh.explained(explain.Among(v, sh.serving(ctx, c, v), time.Now()))
-			return sh.print(e, func() {
-				fmt.Fprintln(sh.stdout, e.Sentence)
-				sh.printNext(e.Next)
-			})
-		})),
+			return sh.asking(sh.explainExecution)(ctx, args)
+		}),
 	}
+}
+
+func (sh *shell) explainExecution(ctx context.Context, c *client.Client, args []string) error {
+	v, err := c.Show(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	e := sh.explained(explain.Among(v, sh.serving(ctx, c, v), time.Now()))
+	return sh.print(e, func() {
+		fmt.Fprintln(sh.stdout, e.Sentence)
+		sh.printNext(e.Next)
+	})
 }
 
 // longestPage is the most that a list gives at once.

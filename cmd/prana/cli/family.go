@@ -15,14 +15,14 @@ func (sh *shell) family(ctx context.Context, c *client.Client, id string, depth 
 		return err
 	}
 	if sh.output == formatLines {
-		return printLines(sh, f.Items)
+		err = printLines(sh, f.Items)
+	} else {
+		err = sh.print(f, func() { sh.printTable(familyTree(f, id, sh.look(sh.stdout, false))) })
 	}
-	return sh.print(f, func() {
-		sh.printTable(familyTree(f, id, sh.look(sh.stdout, false)))
-		if f.Truncated {
-			sh.note("there are more than these %d: a greater --depth tells of more generations, `prana relations --parent ID` of all children", len(f.Items))
-		}
-	})
+	if err == nil && f.Truncated {
+		sh.note("there are more than these %d: a greater --depth tells of more generations, `prana relations --parent ID` of all children", len(f.Items))
+	}
+	return err
 }
 
 // familyTree has a row for each execution, below that of its parent.

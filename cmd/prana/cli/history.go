@@ -52,11 +52,7 @@ func happened(v *flow.View) []live.Line {
 	}
 	slices.SortStableFunc(all, func(a, b live.Line) int { return a.At.Compare(b.At) })
 	if v.EndedAt != nil {
-		text := string(v.Status)
-		if v.Error != nil {
-			text += ": " + v.Error.Error()
-		}
-		all = append(all, live.Line{At: *v.EndedAt, Text: text})
+		all = append(all, live.Line{At: *v.EndedAt, Text: live.Ending(v)})
 	}
 	return all
 }
@@ -85,6 +81,10 @@ func nodeHistory(v *flow.View, n flow.NodeRun) []live.Line {
 		}
 	}
 	add(n.ResumedAt, "%s", resumption(n))
+	if n.Deaths > 0 { // when, nobody notes: it is told of the time since which the step was to be run
+		since := explain.ReadySince(n)
+		add(&since, "%d of its workers died running it, from here on", n.Deaths)
+	}
 	add(n.EndedAt, "%s", live.Outcome(n))
 	return all
 }

@@ -70,6 +70,9 @@ func (l *lookup) args(ctx context.Context, args []string, at int, places []place
 		if at < 0 || i < at || i > at && !places[at].more {
 			continue
 		}
+		if slices.Contains(places[at].names, "CODE") && isCode(whole[i]) {
+			continue
+		}
 		var err error
 		if whole[i], err = l.whole(ctx, whole[i]); err != nil {
 			return nil, err

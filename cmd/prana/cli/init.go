@@ -70,7 +70,7 @@ func (sh *shell) init(dir string) error {
 	return sh.print(p, func() { sh.printProject(p) })
 }
 
-// projectFiles are the templates, and the schema of the node types of this binary.
+// projectFiles are the templates, with their commands as this program is called, and the schema of the node types of this binary.
 func (sh *shell) projectFiles() ([]source, error) {
 	entries, err := templates.ReadDir("templates")
 	if err != nil {
@@ -82,7 +82,7 @@ func (sh *shell) projectFiles() ([]source, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, source{e.Name(), text})
+		all = append(all, source{e.Name(), []byte(sh.ours(string(text)))})
 	}
 	schema, err := flow.Encode(definition.Schema(sh.checker(config.Default()).registry))
 	return append(all, source{schemaFile, append(schema, '\n')}), err

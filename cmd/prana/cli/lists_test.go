@@ -48,6 +48,29 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestAPartOfAListSaysSo on stderr in every format; what is read by programs has the items alone, or the whole page.
+func TestAPartOfAListSaysSo(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{
+		"GET /v1/executions": flow.Page[flow.Summary]{Cursor: "next", Items: []flow.Summary{{ID: "x2", CreatedAt: noon}, {ID: "x1", CreatedAt: noon}}},
+	})
+	family := newFake(t, map[string]any{"GET /v1/executions/me/relations": flow.Family{Items: []flow.FamilyLink{}, Truncated: true}})
+	for _, format := range formats {
+		r := prana(t, f.url, "list", "--limit", "2", "-o", format)
+		r.wants(t, 0, "x1", "there are more: --cursor next\n")
+		if strings.Contains(r.stdout, "there are more") {
+			t.Errorf("-o %s gives %s", format, r.stdout)
+		}
+		prana(t, family.url, "relations", "me", "-o", format).wants(t, 0, "", "there are more than these 0")
+	}
+	f.answers["GET /v1/executions"] = flow.Page[flow.Summary]{Items: []flow.Summary{{ID: "x1", CreatedAt: noon}}}
+	for _, format := range formats {
+		if r := prana(t, f.url, "list", "-o", format); r.stderr != "" {
+			t.Errorf("a whole list with -o %s says %s", format, r.stderr)
+		}
+	}
+}
+
 // TestListByWhatTheyHave: filters are asked as they are written, and a short page is filled from the ones after it.
 func TestListByWhatTheyHave(t *testing.T) {
 	t.Parallel()

@@ -27,7 +27,7 @@ func (sh *shell) rename(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		words = append(words, regexp.QuoteMeta(cmd.Name()))
 	}
-	sh.commands = regexp.MustCompile("(^|[\\s`(])" + ownName + " (" + strings.Join(words, "|") + `)\b`)
+	sh.commands = regexp.MustCompile("(^|[\\s`(])" + ownName + " (--[a-z]|(?:" + strings.Join(words, "|") + `)\b)`)
 	for cmd := range verbs(root) {
 		cmd.Short, cmd.Long, cmd.Example = sh.ours(cmd.Short), sh.ours(cmd.Long), sh.ours(cmd.Example)
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { f.Usage = sh.ours(f.Usage) })

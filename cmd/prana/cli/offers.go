@@ -35,6 +35,7 @@ func (sh *shell) offers() offerTable {
 	executions := sh.executions(nil)
 	return offerTable{
 		"ID":              executions,
+		"ID|CODE":         sh.explainable,
 		"--execution":     executions,
 		"--parent":        executions,
 		"--tag":           sh.asked(tagsOfNewest),
@@ -291,6 +292,17 @@ func (sh *shell) startable(ctx context.Context, args []string, typed string) ([]
 	for _, e := range entries {
 		if !e.IsDir() && isDefinition(e.Name()) && !isTests(e.Name()) && !strings.HasPrefix(e.Name(), ".") && e.Name() != "prana.yaml" {
 			all = append(all, offer(e.Name(), "file"))
+		}
+	}
+	return all, directive
+}
+
+// explainable offers executions, and codes to who began to write one.
+func (sh *shell) explainable(ctx context.Context, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	all, directive := sh.executions(nil)(ctx, args, typed)
+	if typed != "" {
+		for _, code := range codes() {
+			all = append(all, offer(code, "code"))
 		}
 	}
 	return all, directive

@@ -112,8 +112,17 @@ func yamlMembers(dec *json.Decoder, begin json.Delim) (*yaml.Node, error) {
 	return n, err
 }
 
-// printPage writes a list: in jsonl each item is a line. A table says on stderr how to get the rest.
+// printPage writes a list, and says on stderr how to get the rest.
 func printPage[T any](sh *shell, page flow.Page[T], t *table, none string) error {
+	err := printItems(sh, page, t, none)
+	if err == nil && page.Cursor != "" {
+		sh.note("there are more: --cursor %s", page.Cursor)
+	}
+	return err
+}
+
+// printItems writes a list: in jsonl each item is a line.
+func printItems[T any](sh *shell, page flow.Page[T], t *table, none string) error {
 	if sh.output == formatLines {
 		return printLines(sh, page.Items)
 	}
@@ -126,9 +135,6 @@ func printPage[T any](sh *shell, page flow.Page[T], t *table, none string) error
 			return
 		}
 		sh.printTable(t)
-		if page.Cursor != "" {
-			sh.note("there are more: --cursor %s", page.Cursor)
-		}
 	})
 }
 

@@ -57,6 +57,34 @@ func TestATeamsTypesAreKnown(t *testing.T) {
 	with(t, nil, "nodes", "acme.charge").wants(t, 4, "", "there is no node type")
 }
 
+// TestAProjectNamesTheProgramThatMadeIt, whose commands its files and hints are about.
+func TestAProjectNamesTheProgramThatMadeIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := with(t, nil, "init", dir)
+	r.wants(t, 0, "README.md", "next: acme dev")
+	texts := r.stdout + r.stderr
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts += string(text)
+	}
+	if other := regexp.MustCompile(`.*\bprana (--|[a-z]).*`).FindAllString(texts, -1); other != nil {
+		t.Errorf("these name another program: %q", other)
+	}
+	for _, command := range []string{"    acme run order", "`acme test .`", "`acme config`", "`acme --help`", "`acme dev` keeps"} {
+		if !strings.Contains(texts, command) {
+			t.Errorf("nothing says %s in\n%s", command, texts)
+		}
+	}
+}
+
 func TestATeamsTypesNeedNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	with(t, []node.Type{own("http.request")}, "version").wants(t, 1, "", "adding node type http.request: a built-in one has that name; give yours an integration of its own, such as acme.request")

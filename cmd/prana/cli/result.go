@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"prana/cmd/prana/cli/live"
 	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/handlers/api/wire"
@@ -40,11 +41,7 @@ func (sh *shell) result(ctx context.Context, s service, id string, f runFlags) e
 	if v.Status == flow.Completed {
 		return sh.printOutput(v)
 	}
-	why := ""
-	if v.Error != nil {
-		why = ": " + v.Error.Error()
-	}
-	sh.note("execution %s is %s%s", v.ID, v.Status, why)
+	sh.note("execution %s is %s", v.ID, live.Ending(v))
 	return silent(outcome(v.Status))
 }
 

@@ -20,7 +20,7 @@ func TestResult(t *testing.T) {
 		flow.Failed:    {1, "", "execution x1 is failed: http_status at node call: 503\n"},
 		flow.TimedOut:  {1, "", "execution x1 is timed_out: http_status at node call: 503\n"},
 		flow.Suspended: {8, "", "execution x1 is suspended\n"},
-		flow.Cancelled: {9, "", "execution x1 is cancelled\n"},
+		flow.Cancelled: {9, "", "execution x1 is cancelled: it hangs\n"},
 	} {
 		f := newFake(t, map[string]any{"GET /v1/executions/x1": viewOf(status)})
 		if got := prana(t, f.url, "result", "x1"); got != (ran{want.code, want.stdout, want.stderr}) {
@@ -68,6 +68,7 @@ func TestHistory(t *testing.T) {
 		{Node: "ask", RunIndex: 1, Status: flow.StepCompleted, CreatedAt: noon, StartedAt: &noon, EndedAt: &middle, ResumedAt: &middle, ResumedBy: "manual", Actor: "Ada", Port: "approved"},
 	}
 	v.Suspensions = []flow.Suspension{{Node: "ask", RunIndex: 1, Type: "custom", SuspendedAt: middle}}
+	v.Nodes[1].Deaths = 2 // of the last attempt: others began anew
 	f := newFake(t, map[string]any{"GET /v1/executions/x1": v})
 	got := trimmed(prana(t, f.url, "history", "x1").stdout)
 	want := trimmed(`
@@ -78,6 +79,7 @@ func TestHistory(t *testing.T) {
 		2026-01-02T12:00:00.000Z  0s     ask #2  started
 		2026-01-02T12:00:00.500Z  500ms  call    attempt 1 failed: c: 503
 		2026-01-02T12:00:00.500Z  500ms  call    started, attempt 2
+		2026-01-02T12:00:00.500Z  500ms  call    2 of its workers died running it, from here on
 		2026-01-02T12:00:00.500Z  500ms  ask #2  waits (custom)
 		2026-01-02T12:00:00.500Z  500ms  ask #2  resumed by manual (Ada)
 		2026-01-02T12:00:00.500Z  500ms  ask #2  completed by port approved

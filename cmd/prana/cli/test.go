@@ -28,7 +28,7 @@ func (sh *shell) testCommand() *cobra.Command {
 		Short: "Run test cases of workflows, with stubs and a clock that jumps; needs no server",
 		Long: "Run the cases of test files: executions whose nodes and partners are stubbed, under a clock that jumps, and what must come\n" +
 			"of them. Nothing is asked over the network, and nothing is stored. Of a directory, the files *_test.yaml are run.\n" +
-			"Exit code 1 when a case failed, 3 when a file or a workflow is invalid. /docs/testing describes the files:\n\n" +
+			"Exit code 1 when a case failed, 3 when a file or a workflow is invalid, 4 when one is missing. /docs/testing describes the files:\n\n" +
 			"  workflow: order.yaml\n" +
 			"  cases:\n" +
 			"    - name: nobody answers for thirty days\n" +

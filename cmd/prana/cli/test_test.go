@@ -21,7 +21,7 @@ var shopTests = filepath.Join("testdata", "cases", "shop_test.yaml")
 // TestTestTellsPeople holds what is printed of a file against a text beside it: the differences with their lines, and the coverage.
 func TestTestTellsPeople(t *testing.T) {
 	t.Parallel()
-	for name, code := range map[string]int{"shop": 1, "bad": 3, "strange": 3} {
+	for name, code := range map[string]int{"shop": 1, "bad": 3, "strange": 3, "empty": 3, "shapes": 3, "nothing": 3} {
 		r := prana(t, "", "test", filepath.Join("testdata", "cases", name+"_test.yaml"))
 		golden := filepath.Join("testdata", "cases", name+".txt")
 		if *update {
@@ -130,8 +130,8 @@ func TestTestOfWhatIsNotThere(t *testing.T) {
 	}
 	prana(t, "", "test").wants(t, 2, "", "prana test FILE|DIR...")
 	prana(t, "", "test", "-").wants(t, 2, "", "from disk")
-	prana(t, "", "test", "gone_test.yaml").wants(t, 3, "", "gone_test.yaml")
-	prana(t, "", "test", orphan).wants(t, 3, "", "gone.yaml")
+	prana(t, "", "test", "gone_test.yaml").wants(t, 4, "", "gone_test.yaml")
+	prana(t, "", "test", orphan).wants(t, 4, "", "gone.yaml")
 	prana(t, "", "test", t.TempDir()).wants(t, 3, "", "has no files *_test.yaml")
 }
 

@@ -42,7 +42,6 @@ func TestValidateAsData(t *testing.T) {
 	}
 	prana(t, "", "validate", good, "-o", "json").wants(t, 0, `"valid":true`, "")
 	prana(t, "", "validate", good).wants(t, 0, "", "order is valid")
-	prana(t, "", "validate", "nope.yaml").wants(t, 3, "", "nope.yaml")
 }
 
 func TestValidateReadsStdin(t *testing.T) {

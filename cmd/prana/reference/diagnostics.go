@@ -96,7 +96,7 @@ func (w *writer) lesson(c constant, l lesson) error {
 		w.block("yaml broken", example)
 		w.block("text", said)
 	}
-	w.paragraph("**To mend it:** " + l.Mend)
+	w.mend(l.Mend)
 	return nil
 }
 

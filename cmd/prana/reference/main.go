@@ -38,6 +38,7 @@ var pages = []page{
 	{"config/CONFIGURATION.md", configuration},
 	{"handlers/api/API.md", api},
 	{"handlers/api/PROBLEMS.md", problems},
+	{"handlers/api/ERRORS.md", failures},
 	{"deploy/METRICS.md", metrics},
 }
 

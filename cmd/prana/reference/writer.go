@@ -25,6 +25,9 @@ func (w *writer) block(language, text string) {
 	w.line("```%s\n%s\n```\n", language, strings.TrimRight(text, "\n"))
 }
 
+// mend writes how to mend what a code tells.
+func (w *writer) mend(text string) { w.paragraph("**To mend it:** " + text) }
+
 // table writes rows of as many cells as there are columns; nothing for no rows.
 func (w *writer) table(columns []string, rows [][]string) {
 	if len(rows) == 0 {

@@ -71,5 +71,5 @@ func blame(p *flow.Problem) string {
 
 // short is a problem in a sentence.
 func short(p *flow.Problem) string {
-	return flow.Cut(oneLine(p.Code+": "+p.Message), 200)
+	return flow.Cut(oneLine(p.Text()), 200)
 }

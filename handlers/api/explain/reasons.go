@@ -86,15 +86,7 @@ func (r Reason) ends() time.Time {
 
 // active is the reason of a step that is being run, or is to be.
 func active(n flow.NodeRun) Reason {
-	r := Reason{Kind: KindActive, Node: n.Node, Runs: []int{n.RunIndex}, Since: n.CreatedAt, Text: "works on " + n.Node, Mover: "the worker that runs it"}
-	if n.ResumedAt != nil {
-		r.Since = *n.ResumedAt
-	}
-	for _, a := range n.Attempts {
-		if a.EndedAt.After(r.Since) {
-			r.Since = a.EndedAt
-		}
-	}
+	r := Reason{Kind: KindActive, Node: n.Node, Runs: []int{n.RunIndex}, Since: ReadySince(n), Text: "works on " + n.Node, Mover: "the worker that runs it"}
 	if n.Attempt > 0 {
 		r.Text += fmt.Sprintf(" (attempt %d)", n.Attempt+1)
 	}
@@ -102,6 +94,20 @@ func active(n flow.NodeRun) Reason {
 		r.Text += " (" + count(n.Deaths, "worker", "workers") + " died at it)"
 	}
 	return r
+}
+
+// ReadySince is since when the last attempt of a run is to be run, as far as that is stored: deaths of its workers came later.
+func ReadySince(n flow.NodeRun) time.Time {
+	since := n.CreatedAt
+	if n.ResumedAt != nil {
+		since = *n.ResumedAt
+	}
+	for _, a := range n.Attempts {
+		if a.EndedAt.After(since) {
+			since = a.EndedAt
+		}
+	}
+	return since
 }
 
 // waiting is the reason of a wait.
@@ -117,6 +123,9 @@ func waiting(v *flow.View, s flow.Suspension, n note, now time.Time) Reason {
 		r.Text, r.Mover, r.Then = "waits"+at+" for an event of type "+n.eventText(), "whoever publishes such an event", n.timeout()
 		c := n.send()
 		r.Command = &c
+		if len(nothings(n.EventFilter)) > 0 {
+			r.Mover, r.Command = "whoever ends it by hand", &byHand
+		}
 	case s.Type == flow.SubWorkflow:
 		n.subWorkflow(&r, at, s.ChildID)
 	case s.Type == flow.Polling:

@@ -42,18 +42,24 @@ func equations(filter map[string]any) string {
 	return flow.Cut(oneLine(strings.Join(all, " and ")), 200)
 }
 
-// nothing names what a filter compares with null: most often an expression in it read something that was not there.
-func nothing(filter map[string]any) string {
+// nothings are the paths that a filter compares with null: most often an expression in it read something that was not there.
+func nothings(filter map[string]any) []string {
 	var paths []string
 	for _, path := range slices.Sorted(maps.Keys(filter)) {
 		if filter[path] == nil {
 			paths = append(paths, path)
 		}
 	}
+	return paths
+}
+
+// nothing tells of them.
+func nothing(filter map[string]any) string {
+	paths := nothings(filter)
 	if len(paths) == 0 {
 		return ""
 	}
-	return " (what event_filter says of " + flow.Cut(oneLine(strings.Join(paths, " and ")), 200) + " came to null when the wait began)"
+	return " (what event_filter says of " + flow.Cut(oneLine(strings.Join(paths, " and ")), 200) + " came to null when the wait began, and hardly an event says null there)"
 }
 
 // value writes a text bare when nobody can take it for anything else.

@@ -43,7 +43,7 @@ func Changes(before, now *flow.View) []Line {
 	}
 	slices.SortStableFunc(lines, func(a, b Line) int { return a.At.Compare(b.At) })
 	if (now.Status.Terminal() || now.Status == flow.Quarantined) && now.Status != before.Status {
-		lines = append(lines, Line{At: at(now.EndedAt), Text: ending(now)})
+		lines = append(lines, Line{At: at(now.EndedAt), Text: Ending(now)})
 	}
 	return lines
 }
@@ -97,9 +97,13 @@ func Outcome(n flow.NodeRun) string {
 	return text
 }
 
-func ending(v *flow.View) string {
-	if v.Error == nil {
+// Ending says how an execution stands, and why: cancelled, which is a status and a code, once.
+func Ending(v *flow.View) string {
+	switch {
+	case v.Error == nil:
 		return string(v.Status)
+	case v.Error.Code == string(v.Status):
+		return v.Error.Error()
 	}
 	return fmt.Sprintf("%s: %s", v.Status, v.Error.Error())
 }

@@ -116,7 +116,7 @@ func (p *page) problem(name string, e *flow.Problem) {
 	}
 	whole := p.Look
 	whole.Width = 0
-	for text := range strings.Lines(e.Code + ": " + e.Message) {
+	for text := range strings.Lines(e.Text()) {
 		p.lines = append(p.lines, whole.line(cell{"  " + padded(name, names), dim}, cell{strings.TrimSuffix(text, "\n"), red}))
 		name = ""
 	}

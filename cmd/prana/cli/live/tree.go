@@ -180,7 +180,7 @@ func (t *tree) facts(g *group) []string {
 	if s := t.waits[run{n.Node, n.RunIndex}]; s != nil {
 		add(t.wait(*s))
 	} else if n.Error != nil {
-		add(n.Error.Code + ": " + n.Error.Message)
+		add(n.Error.Text())
 	}
 	if len(n.Children) == 1 {
 		add("child " + n.Children[0])
@@ -284,7 +284,7 @@ func (t *tree) below(g *group) []string {
 			text += " after " + explain.Span(a.EndedAt.Sub(*a.StartedAt))
 		}
 		if a.Error != nil {
-			text += ": " + a.Error.Code + ": " + a.Error.Message
+			text += ": " + a.Error.Text()
 		}
 		rows = append(rows, text)
 	}
