@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,11 +129,13 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 	}
 	var more flow.Want
 	errs, err := e.decideOnce(ctx, id, batch, loaded, more)
+	var away error // why the store did nothing, as far as it said so
 	for wait := time.Millisecond; again(err) && ctx.Err() == nil; wait = min(2*wait, time.Second) {
 		if need, ok := errors.AsType[errNeed](err); ok {
 			more = more.And(need.Want)
 		}
 		if errors.Is(err, flow.ErrUnavailable) {
+			away = err
 			pause(ctx, 20*wait)
 		} else if errors.Is(err, flow.ErrStale) {
 			e.known.drop(id)
@@ -145,7 +148,7 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 		return
 	}
 	if errors.Is(err, context.DeadlineExceeded) { // no caller's: it was our patience that ended
-		err = flow.Problemf(flow.ErrUnavailable.Code, "the store did not answer within %s: %v", patience, err)
+		err = impatient(cmp.Or(away, err))
 	}
 	for i, s := range batch {
 		if err == nil && errs != nil {
@@ -154,6 +157,15 @@ func (e *Engine) decide(ctx context.Context, id string, batch []*submission) {
 		}
 		s.done <- err
 	}
+}
+
+// impatient says why a decision was not stored.
+func impatient(why error) error {
+	text := why.Error()
+	if p, ok := errors.AsType[*flow.Problem](why); ok {
+		text = p.Message
+	}
+	return flow.Problemf(flow.ErrUnavailable.Code, "the store confirmed nothing within %s: %s", patience, text)
 }
 
 // decideApart judges each fact of a batch for itself.

@@ -2,6 +2,10 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -57,5 +61,43 @@ func TestWhoseStepIsStoredIsFree(t *testing.T) {
 		store.pass = nil
 		env.Run()
 		env.WantOutput(id, want)
+	})
+}
+
+// fullStore is a store that takes nothing, says why, and looks at nothing once the caller's time is over.
+type fullStore struct {
+	engine.Store
+	full atomic.Bool
+}
+
+func (s *fullStore) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("loading execution %s: %w", id, err)
+	}
+	return s.Store.Load(ctx, id, want)
+}
+
+func (s *fullStore) Commit(ctx context.Context, changes ...*flow.Change) error {
+	if s.full.Load() {
+		return flow.Problemf(flow.ErrUnavailable.Code, "Redis is full")
+	}
+	return s.Store.Commit(ctx, changes...)
+}
+
+// TestWhoLosesPatienceIsToldWhy: what the store said counts, not that the time for asking it once more was over.
+func TestWhoLosesPatienceIsToldWhy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fullStore{}
+		env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(s engine.Store) engine.Store { store.Store = s; return store }})
+		env.Deploy(waiter)
+		id := env.Start("waiter", nil)
+		env.Run()
+		store.full.Store(true)
+		err := env.Engine().Cancel(t.Context(), flow.CancelRequest{Execution: id})
+		if !errors.Is(err, flow.ErrUnavailable) || !strings.HasSuffix(err.Error(), "within 30s: Redis is full") {
+			t.Errorf("it is told: %v", err)
+		}
+		store.full.Store(false)
 	})
 }

@@ -135,6 +135,7 @@ func TestStartRefuses(t *testing.T) {
 		"two values":          {flow.StartRequest{Workflow: "chain", Input: []byte(`1 2`)}, "invalid"},
 		"a tag without name":  {flow.StartRequest{Workflow: "chain", Tags: map[string]string{"": "a"}}, "invalid"},
 		"a long tag":          {flow.StartRequest{Workflow: "chain", Tags: map[string]string{"a": strings.Repeat("x", flow.MaxTagValue+1)}}, "invalid"},
+		"a tag of no filter":  {flow.StartRequest{Workflow: "chain", Tags: map[string]string{"a=b": "x"}}, "invalid"},
 		"many tags":           {flow.StartRequest{Workflow: "chain", Tags: numbered(flow.MaxTags + 1)}, "invalid"},
 		"a large input":       {flow.StartRequest{Workflow: "chain", Input: []byte(`"` + strings.Repeat("x", 100) + `"`)}, "payload_too_large"},
 	} {

@@ -142,6 +142,29 @@ func TestALongPathIsCut(t *testing.T) {
 	}
 }
 
+// TestManyUnansweredAddressesAreCounted: what a loop asks for is not told a thousand times.
+func TestManyUnansweredAddressesAreCounted(t *testing.T) {
+	t.Parallel()
+	nosy := func(w cases.World) []node.Type {
+		return append(types(w), node.Type{Name: "acme.nosy", Run: func(ctx context.Context, _ *node.Call) (node.Outcome, error) {
+			for i := range 1000 {
+				_, _, _, _ = w(ctx, "GET", fmt.Sprint("example.com/", i)) //nolint:dogsled // nobody answers
+			}
+			return node.Outcome{}, nil
+		}})
+	}
+	src := "workflow: a.yaml\ncases:\n  - {name: it, want: {status: completed}}\n"
+	asks := "id: a\nnodes:\n  - {key: start, type: acme.trigger}\n  - {key: ask, type: acme.nosy}\nconnections: [start -> ask]\n"
+	suite, found, err := cases.Load("a_test.yaml", []byte(src), cases.Options{Types: nosy, Read: func(string) ([]byte, error) { return []byte(asks), nil }})
+	if err != nil || suite == nil {
+		t.Fatal(err, found)
+	}
+	r := suite.Play(t.Context(), suite.Cases[0])
+	if n := len(r.Failures); n != 11 || !strings.HasPrefix(r.Failures[n-1].Message, "990 more addresses were asked") {
+		t.Errorf("%d failures: %v", n, r.Failures)
+	}
+}
+
 // TestAllowedNamesAreEmpty: what the configuration lets expressions read is there in a test too, and says nothing unless the file does.
 func TestAllowedNamesAreEmpty(t *testing.T) {
 	t.Parallel()

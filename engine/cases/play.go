@@ -262,11 +262,22 @@ func (p *play) waiter(ctx context.Context, v *flow.View, of *workflow, key strin
 // isPause tells a wait that only time ends.
 func isPause(s flow.Suspension) bool { return s.Type == flow.Retry || s.Type == flow.Delay }
 
+// shownAddresses is how many that nobody answers are told: a loop may ask for thousands.
+const shownAddresses = 10
+
+func (p *play) tellUnanswered(at string) {
+	all := sortedKeys(p.world.unanswered)
+	for _, to := range all[:min(len(all), shownAddresses)] {
+		p.fail(at, "", fmt.Sprintf("%s was asked, and the case does not answer it: name it under http, or stub the node", to))
+	}
+	if more := len(all) - shownAddresses; more > 0 {
+		p.fail(at, "", fmt.Sprintf("%d more addresses were asked that the case does not answer", more))
+	}
+}
+
 // end tells what was asked and not answered, and notes what ran.
 func (p *play) end(ctx context.Context, c definition.TestCase) {
-	for _, to := range sortedKeys(p.world.unanswered) {
-		p.fail(c.Path, "", fmt.Sprintf("%s was asked, and the case does not answer it: name it under http, or stub the node", to))
-	}
+	p.tellUnanswered(c.Path)
 	if p.sim == nil {
 		return
 	}

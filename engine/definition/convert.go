@@ -238,7 +238,7 @@ func (r *reader) convertConnection(t *tree) *tree {
 	}
 	from, to, ok := strings.Cut(s, arrow)
 	if !ok || strings.Contains(to, arrow) || strings.TrimSpace(from) == "" || strings.TrimSpace(to) == "" {
-		r.bad(t.place, plan.CodeBadConnection, "write source -> target, or source.port -> target.port", "%q is not a connection", s)
+		r.bad(t.place, plan.CodeBadConnection, connectionHint(s), "%q is not a connection", s)
 		return &tree{place: t.place, kind: mappingKind, scalar: unreadable}
 	}
 	out := (&tree{place: t.place, kind: mappingKind}).from(t)
@@ -248,6 +248,13 @@ func (r *reader) convertConnection(t *tree) *tree {
 	b, bPort := r.end(to, second, t.style)
 	out.ends(a, aPort, b, bPort)
 	return out
+}
+
+func connectionHint(s string) string {
+	if strings.Count(s, arrow) > 1 {
+		return "write a connection for each arrow"
+	}
+	return "write source -> target, or source.port -> target.port"
 }
 
 // unreadable marks a connection that was told about already.

@@ -111,7 +111,13 @@ func (r *reader) workflow(root *tree) *flow.Workflow {
 
 // list reads each element; a null list is empty.
 func list[T any](r *reader, t *tree, read func(*tree) T) []T {
-	if t.isNull() || !r.expect(t, listKind) {
+	switch {
+	case t.isNull():
+		return nil
+	case t.kind == mappingKind:
+		r.bad(t.place, plan.CodeWrongType, "begin each item with a dash and a space", "%s belongs here, not %s", listKind, t.what())
+		return nil
+	case !r.expect(t, listKind):
 		return nil
 	}
 	out := make([]T, len(t.items))
@@ -128,6 +134,19 @@ func (r *reader) text(into *string) func(*tree) {
 			r.bad(t.place, plan.CodeWrongType, quoteHint(t), "a string belongs here, not %s", t.what())
 		}
 		*into = s
+	}
+}
+
+// key is the text that names a node: what is a number is taken all the same, so that one thing is told of it, not three.
+func (r *reader) key(into *string) func(*tree) {
+	return func(t *tree) {
+		switch t.scalar.(type) {
+		case nil, string, bool:
+			r.text(into)(t)
+		default:
+			*into = fmt.Sprint(t.scalar)
+			r.bad(t.place, plan.CodeWrongType, "a key begins with a letter or _", "a string belongs here, not %s", t.what())
+		}
 	}
 }
 
@@ -192,7 +211,7 @@ func (r *reader) alert(t *tree) *flow.Alert {
 func (r *reader) node(t *tree) flow.Node {
 	n := flow.Node{}
 	r.object(t, plan.CodeUnknownField, known{
-		"key":      r.text(&n.Key),
+		"key":      r.key(&n.Key),
 		"name":     r.text(&n.Name),
 		"type":     r.text(&n.Type),
 		"params":   r.free(&n.Params),
@@ -291,14 +310,17 @@ func (r *reader) connection(t *tree) flow.Connection {
 		return c
 	}
 	r.object(t, plan.CodeUnknownField, known{
-		"from": r.text(&c.From), "from_port": r.port(&c.FromPort),
-		"to": r.text(&c.To), "to_port": r.port(&c.ToPort),
+		"from": r.key(&c.From), "from_port": r.port(&c.FromPort),
+		"to": r.key(&c.To), "to_port": r.port(&c.ToPort),
 	})
-	if t.kind == mappingKind && (c.From == "" || c.To == "") {
+	if t.kind == mappingKind && (missing(t.get("from")) || missing(t.get("to"))) {
 		r.bad(t.place, plan.CodeBadConnection, "write source -> target", "a connection needs from and to")
 	}
 	return c
 }
+
+// missing tells whether nothing is said, be it in so many words.
+func missing(t *tree) bool { return t == nil || t.kind == scalarKind && (t.scalar == nil || t.scalar == "") }
 
 func (r *reader) port(into *string) func(*tree) {
 	return func(t *tree) {

@@ -5,29 +5,20 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // indentation says how far the line that breaks a file may be indented, when it stands beside none of the lines above
-// that are still open. What the parser says of it is about tokens.
-func indentation(lines [][]byte, message string, broken int) string {
-	switch {
-	case strings.Contains(message, "tab character") || bytes.HasPrefix(bytes.TrimLeft(lines[broken], " "), []byte("\t")):
-		return "indent it with spaces"
-	case strings.HasSuffix(message, "cannot start any token"):
-		return "quote a value that begins with @, % or `"
-	case strings.HasPrefix(message, "did not find expected ',' or"):
-		return "close it, or quote what has a colon, a comma or a bracket in it"
-	}
+// that are still open.
+func indentation(lines [][]byte, broken int) string {
 	indented, dashed := margin(lines[broken])
 	if indented > opened(lines[:broken]) {
-		return colon(message)
+		return ""
 	}
 	less, more := -1, -1
 	for _, at := range open(lines[:broken], dashed) {
 		switch {
 		case at == indented:
-			return colon(message)
+			return ""
 		case at < indented:
 			less = max(less, at)
 		case more < 0 || at < more:
@@ -39,13 +30,6 @@ func indentation(lines [][]byte, message string, broken int) string {
 		return fmt.Sprintf("it is indented by %s; indent it by %d or %d, as what stands above", spaces(indented), less, more)
 	case max(less, more) >= 0:
 		return fmt.Sprintf("it is indented by %s; indent it by %d, as what stands above", spaces(indented), max(less, more))
-	}
-	return ""
-}
-
-func colon(message string) string {
-	if strings.HasPrefix(message, "mapping values are not allowed") {
-		return "quote what has a colon in it"
 	}
 	return ""
 }

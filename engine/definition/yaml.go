@@ -54,7 +54,7 @@ func (r *yamlReader) syntax(src []byte, err error) {
 		r.report(at, plan.CodeAlias, aliasHint, message)
 		return
 	}
-	r.report(at, plan.CodeBadSyntax, indentation(bytes.Split(src, []byte("\n")), message, at.line-1), message)
+	r.report(at, plan.CodeBadSyntax, syntaxHint(bytes.Split(src, []byte("\n")), message, at.line-1), message)
 }
 
 func fault(err error) (message string, line int) {
@@ -98,7 +98,7 @@ func (r *yamlReader) tree(n *yaml.Node, depth int) *tree {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		r.report(at, plan.CodeAlias, aliasHint, "anchors and aliases are not accepted")
 	case n.Style&yaml.TaggedStyle != 0 && n.Tag != "!!str":
-		r.report(at, plan.CodeAlias, "", "the tag "+n.Tag+" is not accepted")
+		r.report(at, plan.CodeAlias, "leave it out; a string that begins with ! needs quotes", "the tag "+n.Tag+" is not accepted")
 	case n.Kind == yaml.MappingNode:
 		t.kind = mappingKind
 		r.mapping(t, n, depth)

@@ -25,6 +25,8 @@ func CheckTags(tags map[string]string) error {
 		switch {
 		case name == "":
 			return Problemf(ErrInvalid.Code, "a tag has no name; its value is %q", Cut(value, MaxTagName))
+		case strings.Contains(name, "="):
+			return Problemf(ErrInvalid.Code, "the name of tag %q has a =, by which nothing could find it: name=value is split at the first one", Cut(name, MaxTagName))
 		case len(name) > MaxTagName:
 			return Problemf(ErrInvalid.Code, "the name of tag %q has %d bytes; at most %d are allowed", Cut(name, MaxTagName), len(name), MaxTagName)
 		case len(value) > MaxTagValue:

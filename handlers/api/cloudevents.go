@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"prana/engine/flow"
@@ -37,6 +38,20 @@ func (at attributes) event(r *http.Request, data json.RawMessage) (flow.Event, e
 		trace = at.trace
 	}
 	return flow.Event{ID: id, Type: at.kind, Data: data, Trace: trace}, nil
+}
+
+// onlyTheirs are attributes of CloudEvents that an event of ours does not have.
+var onlyTheirs = []any{"/specversion", "/source", "/datacontenttype", "/dataschema", "/data_base64", "/subject", "/time"}
+
+// cloudy adds to why a body was refused that it is a CloudEvent, if it looks like one: its media type is forgotten easily.
+func cloudy(err error) error {
+	p := flow.AsProblem(err)
+	if !slices.Contains(onlyTheirs, p.Details["pointer"]) {
+		return err
+	}
+	hinted := *p
+	hinted.Message += "; a CloudEvent is sent as application/cloudevents+json"
+	return &hinted
 }
 
 // structuredEvent reads a CloudEvent that is the body. Attributes that nobody

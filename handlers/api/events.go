@@ -55,7 +55,7 @@ func eventOf(r *http.Request) (e flow.Event, dry bool, err error) {
 func plainEvent(r *http.Request) (e flow.Event, dry bool, err error) {
 	var b wire.Event
 	if err := decode(r, &b, false); err != nil {
-		return flow.Event{}, false, err
+		return flow.Event{}, false, cloudy(err)
 	}
 	id, err := keyOf(r, b.ID)
 	if err != nil {

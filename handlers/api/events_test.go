@@ -79,6 +79,17 @@ func TestBadEvents(t *testing.T) {
 	}
 }
 
+// TestACloudEventWithoutItsMediaTypeIsToldSo: whoever forgets it is not left with a member that events do not have.
+func TestACloudEventWithoutItsMediaTypeIsToldSo(t *testing.T) {
+	t.Parallel()
+	for _, header := range [][]string{nil, {"Content-Type", "application/json"}} {
+		w := send(newFake(), "POST", "/v1/events", `{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{}}`, header...)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), "a CloudEvent is sent as application/cloudevents+json") {
+			t.Errorf("%v: got %d %s", header, w.Code, w.Body)
+		}
+	}
+}
+
 func TestLongCloudEventIDsAreDigested(t *testing.T) {
 	t.Parallel()
 	f := newFake()

@@ -5,8 +5,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"prana/engine/flow"
 	"prana/handlers/api/wire"
@@ -150,4 +153,58 @@ func TestExamplesOfTheDocumentWork(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAnswersAreAsDocumented: a client that was generated from the document, and judges strictly, takes what is answered.
+func TestAnswersAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	_, tree := readDocument(t)
+	schemas := jsonschema.NewCompiler()
+	if err := schemas.AddResource("openapi.json", tree); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ method, path, template, body, prefer string }{
+		{"POST", "/v1/workflows/order/executions", "/v1/workflows/{id}/executions", `{}`, ""},
+		{"POST", "/v1/workflows/order/executions", "/v1/workflows/{id}/executions", `{}`, "wait=1"},
+		{"GET", "/v1/executions/" + execID, "/v1/executions/{id}", "", ""},
+		{"GET", "/v1/executions", "/v1/executions", "", ""},
+		{"GET", "/v1/suspensions", "/v1/suspensions", "", ""},
+		{"GET", "/v1/executions?limit=0", "/v1/executions", "", ""},
+		{"POST", "/v1/executions/" + execID + ":cancel", "/v1/executions/{id}:cancel", `{}`, ""},
+		{"POST", "/v1/executions/" + execID + ":resume", "/v1/executions/{id}:resume", `{}`, ""},
+		{"POST", "/v1/events", "/v1/events", `{"type":"t"}`, ""},
+	} {
+		w := send(newFake(), c.method, c.path, c.body, "Prefer", c.prefer)
+		media, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
+		at := "openapi.json#" + schemaOf(tree, "paths", c.template, strings.ToLower(c.method), "responses", strconv.Itoa(w.Code), "content", media, "schema")
+		schema, err := schemas.Compile(at)
+		if err != nil {
+			t.Errorf("%s %s: %d %s is not documented: %v", c.method, c.path, w.Code, media, err)
+			continue
+		}
+		answer, err := jsonschema.UnmarshalJSON(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(answer); err != nil {
+			t.Errorf("%s %s: %v", c.method, c.path, err)
+		}
+	}
+}
+
+// schemaOf is the pointer to something of the document; references on the way are followed.
+func schemaOf(tree any, path ...string) string {
+	at, pointer := tree, ""
+	for _, part := range path {
+		members, _ := at.(map[string]any)
+		at, pointer = members[part], pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(part)
+		if inner, ok := at.(map[string]any); ok && inner["$ref"] != nil {
+			pointer = strings.TrimPrefix(inner["$ref"].(string), "#")
+			at = tree
+			for p := range strings.SplitSeq(pointer[1:], "/") {
+				at = at.(map[string]any)[p]
+			}
+		}
+	}
+	return pointer
 }

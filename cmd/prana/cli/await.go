@@ -27,7 +27,7 @@ func (sh *shell) await(ctx context.Context, s service, res flow.StartResult, f r
 	}
 	err = outcome(v.Status)
 	if f.embedded && errors.Is(err, errElapsed) {
-		sh.note("it stands in the data directory; `prana dev` goes on with it")
+		sh.note("%s", sh.ours(s.left(v.ID)))
 	}
 	return err
 }
@@ -42,7 +42,7 @@ func (sh *shell) ended(ctx context.Context, s service, id string, f runFlags) (*
 	v, err := sh.watched(waiting, s, id, f)
 	switch {
 	case ctx.Err() != nil:
-		sh.note("detached; the execution goes on: prana show %s --follow", id)
+		sh.note("detached; %s", sh.ours(s.left(id)))
 		return nil, context.Canceled
 	case waiting.Err() != nil:
 		return look(ctx, s, id)

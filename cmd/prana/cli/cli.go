@@ -31,6 +31,8 @@ type shell struct {
 }
 
 func run(ctx context.Context, sh *shell, args []string) int {
+	out := &sink{Writer: sh.stdout}
+	sh.stdout = out
 	root := sh.root()
 	root.SetArgs(append([]string{}, args...)) // for cobra, nil means os.Args
 	cmd, err := root.ExecuteContextC(ctx)
@@ -38,6 +40,9 @@ func run(ctx context.Context, sh *shell, args []string) int {
 	var f *failure
 	if err != nil && !errors.As(err, &f) { // what no verb said was said by the parser
 		err = mark(err, errUsage)
+	}
+	if err == nil {
+		err = out.err
 	}
 	return sh.report(err)
 }

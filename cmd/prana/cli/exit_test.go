@@ -47,7 +47,8 @@ func TestNoServer(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
-		"evnt", "event", "event foo", "event send", "show", "show a b", "list x", "list --nope", "list -o xml", "list --limit many",
+		"evnt", "event", "event foo", "event send", "show", "show a b", "list x", "list --nope", "list -o xml", "list --limit many", "list --limit 0", "delays --limit -1", "suspended --limit 1001",
+		"run id --timeout 1s", "run id --wait --timeout -1s",
 		"run", "run id -i noequals", "run id --redis miniredis", "validate", "deploy", "demo x",
 		"worker", "worker --redis nonsense", "server --port minus", "--server nonsense list", "--config /does/not/exist.yaml list",
 	} {

@@ -30,7 +30,7 @@ func TestInitMakesWhatWorks(t *testing.T) {
 	pranaWith(t, ctx, "", "", "run", "--embedded", "--redis", "miniredis", order, "-i", "order_id=42", "-i", "amount:=50", "-o", "json").
 		wants(t, 0, `"output":{"order_id":"42","status":"accepted"}`, "")
 	pranaWith(t, ctx, "", "", "run", "--embedded", "--redis", "miniredis", "--timeout", "1s", order, "-i", "order_id=42", "-i", "amount:=250", "-o", "json").
-		wants(t, 8, `"status":"suspended"`, "")
+		wants(t, 8, `"status":"suspended"`, "was in memory, and is gone")
 }
 
 // TestInitHasOneDefinition: neither the settings nor the schema are published.

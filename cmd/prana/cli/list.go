@@ -12,7 +12,7 @@ import (
 
 // pageFlags are those of every list.
 func pageFlags(cmd *cobra.Command, limit *int, cursor *string) {
-	cmd.Flags().IntVar(limit, "limit", 0, "at most so many, 1 to 1000 (default 100)")
+	cmd.Flags().Var((*limitFlag)(limit), "limit", "at most so many, 1 to 1000 (default 100)")
 	cmd.Flags().StringVar(cursor, "cursor", "", "go on where the list before ended")
 }
 

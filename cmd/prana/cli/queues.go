@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"prana/engine/flow"
 	"prana/handlers/api/client"
 	"prana/handlers/api/explain"
 	"prana/handlers/api/wire"
@@ -34,6 +35,9 @@ func (sh *shell) queuesCommand() *cobra.Command {
 
 func (sh *shell) queues(ctx context.Context, c *client.Client, f wire.QueueFilter) error {
 	page, err := c.Queues(ctx, f)
+	if err == nil && f.Name != "" && f.Cursor == "" && len(page.Items) == 0 {
+		err = flow.NotFound("queue", f.Name)
+	}
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func (sh *shell) queues(ctx context.Context, c *client.Client, f wire.QueueFilte
 		t.add(q.Queue, count(q.Pending), oldest(q), count(q.Active), count(q.Scheduled), count(q.Retry), count(q.Archived),
 			count(q.ProcessedToday), count(q.FailedToday), strconv.Itoa(q.Workers), stateOf(q))
 	}
-	return printPage(sh, page, t, "no such queue")
+	return printPage(sh, page, t, "no queues")
 }
 
 func count(n int64) string { return strconv.FormatInt(n, 10) }

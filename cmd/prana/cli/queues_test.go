@@ -42,6 +42,13 @@ func TestQueues(t *testing.T) {
 	}
 }
 
+// TestNoSuchQueue: a name that nothing has is told as that of a workflow or a hook.
+func TestNoSuchQueue(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{"GET /v1/queues": flow.Page[wire.Queue]{}})
+	prana(t, f.url, "queues", "nope").wants(t, 4, "", `there is no queue "nope"`)
+}
+
 // deadTasks answers for three of them, of which one goes meanwhile.
 func deadTasks(t *testing.T) *fake {
 	t.Helper()

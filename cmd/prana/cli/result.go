@@ -31,6 +31,9 @@ func (sh *shell) resultCommand() *cobra.Command {
 }
 
 func (sh *shell) result(ctx context.Context, s service, id string, f runFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	v, err := look(ctx, s, id)
 	if err == nil && f.wait && !v.Status.Terminal() {
 		v, err = sh.ended(ctx, s, id, f)

@@ -53,11 +53,22 @@ func (f *runFlags) waiting(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0*time.Second, "with --wait: how long, such as 30s; the execution goes on after it (default: no end)")
 }
 
+// check refuses a bound of a wait that there is not.
+func (f *runFlags) check() error {
+	switch {
+	case f.timeout < 0:
+		return usagef("--timeout is %s; without it a wait has no end", f.timeout)
+	case f.timeout > 0 && !f.wait && !f.follow && !f.embedded:
+		return usagef("--timeout bounds a wait; add --wait")
+	}
+	return nil
+}
+
 // forOne refuses for many what is only for one execution: waiting, and a name.
 func (f *runFlags) forOne(ids []string, key string) error {
-	switch {
-	case len(ids) == 1:
-		return nil
+	switch err := f.check(); {
+	case err != nil || len(ids) == 1:
+		return err
 	case f.wait || f.follow:
 		return usagef("--wait and --follow are for one execution, named by its id")
 	case key != "":

@@ -58,10 +58,15 @@ type service interface {
 	Changes(ctx context.Context, id string) <-chan struct{}
 	// Await gives a view also when ctx ends first, if it can.
 	Await(ctx context.Context, id string) (*flow.View, error)
+	// left says what becomes of an execution that nobody here waits for any more.
+	left(id string) string
 	close(ctx context.Context) error
 }
 
 func (sh *shell) run(ctx context.Context, what string, f runFlags) (err error) {
+	if err = f.check(); err != nil {
+		return err
+	}
 	if f.start.Input, err = f.in.read(sh.stdin); err != nil {
 		return err
 	}

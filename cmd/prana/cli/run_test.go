@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,6 +69,20 @@ func TestRunDoesNotWaitUnlessAsked(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Suspended)})
 	prana(t, f.url, "run", "order", "-o", "json").wants(t, 0, `"status":"suspended"`, "")
+}
+
+// TestATimeoutNeedsAWait: one that bounds nothing, or has no end, is no wish of anybody's.
+func TestATimeoutNeedsAWait(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, map[string]any{})
+	for _, line := range []string{"retry 07NZ4Qk0Qk0Qk0Qk0Qk0Qk0", "rerun 07NZ4Qk0Qk0Qk0Qk0Qk0Qk0", "result 07NZ4Qk0Qk0Qk0Qk0Qk0Qk0"} {
+		verb := strings.Fields(line)
+		prana(t, f.url, append(verb, "--timeout", "1s")...).wants(t, 2, "", "add --wait")
+		prana(t, f.url, append(verb, "--wait", "--timeout", "-1s")...).wants(t, 2, "", "without it a wait has no end")
+	}
+	if asked := f.asked(); len(asked) > 0 {
+		t.Errorf("the server was asked: %v", asked)
+	}
 }
 
 // blocking never answers a question that may wait, and the others at once.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"prana/cmd/prana/app"
@@ -22,6 +23,10 @@ func (d distant) publish(ctx context.Context, s source) (id, version string, err
 		d.sh.webhook(d.Client, s)
 	}
 	return res.ID, res.Version, err
+}
+
+func (d distant) left(id string) string {
+	return fmt.Sprintf("the execution goes on: prana show %s --follow", id)
 }
 
 func (d distant) close(context.Context) error {
@@ -72,6 +77,16 @@ func (e embedded) Changes(context.Context, string) <-chan struct{} { return nil 
 
 func (e embedded) Await(ctx context.Context, id string) (*flow.View, error) {
 	return e.app.Engine().Await(ctx, id)
+}
+
+func (e embedded) left(id string) string {
+	switch e.app.RedisKind() {
+	case app.InMemory:
+		return fmt.Sprintf("execution %s was in memory, and is gone", id)
+	case app.Child:
+		return fmt.Sprintf("execution %s stands in the data directory; `prana dev` goes on with it", id)
+	}
+	return fmt.Sprintf("execution %s stands in Redis; `prana worker` goes on with it", id)
 }
 
 func (e embedded) close(ctx context.Context) error { return stop(ctx, e.app, e.grace) }

@@ -6,6 +6,9 @@ import (
 
 // size is how many columns and rows a terminal has; 0 for anything else.
 func size(stream any) (columns, rows int) {
+	if s, ok := stream.(*sink); ok {
+		stream = s.Writer
+	}
 	f, ok := stream.(*os.File)
 	if !ok {
 		return 0, 0

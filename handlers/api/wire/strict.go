@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -94,12 +96,12 @@ func knownMembers(raw []byte, t reflect.Type, at string) error {
 		return nil // not an object: filling the struct says so
 	}
 	fields := fieldsOf(t)
-	for name, value := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		field, ok := fields[name]
 		if !ok {
 			return unknown(name, at, fields)
 		}
-		if err := knownMembers(value, field, at+"/"+name); err != nil {
+		if err := knownMembers(members[name], field, at+"/"+name); err != nil {
 			return err
 		}
 	}

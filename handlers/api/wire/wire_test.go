@@ -138,6 +138,17 @@ func TestOnlyUTF8(t *testing.T) {
 	}
 }
 
+// TestTheFirstUnknownMemberIsTold: the same body gets the same answer each time.
+func TestTheFirstUnknownMemberIsTold(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		err := Decode([]byte(`{"z":1,"m":1,"b":1,"y":1}`), &Start{})
+		if p := flow.AsProblem(err); p == nil || p.Details["pointer"] != "/b" {
+			t.Fatalf("it comes to %+v", p)
+		}
+	}
+}
+
 // TestMistypedIsNamed: what is wrong in a body is named, also when it is the body itself, or a time.
 func TestMistypedIsNamed(t *testing.T) {
 	t.Parallel()
