@@ -320,7 +320,9 @@ func (r *reader) connection(t *tree) flow.Connection {
 }
 
 // missing tells whether nothing is said, be it in so many words.
-func missing(t *tree) bool { return t == nil || t.kind == scalarKind && (t.scalar == nil || t.scalar == "") }
+func missing(t *tree) bool {
+	return t == nil || t.kind == scalarKind && (t.scalar == nil || t.scalar == "")
+}
 
 func (r *reader) port(into *string) func(*tree) {
 	return func(t *tree) {
