@@ -41,7 +41,7 @@ func spoken(message string) string {
 
 var (
 	// foreign are spaces that look like one and are none, where YAML wants one: before a line begins, and after a colon or a dash.
-	foreign  = regexp.MustCompile("^ *(?:- *)?(?:[A-Za-z0-9_]+:|-)? *([\\x{a0}\\x{2000}-\\x{200b}\\x{202f}\\x{3000}\\x{feff}])")
+	foreign  = regexp.MustCompile(`^ *(?:- *)?(?:[A-Za-z0-9_]+:|-)? *([\x{a0}\x{2000}-\x{200b}\x{202f}\x{3000}\x{feff}])`)
 	dashless = regexp.MustCompile(`^ *-[A-Za-z0-9_"']+: `)
 	valued   = regexp.MustCompile(`^[ -]*[A-Za-z0-9_]+: +(\{\{|["'])`)
 )
