@@ -78,9 +78,6 @@ func (e *Engine) pullFor(batch []*submission, ch *flow.Change) {
 func (e *Engine) takePulled(batch []*submission, tasks []flow.Task) {
 	for _, s := range batch {
 		if s.pulls && len(tasks) > 0 {
-			if x := tasks[0].Of; x != nil {
-				e.carried.put(x.ID, carriedStep{x: x, pulled: true})
-			}
 			e.cfg.Hands.Take(s.ctx, tasks[0])
 			tasks = tasks[1:]
 		}
@@ -104,12 +101,11 @@ func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fres
 	if h == nil || !h.Taken {
 		return
 	}
-	d := m.ch.Dispatch[len(m.ch.Dispatch)-1]
-	next := carriedStep{p: m.p, turns: batch[0].task.turns + 1, token: d.Token}
+	d, next := m.ch.Dispatch[len(m.ch.Dispatch)-1], carriedStep{p: m.p, turns: batch[0].task.turns + 1}
 	if fresh && !m.ch.At.IsZero() {
 		next.x = ahead(m, d)
 	}
-	e.carried.put(d.Execution, next)
+	e.carried.put(d, next)
 	e.cfg.Hands.Take(ctx, h.Task)
 }
 
@@ -190,28 +186,27 @@ type carried struct {
 
 // carriedStep is what is known of a step beforehand.
 type carriedStep struct {
-	p      *compiled
-	x      *flow.Execution // nil = it must be loaded
-	pulled bool            // x came with its task, whichever that is: it is looked at like one that was loaded
-	turns  int             // steps of the execution that this process ran in a row before it
-	token  string
-	since  time.Time
+	p     *compiled
+	x     *flow.Execution // nil = it must be loaded
+	turns int             // steps of the execution that this process ran in a row before it
+	token string
+	since time.Time
 }
 
 // fewCarried is from how many steps on those that nobody took are looked for.
 const fewCarried = 1000
 
-func (c *carried) put(execution string, s carriedStep) {
+func (c *carried) put(d flow.Dispatch, s carriedStep) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.since = time.Now()
+	s.token, s.since = d.Token, time.Now()
 	if c.steps == nil {
 		c.steps = map[string]carriedStep{}
 	}
 	if len(c.steps) >= fewCarried {
 		maps.DeleteFunc(c.steps, func(_ string, old carriedStep) bool { return s.since.Sub(old.since) > carryFor })
 	}
-	c.steps[execution] = s
+	c.steps[d.Execution] = s
 }
 
 // drop forgets the step of an execution that moved otherwise.
@@ -226,7 +221,7 @@ func (c *carried) take(d flow.Dispatch) carriedStep {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.steps[d.Execution]
-	if !s.pulled && s.token != d.Token {
+	if s.token != d.Token {
 		return carriedStep{}
 	}
 	delete(c.steps, d.Execution)

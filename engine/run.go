@@ -59,13 +59,13 @@ type job struct {
 // another process runs it: if that one dies, the sweeper finds out.
 func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	carried := e.carried.take(d)
-	if carried.x != nil && !carried.pulled {
+	if carried.x != nil {
 		return e.jobOf(ctx, d, carried.p, carried.x, "", carried.turns)
 	}
 	if p, x := e.known.toRun(d); x != nil {
 		return e.jobOf(ctx, d, p, x, "", carried.turns)
 	}
-	p, x, err := e.stepFor(ctx, d, carried.x)
+	p, x, err := e.loadStep(ctx, d)
 	if isNotFound(err) {
 		return nil, nil // purged, or rewound with the store
 	}
@@ -96,23 +96,6 @@ func (e *Engine) jobOf(ctx context.Context, d flow.Dispatch, p *compiled, x *flo
 		j.key, err = e.signer(ctx)
 	}
 	return j, wrap("finding the key of the store for", d.Execution, err)
-}
-
-// stepFor gives a step with what it needs before it runs: as it came with its task, if that is all, else as it is stored.
-func (e *Engine) stepFor(ctx context.Context, d flow.Dispatch, along *flow.Execution) (*compiled, *flow.Execution, error) {
-	if along == nil {
-		return e.loadStep(ctx, d)
-	}
-	p, err := e.planFor(ctx, along.Workflow, along.Version)
-	if err != nil || d.Step.Node >= len(p.Nodes) || !comesAlong(p.Nodes[d.Step.Node].Needs) {
-		return e.loadStep(ctx, d)
-	}
-	return p, along, nil
-}
-
-// comesAlong tells whether a task brings all along that its step needs: neither the shared state nor other steps.
-func comesAlong(n plan.Needs) bool {
-	return !n.State && len(n.Records)+len(n.ResumeURLs) == 0
 }
 
 // loadStep reads what the step needs before it runs.

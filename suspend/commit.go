@@ -148,10 +148,9 @@ func (s *Store) run(ctx context.Context, slot string, b *script) (answer []any, 
 // report tells the changes what became of their tasks.
 func (s *Store) report(ctx context.Context, b *script, answer []any, changes []*flow.Change) error {
 	repeated := answer[0] == "repeated"
-	var now int64
 	if !repeated {
-		var err error
-		if now, err = strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64); err != nil {
+		now, err := strconv.ParseInt(fmt.Sprint(answer[1]), 10, 64)
+		if err != nil {
 			return err
 		}
 		for _, ch := range changes {
@@ -164,7 +163,7 @@ func (s *Store) report(ctx context.Context, b *script, answer []any, changes []*
 		}
 	}
 	if p := b.pull; p != nil && !repeated { // else they are lost, as when a dequeue's reply is: the sweeper finds them
-		p.Tasks = b.tasksIn(answer[3], now)
+		p.Tasks = b.tasksIn(answer[3])
 	}
 	h := b.handover
 	switch {
@@ -579,37 +578,19 @@ func (b *script) pulls(ch *flow.Change) error {
 	}
 	prefix := strings.TrimSuffix(t.Key, t.ID)
 	b.pull, b.pulled = ch.Pull, flow.Task{Key: prefix, QueueKeys: t.QueueKeys}
-	b.op("p", t.Pending, b.key(t.Active), b.key(t.Lease), b.key(t.Paused), ch.Pull.Most, int(t.LeaseFor.Seconds()), prefix, executionKeys(home(ch.Execution)))
+	b.op("p", t.Pending, b.key(t.Active), b.key(t.Lease), b.key(t.Paused), ch.Pull.Most, int(t.LeaseFor.Seconds()), prefix)
 	return nil
 }
 
-// tasksIn gives what was pulled at a time in ms.
-func (b *script) tasksIn(answer any, now int64) []flow.Task {
-	parts, _ := answer.([]any)
-	all := make([]flow.Task, len(parts)/3)
+// tasksIn gives what was pulled.
+func (b *script) tasksIn(answer any) []flow.Task {
+	texts, _ := answer.([]any)
+	all := make([]flow.Task, len(texts)/2)
 	for i := range all {
-		id, message := fmt.Sprint(parts[3*i]), fmt.Sprint(parts[3*i+1])
+		id, message := fmt.Sprint(texts[2*i]), fmt.Sprint(texts[2*i+1])
 		all[i] = flow.Task{ID: id, Key: b.pulled.Key + id, Message: []byte(message), QueueKeys: b.pulled.QueueKeys}
-		all[i].Of = broughtAlong(id, pairs(parts[3*i+2]), now)
 	}
 	return all
-}
-
-// broughtAlong is the execution of a task as loading its step gives it, if it came with the task and has no open fans. Whoever loads one
-// that cannot be read says so.
-func broughtAlong(task string, fields map[string]string, now int64) *flow.Execution {
-	parts := strings.SplitN(task, ":", 3)
-	if len(fields) == 0 || len(parts) != 3 {
-		return nil
-	}
-	maps.DeleteFunc(fields, func(name, _ string) bool {
-		return name != "" && (name[0] == 'a' || name[0] == 'c') && name[1:] != parts[1]
-	})
-	x, err := reading{now: now, fields: fields}.execution(parts[0])
-	if err != nil || len(x.Fans) > 0 {
-		return nil
-	}
-	return x
 }
 
 // end acknowledges a task.

@@ -35,8 +35,7 @@ func home(execution string) string {
 	return tag(p)
 }
 
-func executionKey(id string) string              { return executionKeys(home(id)) + id }
-func executionKeys(tag string) string            { return tag + "x:" }
+func executionKey(id string) string              { return home(id) + "x:" + id }
 func stateKey(id string) string                  { return home(id) + "v:" + id }
 func outboxKey(id string) string                 { return home(id) + "q:" + id }
 func dueKey(tag string) string                   { return tag + "due" }

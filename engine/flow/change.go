@@ -137,7 +137,6 @@ type Task struct {
 	Key     string // hash of the task
 	Message []byte
 	QueueKeys
-	Of *Execution // of a pulled task: its execution as it stood then, with the one step and no shared state; nil = it is to be loaded
 }
 
 // QueueKeys are what there is of a queue, and its rules for who works on a task of it.

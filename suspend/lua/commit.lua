@@ -26,9 +26,8 @@
 --                              a task for now, unless it exists; an alarm of that id becomes a task for now
 --         t key active lease paused list id message s
 --                              a new task that the caller works on from now, for s seconds; while the queue is paused: as n, first
---         p list active lease paused n s prefix executions
---                              takes n tasks from the head of a queue, for s seconds, unless it is paused; the key of a task is the prefix and its id,
---                              and that of its execution the other prefix and what its id has before the colon
+--         p list active lease paused n s prefix
+--                              takes n tasks from the head of a queue, for s seconds, unless it is paused; the key of a task is the prefix and its id
 --         r key active lease id
 --                              acknowledges a task, if it is being worked on
 --         a key set id message ms
@@ -38,7 +37,7 @@
 --         # key field delta    HINCRBY; the field goes when it is no longer positive
 --         s key member         SADD
 --         u key                UNLINK
--- Returns {"ok", now in ms, number of tasks taken by "t", {id, message and execution of each task of "p", …}, key of each task acknowledged, …},
+-- Returns {"ok", now in ms, number of tasks taken by "t", {id and message of each task of "p", …}, key of each task acknowledged, …},
 --         {"repeated"} (an operation of this commit is stored), or, with nothing written, {"stale", number of the guard}, {"exists", …}, {"taken", …}, {"feed"}.
 
 local call, hint, KEYS, ARGV = redis.call, redis.pcall, KEYS, ARGV
@@ -118,20 +117,7 @@ local function push(first, list, id)
   hint(first == '1' and 'RPUSH' or 'LPUSH', list, id)
 end
 
--- A small execution as it is stored, so that whoever takes a task of it need not ask; {} for any other.
-local function small(key)
-  local n = hint('HLEN', key)
-  if type(n) ~= 'number' or n > 24 then
-    return {}
-  end
-  local fields, bytes = call('HGETALL', key), 0
-  for _, v in ipairs(fields) do
-    bytes = bytes + #v
-  end
-  return bytes <= 4096 and fields or {}
-end
-
-local pulled, executions = {}, ''
+local pulled = {}
 local out = {'ok', millis, 0, pulled}
 local last = #ARGV
 while i <= last do
@@ -196,7 +182,6 @@ while i <= last do
     i = i + 9
   elseif op == 'p' then
     local active, lease = KEYS[tonumber(ARGV[i + 2])], KEYS[tonumber(ARGV[i + 3])]
-    executions = ARGV[i + 8]
     for _ = 1, call('EXISTS', KEYS[tonumber(ARGV[i + 4])]) == 0 and tonumber(ARGV[i + 5]) or 0 do
       local id = hint('RPOPLPUSH', key, active)
       if type(id) ~= 'string' then
@@ -210,12 +195,11 @@ while i <= last do
         hint('ZADD', lease, time[1] + ARGV[i + 6], id)
         pulled[#pulled + 1] = id
         pulled[#pulled + 1] = message
-        pulled[#pulled + 1] = {}
       else
         hint('LREM', active, 1, id) -- what was deleted is no task
       end
     end
-    i = i + 9
+    i = i + 8
   elseif op == 'n' then
     hint('HSET', key, 'msg', ARGV[i + 4], 'state', 'pending', 'pending_since', since())
     push(ARGV[i + 5], KEYS[tonumber(ARGV[i + 2])], ARGV[i + 3])
@@ -278,8 +262,5 @@ while i <= last do
 end
 for n = 1, #claims, 2 do
   call('HDEL', claims[n + 1], claims[n])
-end
-for n = 1, #pulled, 3 do -- once all is written
-  pulled[n + 2] = small(executions .. (string.match(pulled[n], '^[^:]+') or ''))
 end
 return out
