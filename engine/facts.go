@@ -84,8 +84,6 @@ type redispatched struct {
 type retried struct {
 	name  string
 	alone bool // nobody was told of the failure
-	// repeated says in the end whether the name counted before.
-	repeated *bool
 }
 
 func (f stepEnded) wants(c *compiled) flow.Want {

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -128,38 +127,4 @@ func (f *faulty) arm(next fault) {
 	defer f.mu.Unlock()
 	f.fault = next
 	clear(f.calls)
-}
-
-// between is a store that lets something happen right after its next look.
-type between struct {
-	engine.Store
-	then func()
-}
-
-func (b *between) Load(ctx context.Context, id string, want flow.Want) (*flow.Execution, error) {
-	x, err := b.Store.Load(ctx, id, want)
-	if then := b.then; then != nil {
-		b.then = nil
-		then()
-	}
-	return x, err
-}
-
-// TestRetryThatAnotherOvertookIsARepetition: of requests with one id at the same time, one alone is told that it was the first.
-func TestRetryThatAnotherOvertookIsARepetition(t *testing.T) {
-	t.Parallel()
-	store := &between{}
-	env := enginetest.Open(t, enginetest.Options{Types: types(), Store: func(s engine.Store) engine.Store { store.Store = s; return store }})
-	env.Deploy(`{"id":"f","nodes":[{"key":"s","type":"test.start"},{"key":"bad","type":"test.fail"}],"connections":["s -> bad"]}`)
-	id := env.Start("f", nil)
-	env.Run()
-	var first flow.RetryResult
-	store.then = func() {
-		first, _ = env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id, ID: "mine"})
-		env.Run()
-	}
-	second, err := env.Engine().Retry(t.Context(), flow.RetryRequest{Execution: id, ID: "mine"})
-	if err != nil || first.Generation != 1 || first.Repeated || second.Generation != 1 || !second.Repeated {
-		t.Errorf("first %+v, second %+v, %v", first, second, err)
-	}
 }

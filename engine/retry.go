@@ -30,7 +30,7 @@ func (e *Engine) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResu
 	if err != nil {
 		return flow.RetryResult{}, err
 	}
-	f := retried{name: flow.NewToken(), repeated: new(bool)}
+	f := retried{name: flow.NewToken()}
 	if r.ID != "" {
 		raw, _ := flow.Encode(r.ID)
 		f.name = digest(raw)
@@ -38,13 +38,14 @@ func (e *Engine) Retry(ctx context.Context, r flow.RetryRequest) (flow.RetryResu
 	if f.alone, err = e.alone(ctx, x); err != nil {
 		return flow.RetryResult{}, err
 	}
+	repeated := slices.Contains(x.Retries, f.name)
 	if err := e.apply(ctx, x.ID, p, nil, f); err != nil {
 		return flow.RetryResult{}, err
 	}
 	if x, err = e.store.Load(ctx, x.ID, flow.Want{}); err != nil {
 		return flow.RetryResult{}, err
 	}
-	return flow.RetryResult{ExecutionID: x.ID, Status: x.Status, Generation: x.Generation, Repeated: *f.repeated}, nil
+	return flow.RetryResult{ExecutionID: x.ID, Status: x.Status, Generation: x.Generation, Repeated: repeated}, nil
 }
 
 // alone tells whether nobody was told how the execution ended: it is no child, was never waited for, or was abandoned before.
@@ -72,7 +73,7 @@ func (e *Engine) alone(ctx context.Context, x *flow.Execution) (bool, error) {
 const maxRetries = 10
 
 func (f retried) apply(t *transition) error {
-	if *f.repeated = slices.Contains(t.x.Retries, f.name); *f.repeated {
+	if slices.Contains(t.x.Retries, f.name) {
 		return nil
 	}
 	if !t.x.Whole {
