@@ -33,8 +33,7 @@ func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found,
 	of := dueSteps(due)
 	keys, args := make([]string, len(of)), []any{}
 	for i, d := range of {
-		names := d.fields()
-		keys[i], args = executionKey(d.execution), append(append(args, len(names)), names...)
+		keys[i], args = executionKey(d.execution), append(append(args, len(d.names)), d.names...)
 	}
 	answer, err := dueLoadScript.Run(ctx, s.redis, keys, args...).Slice()
 	if err != nil {
@@ -46,7 +45,7 @@ func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found,
 	}
 	found := make([]flow.Found, len(due))
 	for i, d := range of {
-		d.read(fieldsOf(d.fields(), answer[i+1]), now, found)
+		d.read(answered(d.names, answer[i+1]), now, found)
 	}
 	return found, nil
 }
@@ -56,6 +55,7 @@ type dueExecution struct {
 	execution string
 	steps     []flow.StepID
 	at        []int // of the entries of its steps among all
+	names     []any // of the fields to read
 }
 
 // dueSteps gathers the steps of each execution.
@@ -69,15 +69,10 @@ func dueSteps(due []flow.DueEntry) (all []*dueExecution) {
 		}
 		d.steps, d.at = append(d.steps, e.Step), append(d.at, i)
 	}
-	return all
-}
-
-func (d *dueExecution) fields() []any {
-	names := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
-	for _, id := range d.steps {
-		names = append(names, stepField(id), claimField(id))
+	for _, d := range all {
+		d.names = stepFields(d.steps)
 	}
-	return names
+	return all
 }
 
 // read makes the execution of its fields, for all of its entries; for each alone, when the record of one of them cannot be read.
@@ -87,9 +82,10 @@ func (d *dueExecution) read(fields map[string]string, now int64, found []flow.Fo
 	}
 	x, err := reading{want: &flow.Want{Steps: d.steps}, now: now, fields: fields}.execution(d.execution)
 	if err != nil && len(d.steps) > 1 {
-		for i, id := range d.steps {
-			alone := &dueExecution{d.execution, []flow.StepID{id}, d.at[i : i+1]}
-			alone.read(only(fields, alone.fields()), now, found)
+		for i := range d.steps {
+			own := d.steps[i : i+1]
+			alone := &dueExecution{d.execution, own, d.at[i : i+1], stepFields(own)}
+			alone.read(only(fields, alone.names), now, found)
 		}
 		return
 	}
@@ -101,8 +97,8 @@ func (d *dueExecution) read(fields map[string]string, now int64, found []flow.Fo
 	}
 }
 
-// fieldsOf makes a map of the values that HMGET answered.
-func fieldsOf(names []any, values any) map[string]string {
+// answered makes a map of the values that HMGET answered.
+func answered(names []any, values any) map[string]string {
 	list, _ := values.([]any)
 	fields := make(map[string]string, len(list))
 	for i, v := range list {

@@ -69,10 +69,7 @@ func loadArgs(want flow.Want) []any {
 	if want.All {
 		return []any{"all"}
 	}
-	fields := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
-	for _, id := range want.Steps {
-		fields = append(fields, stepField(id), claimField(id))
-	}
+	fields := stepFields(want.Steps)
 	for _, n := range want.Nodes {
 		fields = append(fields, nodeField(n))
 	}
@@ -108,6 +105,15 @@ func loadArgs(want flow.Want) []any {
 		args = append(args, string(ref))
 	}
 	return args
+}
+
+// stepFields are what is read of an execution in any case, and of steps with who claims them.
+func stepFields(steps []flow.StepID) []any {
+	fields := []any{fieldRev, fieldHead, fieldFront, fieldEnded}
+	for _, id := range steps {
+		fields = append(fields, stepField(id), claimField(id))
+	}
+	return fields
 }
 
 // execution builds what the fields tell.

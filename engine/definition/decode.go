@@ -85,7 +85,11 @@ func (r *reader) expect(t *tree, k kind) bool {
 	if t.kind == k {
 		return true
 	}
-	r.bad(t.place, plan.CodeWrongType, "", "%s belongs here, not %s", k, t.what())
+	hint := ""
+	if k == listKind && t.kind == mappingKind {
+		hint = "begin each item with a dash and a space"
+	}
+	r.bad(t.place, plan.CodeWrongType, hint, "%s belongs here, not %s", k, t.what())
 	return false
 }
 
@@ -111,13 +115,7 @@ func (r *reader) workflow(root *tree) *flow.Workflow {
 
 // list reads each element; a null list is empty.
 func list[T any](r *reader, t *tree, read func(*tree) T) []T {
-	switch {
-	case t.isNull():
-		return nil
-	case t.kind == mappingKind:
-		r.bad(t.place, plan.CodeWrongType, "begin each item with a dash and a space", "%s belongs here, not %s", listKind, t.what())
-		return nil
-	case !r.expect(t, listKind):
+	if t.isNull() || !r.expect(t, listKind) {
 		return nil
 	}
 	out := make([]T, len(t.items))
@@ -313,15 +311,10 @@ func (r *reader) connection(t *tree) flow.Connection {
 		"from": r.key(&c.From), "from_port": r.port(&c.FromPort),
 		"to": r.key(&c.To), "to_port": r.port(&c.ToPort),
 	})
-	if t.kind == mappingKind && (missing(t.get("from")) || missing(t.get("to"))) {
+	if t.kind == mappingKind && (t.get("from").unsaid() || t.get("to").unsaid()) {
 		r.bad(t.place, plan.CodeBadConnection, "write source -> target", "a connection needs from and to")
 	}
 	return c
-}
-
-// missing tells whether nothing is said, be it in so many words.
-func missing(t *tree) bool {
-	return t == nil || t.kind == scalarKind && (t.scalar == nil || t.scalar == "")
 }
 
 func (r *reader) port(into *string) func(*tree) {

@@ -82,11 +82,13 @@ func (t *tree) text() (string, bool) {
 
 func (t *tree) isNull() bool { return t.kind == scalarKind && t.scalar == nil }
 
-// blank tells whether nothing is said: it is missing, null, or an empty string or list.
-func (t *tree) blank() bool {
-	text, isText := t.text()
-	return t == nil || t.isNull() || isText && text == "" || t.kind == listKind && len(t.items) == 0
+// unsaid tells whether nothing is said, be it in so many words: it is missing, null, or an empty string.
+func (t *tree) unsaid() bool {
+	return t == nil || t.kind == scalarKind && (t.scalar == nil || t.scalar == "")
 }
+
+// blank is unsaid, or an empty list.
+func (t *tree) blank() bool { return t.unsaid() || t.kind == listKind && len(t.items) == 0 }
 
 // what names the kind of value for messages.
 func (t *tree) what() string {

@@ -46,9 +46,6 @@ func (sh *shell) explainExecution(ctx context.Context, c *client.Client, args []
 	})
 }
 
-// longestPage is the most that a list gives at once.
-const longestPage = 1000
-
 // serving finds out who runs the steps of an execution that are to be run. Where that cannot be told, the rest still can.
 func (sh *shell) serving(ctx context.Context, c *client.Client, v *flow.View) explain.Serving {
 	var s explain.Serving

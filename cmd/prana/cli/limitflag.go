@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// maxPage is how much of a list a server gives at once.
-const maxPage = 1000
+// longestPage is the most that a list gives at once.
+const longestPage = 1000
 
 // limitFlag is a flag for the length of a page; 0 = it is not given.
 type limitFlag int
 
 func (l *limitFlag) Set(s string) error {
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxPage {
-		return fmt.Errorf("it must be a number from 1 to %d", maxPage)
+	if err != nil || n < 1 || n > longestPage {
+		return fmt.Errorf("it must be a number from 1 to %d", longestPage)
 	}
 	*l = limitFlag(n)
 	return nil
