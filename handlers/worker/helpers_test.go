@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // patience bounds every wait for a signal; longHold is longer, so that the end
 // of a hold is never mistaken for a wake-up.
 const (
-	patience = 8 * time.Second
+	patience = 30 * time.Second
 	longHold = time.Minute
 )
 
