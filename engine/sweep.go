@@ -127,9 +127,10 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 		ready[i] = d
 		return err
 	})
-	for _, d := range ready {
+	for i, d := range ready {
 		if d != nil {
 			wake = append(wake, *d)
+			e.bring(ctx, *d, found[due[i]].Execution)
 		}
 	}
 	if len(wake) > 0 {
