@@ -105,13 +105,15 @@ connections: [start -> each, each.loop -> set, set -> each]
 			}
 		}
 	})
-	b.Run("prana", func(b *testing.B) {
-		for b.Loop() {
-			if code, _, stderr := s.prana(b.Context(), "show", id, "-o", "json"); code != 0 {
-				b.Fatal(stderr)
+	for _, format := range []string{"json", "table"} {
+		b.Run("prana/"+format, func(b *testing.B) {
+			for b.Loop() {
+				if code, _, stderr := s.prana(b.Context(), "show", id, "-o", format); code != 0 {
+					b.Fatal(stderr)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // client is one of the system's own API.

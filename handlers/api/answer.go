@@ -31,6 +31,7 @@ func respondPage[T any](w http.ResponseWriter, r *http.Request, p flow.Page[T], 
 		p.Items = []T{}
 	}
 	if p.Cursor != "" {
+		p.Cursor = markOf(r) + p.Cursor
 		next := r.URL.Query()
 		next.Set("cursor", p.Cursor)
 		u := url.URL{Path: r.URL.Path, RawQuery: next.Encode()}

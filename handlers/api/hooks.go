@@ -16,7 +16,7 @@ func (a *api) listHooks(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	f := flow.DeliveryFilter{Hook: r.PathValue("name"), Refused: q.flag("refused"), Limit: q.limit(), Cursor: q.text("cursor")}
+	f := flow.DeliveryFilter{Hook: r.PathValue("name"), Refused: q.flag("refused"), Limit: q.limit(), Cursor: q.cursor()}
 	if err := q.end(); err != nil {
 		return err
 	}

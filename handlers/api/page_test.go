@@ -53,7 +53,7 @@ func TestWorkflowsComeInPages(t *testing.T) {
 			}
 		}
 	}
-	if w := send(f, "GET", "/v1/workflows?cursor=$", ""); w.Code != 400 || !strings.Contains(w.Body.String(), "not a cursor") {
+	if w := send(f, "GET", "/v1/workflows?cursor=$", ""); w.Code != 400 || !strings.Contains(w.Body.String(), "is not one of this list") {
 		t.Errorf("a bad cursor: got %d %s", w.Code, w.Body)
 	}
 }

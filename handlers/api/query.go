@@ -19,12 +19,13 @@ const maxLimit = 1000
 type query struct {
 	values url.Values
 	names  []string
+	mark   string // of cursors of the list
 	err    error
 }
 
 func queryOf(r *http.Request) *query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	q := &query{values: values}
+	q := &query{values: values, mark: markOf(r)}
 	if err != nil {
 		q.fail("the query cannot be read")
 	}
@@ -93,7 +94,7 @@ func (q *query) time(names ...string) time.Time {
 
 // page reads what every list takes.
 func (q *query) page() wire.PageFilter {
-	return wire.PageFilter{Limit: q.limit(), Cursor: q.text("cursor")}
+	return wire.PageFilter{Limit: q.limit(), Cursor: q.cursor()}
 }
 
 func (q *query) limit() int { return q.number("limit", maxLimit) }

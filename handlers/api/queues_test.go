@@ -15,14 +15,14 @@ import (
 func TestQueueFilters(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]any{
-		"/v1/queues?name=slow&limit=3&cursor=c": wire.QueueFilter{Name: "slow", PageFilter: wire.PageFilter{Limit: 3, Cursor: "c"}},
-		"/v1/workers?limit=3&cursor=c":          wire.PageFilter{Limit: 3, Cursor: "c"},
-		"/v1/dead?limit=3&cursor=c":             wire.PageFilter{Limit: 3, Cursor: "c"},
+		"/v1/queues?name=slow&limit=3&cursor=FovSc": wire.QueueFilter{Name: "slow", PageFilter: wire.PageFilter{Limit: 3, Cursor: "c"}},
+		"/v1/workers?limit=3&cursor=I9e8c":          wire.PageFilter{Limit: 3, Cursor: "c"},
+		"/v1/dead?limit=3&cursor=HfvAc":             wire.PageFilter{Limit: 3, Cursor: "c"},
 	} {
 		f := newFake()
 		f.cursor = "next"
 		w := send(f, "GET", target, "")
-		if w.Code != 200 || !reflect.DeepEqual(f.last(), want) || !strings.Contains(w.Header().Get("Link"), "cursor=next") {
+		if w.Code != 200 || !reflect.DeepEqual(f.last(), want) || !strings.Contains(w.Header().Get("Link"), "next&limit=3") {
 			t.Errorf("%s: got %d, %+v, %v", target, w.Code, f.last(), w.Header())
 		}
 	}

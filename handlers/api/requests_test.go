@@ -241,7 +241,7 @@ func TestValidate(t *testing.T) {
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]any{
-		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=c": flow.ExecutionFilter{
+		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=Jetcc": flow.ExecutionFilter{
 			Status: flow.Failed, Workflow: "w", Since: born, Until: born, Limit: 1000, Cursor: "c",
 		},
 		"/v1/executions?tag=team=a&tag=batch%3D7=8&parent_execution_id=p&error=connection+refused&id_prefix=0ab": flow.ExecutionFilter{
@@ -251,13 +251,13 @@ func TestFilters(t *testing.T) {
 		"/v1/suspensions?type=delay&event_type=e&workflow=w&execution_id=x&expires_before=2026-01-02T03:04:05Z&expires_after=2026-01-02T03:04:05Z": flow.SuspensionFilter{
 			Type: "delay", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: born, ExpiresAfter: born,
 		},
-		"/v1/suspensions?suspend_type=delay&execution=x&limit=3&cursor=c":      flow.SuspensionFilter{Type: "delay", Execution: "x", Limit: 3, Cursor: "c"},
+		"/v1/suspensions?suspend_type=delay&execution=x&limit=3&cursor=ClwXc":  flow.SuspensionFilter{Type: "delay", Execution: "x", Limit: 3, Cursor: "c"},
 		"/v1/delays?execution_id=x&resume_before=2026-01-02T03:04:05Z&limit=1": flow.DelayFilter{Execution: "x", Until: born, Limit: 1},
-		"/v1/delays?workflow=w&from=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1&cursor=c": flow.DelayFilter{
+		"/v1/delays?workflow=w&from=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1&cursor=BfsAc": flow.DelayFilter{
 			Workflow: "w", From: born, Until: born, Limit: 1, Cursor: "c",
 		},
 		"/v1/relations?parent_execution_id=p&child_execution_id=c": flow.RelationFilter{Parent: "p", Child: "c"},
-		"/v1/schedules?workflow=w&limit=2&cursor=c":                flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"},
+		"/v1/schedules?workflow=w&limit=2&cursor=oNPoc":            flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"},
 		"/v1/relations?parent=p":                                   flow.RelationFilter{Parent: "p"},
 	} {
 		f := newFake()
@@ -307,6 +307,9 @@ func TestBadFilters(t *testing.T) {
 		"/v1/executions/" + execID + "/history?limit=1":     "no parameter",
 		"/v1/executions/" + execID + "/suspensions?node=a":  "no parameter",
 		"/v1/executions/" + execID + "/output?path=a":       "no parameter",
+		"/v1/executions?cursor=BfsAc":                       "cursor=BfsAc is not one of this list", // but of that of delays
+		"/v1/executions?cursor=Jetc":                        "is not one of this list",
+		"/v1/executions?cursor=c":                           "is not one of this list",
 		"/v1/workflows?limt=3":                              `did you mean \"limit\"?`,
 		"/v1/workflows?limit=0":                             "from 1 to 1000",
 		"/v1/workflows/order?version=1":                     "no parameter",
@@ -330,10 +333,10 @@ func TestPages(t *testing.T) {
 	f := newFake()
 	f.cursor = "n&x"
 	w := send(f, "GET", "/v1/executions?limit=2", "")
-	if got := w.Header().Get("Link"); got != `</v1/executions?cursor=n%26x&limit=2>; rel="next"` {
+	if got := w.Header().Get("Link"); got != `</v1/executions?cursor=Jetcn%26x&limit=2>; rel="next"` {
 		t.Errorf("Link is %s", got)
 	}
-	if got := strings.TrimSpace(w.Body.String()); got != `{"items":[],"cursor":"n\u0026x"}` && got != `{"items":[],"cursor":"n&x"}` {
+	if got := strings.TrimSpace(w.Body.String()); got != `{"items":[],"cursor":"Jetcn\u0026x"}` && got != `{"items":[],"cursor":"Jetcn&x"}` {
 		t.Errorf("got %s", got)
 	}
 }

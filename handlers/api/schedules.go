@@ -9,7 +9,7 @@ import (
 
 func (a *api) listSchedules(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	f := flow.ScheduleFilter{Workflow: q.text("workflow"), Limit: q.limit(), Cursor: q.text("cursor")}
+	f := flow.ScheduleFilter{Workflow: q.text("workflow"), Limit: q.limit(), Cursor: q.cursor()}
 	if err := q.end(); err != nil {
 		return err
 	}

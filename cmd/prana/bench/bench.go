@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"prana/cmd/prana/app"
-	"prana/engine/flow"
 )
 
 // Options say what is measured, and on what. All numbers are at least 1.
@@ -90,6 +89,9 @@ func About() [][2]string {
 	return all
 }
 
+// ErrUnknown: Options name something that is not measured.
+var ErrUnknown = errors.New("nothing that is measured")
+
 // chosen gives what is to be measured, in the order of the list above.
 func (o Options) chosen() ([]measurement, error) {
 	var all []measurement
@@ -101,7 +103,7 @@ func (o Options) chosen() ([]measurement, error) {
 		left = slices.DeleteFunc(left, func(name string) bool { return name == m.name })
 	}
 	if len(left) > 0 {
-		return nil, flow.Problemf(flow.ErrInvalid.Code, "nothing that is measured is called %s", strings.Join(left, ", "))
+		return nil, fmt.Errorf("%w is called %s", ErrUnknown, strings.Join(left, ", "))
 	}
 	return all, nil
 }

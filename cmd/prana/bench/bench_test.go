@@ -305,7 +305,7 @@ func TestOnly(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].name != "throughput" || all[1].name != "suspended" {
 		t.Errorf("got %d, %v", len(all), err)
 	}
-	if _, err := (Options{Only: []string{"suspended", "speed"}}).chosen(); !errors.Is(err, flow.ErrInvalid) || !strings.Contains(err.Error(), "speed") {
+	if _, err := (Options{Only: []string{"suspended", "speed"}}).chosen(); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "speed") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -129,12 +129,12 @@ func (sh *shell) printValue(v any) error {
 		fmt.Fprintln(sh.stdout, s)
 		return nil
 	}
-	if sh.output == formatYAML {
-		return sh.printYAML(v)
-	}
 	raw, err := flow.Encode(v)
 	if err != nil {
 		return invalidf("the value is not JSON: %w", err)
+	}
+	if sh.output == formatYAML {
+		return sh.printYAML(raw)
 	}
 	return sh.printJSON(raw, sh.output != formatLines && width(sh.stdout) > 0)
 }

@@ -9,9 +9,11 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"prana/cmd/prana/bench"
 	"prana/config"
 	"prana/config/localredis"
 	"prana/engine/flow"
@@ -43,14 +45,14 @@ type exit struct {
 var exits = []exit{
 	{0, "ok", nil, nil},
 	{1, "the execution failed, timed out or is in quarantine, doctor found something, or a test case failed; also every error without a code of its own", []error{errFailed, errFindings}, nil},
-	{2, "the command line or the configuration is wrong", []error{errUsage}, badConfig},
+	{2, "the command line or the configuration is wrong", []error{errUsage, bench.ErrUnknown}, badConfig},
 	{8, "the wait elapsed; the execution goes on", []error{errElapsed}, nil},
 	{9, "the execution was cancelled", []error{errCancelled}, nil},
 	{130, "interrupted; what was started goes on", []error{context.Canceled}, nil},
 	{7, "not authorised", []error{wire.ErrUnauthorized, wire.ErrForbidden}, nil},
 	{6, "the server or Redis cannot be reached, or takes no more for now", []error{client.ErrUnreachable, flow.ErrUnavailable}, notDialled},
 	{4, "not found, be it a file", []error{flow.ErrNotFound}, nil},
-	{5, "conflict: it was decided otherwise before, or is in use", []error{flow.ErrConflict, flow.ErrGone, flow.ErrMismatch}, locked},
+	{5, "conflict: it was decided otherwise before, or is in use", []error{flow.ErrConflict, flow.ErrGone, flow.ErrMismatch}, inUse},
 	{3, "the definition or the input is invalid", []error{errInvalid, flow.ErrInvalid, flow.ErrTooLarge}, nil},
 }
 
@@ -77,9 +79,9 @@ func notDialled(err error) bool {
 	return ok && op.Op == "dial"
 }
 
-func locked(err error) bool {
-	_, ok := errors.AsType[*localredis.LockedError](err)
-	return ok
+func inUse(err error) bool {
+	_, locked := errors.AsType[*localredis.LockedError](err)
+	return locked || errors.Is(err, syscall.EADDRINUSE)
 }
 
 // marked is an error with a reason that its text does not mention.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -50,7 +51,7 @@ func TestUsage(t *testing.T) {
 		"evnt", "event", "event foo", "event send", "show", "show a b", "list x", "list --nope", "list -o xml", "list --limit many", "list --limit 0", "delays --limit -1", "suspended --limit 1001",
 		"run id --timeout 1s", "run id --wait --timeout -1s",
 		"run", "run id -i noequals", "run id --redis miniredis", "validate", "deploy", "demo x",
-		"worker", "worker --redis nonsense", "server --port minus", "--server nonsense list", "--config /does/not/exist.yaml list",
+		"worker", "worker --redis nonsense", "server --port minus", "bench --only nope", "--server nonsense list", "--config /does/not/exist.yaml list",
 	} {
 		args := strings.Fields(line)
 		r := prana(t, "", args...)
@@ -58,6 +59,18 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q; want 2, nothing, something", args, r.code, r.stdout, r.stderr)
 		}
 	}
+}
+
+// TestTakenPort: whoever starts a second server is told that the port is in use, not that something failed.
+func TestTakenPort(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	prana(t, "", "server", "--redis", "miniredis", "--port", port).wants(t, 5, "", "address already in use")
 }
 
 // TestMissingFilesAreNotFound: 3 says that a definition is there and wrong.

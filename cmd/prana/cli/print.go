@@ -30,16 +30,21 @@ func checkFormat(format string) error {
 
 // print writes a value to stdout: as data, or in the form made for people.
 func (sh *shell) print(v any, people func()) error {
-	switch sh.output {
-	case formatTable:
+	if sh.output == formatTable {
 		people()
 		return nil
-	case formatYAML:
-		return sh.printYAML(v)
 	}
 	raw, err := flow.Encode(v)
 	if err != nil {
 		return err
+	}
+	return sh.printData(raw)
+}
+
+// printData writes JSON in the format that was asked for.
+func (sh *shell) printData(raw []byte) error {
+	if sh.output == formatYAML {
+		return sh.printYAML(raw)
 	}
 	return sh.printJSON(raw, sh.output == formatJSON && width(sh.stdout) > 0)
 }
@@ -59,11 +64,7 @@ func (sh *shell) printJSON(raw []byte, indented bool) error {
 }
 
 // printYAML goes by way of JSON, so that the names and their order are the API's.
-func (sh *shell) printYAML(v any) error {
-	raw, err := flow.Encode(v)
-	if err != nil {
-		return err
-	}
+func (sh *shell) printYAML(raw []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	root, err := yamlNode(dec)

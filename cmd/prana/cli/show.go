@@ -54,6 +54,9 @@ func (sh *shell) show(ctx context.Context, c *client.Client, id string, f showFl
 	if f.follow {
 		return sh.await(ctx, distant{c, sh}, flow.StartResult{ExecutionID: id}, runFlags{follow: true, ascii: f.ascii})
 	}
+	if f.node == "" && sh.output != formatTable {
+		return sh.showData(ctx, c, id)
+	}
 	v, err := c.Show(ctx, id)
 	if err != nil {
 		return err
@@ -63,9 +66,20 @@ func (sh *shell) show(ctx context.Context, c *client.Client, id string, f showFl
 	case f.node != "":
 		return sh.showNode(v, f.node, l)
 	case f.timeline:
-		return sh.print(v, func() { sh.printLines(live.Timeline(v, l)) })
+		sh.printLines(live.Timeline(v, l))
+	default:
+		sh.printView(v, l)
 	}
-	return sh.print(v, func() { sh.printView(v, l) })
+	return nil
+}
+
+// showData passes on what the server wrote: of ten thousand runs, reading it and writing it anew would take longer than the rest.
+func (sh *shell) showData(ctx context.Context, c *client.Client, id string) error {
+	raw, err := c.ShowJSON(ctx, id)
+	if err != nil {
+		return err
+	}
+	return sh.printData(raw)
 }
 
 // showNode shows the runs of a node; as data, in the words of the history that they are a part of.

@@ -111,7 +111,7 @@ func (e *engine) Await(ctx context.Context, id string) (*flow.View, error) {
 }
 
 func (e *engine) Executions(_ context.Context, f flow.ExecutionFilter) (flow.Page[flow.Summary], error) {
-	return flow.Page[flow.Summary]{Items: []flow.Summary{{ID: execID}}, Cursor: "next"}, e.ask(f)
+	return flow.Page[flow.Summary]{Items: []flow.Summary{{ID: execID}}, Cursor: "next&1"}, e.ask(f)
 }
 
 func (e *engine) Suspensions(_ context.Context, f flow.SuspensionFilter) (flow.Page[flow.Suspension], error) {
@@ -196,10 +196,10 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		"event":       ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Keep: true, Limit: 3, Trace: carrier}, (*Client).Publish),
 		"dry run":     ask(flow.Event{ID: "i", Type: "t", Data: []byte(`{}`), TTL: time.Second, Limit: 3, Trace: carrier}, (*Client).DryRun),
 		"not kept":    ask(flow.Event{Type: "t", TTL: -1}, (*Client).Publish),
-		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Tags: map[string]string{"team": "a&b", "x": "=y"}, Parent: "p", Error: "net refused", Prefix: "0ab", Since: moment1, Until: moment1, Limit: 7, Cursor: "c&d"}, (*Client).List),
-		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7, Cursor: "c"}, (*Client).Suspensions),
+		"executions":  ask(flow.ExecutionFilter{Status: flow.Failed, Workflow: "w", Tags: map[string]string{"team": "a&b", "x": "=y"}, Parent: "p", Error: "net refused", Prefix: "0ab", Since: moment1, Until: moment1, Limit: 7}, (*Client).List),
+		"suspensions": ask(flow.SuspensionFilter{Type: "t", EventType: "e", Workflow: "w", Execution: "x", ExpiresBefore: moment1, ExpiresAfter: moment1, Limit: 7}, (*Client).Suspensions),
 		"delays":      ask(flow.DelayFilter{Workflow: "w", Execution: "x", From: moment1, Until: moment1}, (*Client).Delays),
-		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2, Cursor: "c"}, (*Client).Schedules),
+		"schedules":   ask(flow.ScheduleFilter{Workflow: "w", Limit: 2}, (*Client).Schedules),
 		"relations":   ask(flow.RelationFilter{Parent: "p", Child: "c", Limit: 1}, (*Client).Relations),
 		"show":        ask(execID, (*Client).Show),
 		"versions": {func(c *Client) error {
@@ -270,8 +270,15 @@ func TestAnswers(t *testing.T) {
 	if res, err := c.Publish(ctx, flow.Event{Type: "t", ID: "i"}); err != nil || !res.Repeated || !res.Buffered || res.ID != "i" {
 		t.Errorf("publish: %+v, %v", res, err)
 	}
-	if page, err := c.List(ctx, flow.ExecutionFilter{}); err != nil || page.Cursor != "next" || page.Items[0].ID != execID {
+	page, err := c.List(ctx, flow.ExecutionFilter{})
+	if err != nil || page.Cursor == "" || page.Items[0].ID != execID {
 		t.Errorf("list: %+v, %v", page, err)
+	}
+	if _, err := c.List(ctx, flow.ExecutionFilter{Cursor: page.Cursor}); err != nil || e.asked.(flow.ExecutionFilter).Cursor != "next&1" {
+		t.Errorf("the next page: %v, asked %+v", err, e.asked)
+	}
+	if _, err := c.Delays(ctx, flow.DelayFilter{Cursor: page.Cursor}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a cursor of another list: %v", err)
 	}
 	if list, err := c.Workflows(ctx); err != nil || len(list) != 1 {
 		t.Errorf("workflows: %+v, %v", list, err)

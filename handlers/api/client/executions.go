@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 
@@ -29,6 +30,12 @@ func (c *Client) Start(ctx context.Context, r flow.StartRequest) (flow.StartResu
 // Show gives everything about an execution.
 func (c *Client) Show(ctx context.Context, id string) (*flow.View, error) {
 	return c.show(ctx, get(execution(id, ""), nil))
+}
+
+// ShowJSON is Show as the server wrote it, with what this client does not know.
+func (c *Client) ShowJSON(ctx context.Context, id string) (raw json.RawMessage, err error) {
+	_, err = c.do(ctx, get(execution(id, ""), nil), &raw)
+	return raw, err
 }
 
 // Resume ends a wait by hand: that of r.Suspension, of r.Node, or the only one.
