@@ -75,7 +75,7 @@ type Redis struct {
 
 // Worker is how a process runs steps.
 type Worker struct {
-	// Concurrency is how many steps run at once in this process, 1 to 10000. Default 32.
+	// Concurrency is how many steps run at once in this process, 1 to 10000. Default 64.
 	Concurrency int `key:"concurrency"`
 	// Queues names the queues whose steps run in this process; default stands for all steps that name none. Default none:
 	// steps of all queues, also of those that come to be.
@@ -251,7 +251,7 @@ func Default() Config {
 		Listen:     "127.0.0.1",
 		Port:       8484,
 		Server:     "http://127.0.0.1:8484",
-		Worker:     Worker{Concurrency: 32, Servers: 2, ShutdownGrace: 20 * time.Second, Intake: true},
+		Worker:     Worker{Concurrency: 64, Servers: 2, ShutdownGrace: 20 * time.Second, Intake: true},
 		Retention:  Retention{Completed: 168 * time.Hour, Failed: 720 * time.Hour},
 		Limits: Limits{
 			Payload: 256 * KiB, Body: MiB, HookBody: 256 * KiB, Response: MiB, Definition: 256 * KiB,

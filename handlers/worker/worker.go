@@ -58,7 +58,7 @@ type Config struct {
 	// Known lists the named queues there are. It is asked every two seconds when Queues is empty; nil = there are none.
 	Known func(ctx context.Context) ([]string, error)
 
-	Concurrency int // steps at a time in this process, from all queues; 0 = 32
+	Concurrency int // steps at a time in this process, from all queues; 0 = 64
 	// Servers is how many asynq Servers take steps from the partitions' own queues: each takes one at a time off Redis. 0 = 4.
 	// There are never fewer than one and never more than Concurrency. Each named queue has one more.
 	Servers int
@@ -100,7 +100,7 @@ func New(cfg Config) *Worker {
 
 func (c *Config) defaults() {
 	if c.Concurrency <= 0 {
-		c.Concurrency = 32
+		c.Concurrency = 64
 	}
 	if c.Servers <= 0 {
 		c.Servers = 4

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"prana/cmd/prana/bench"
+	"prana/config"
 )
 
 // benchFlags are what bench alone takes.
@@ -29,11 +30,11 @@ func (sh *shell) benchCommand() *cobra.Command {
 		Long:  benchLong(),
 		Args:  takes(0, 0),
 	}
-	g := &given{cmd, map[string]string{}}
+	g, d := &given{cmd, map[string]string{}}, config.Default().Worker
 	g.flag("redis", "redis.url", "URL of the Redis to measure on: redis://, rediss:// or unix://, with empty databases (default: a redis-server of its own)")
 	g.flag("log-level", "log.level", "debug, info, warn or error (default warn)")
-	g.flag("concurrency", "worker.concurrency", "how many steps run at once in each process, bare asynq's too (default 16)")
-	g.flag("servers", "worker.servers", "how many asynq Servers each process has, bare asynq's too (default 2)")
+	g.flag("concurrency", "worker.concurrency", "how many steps run at once in each process, bare asynq's too"+defaultOf(d.Concurrency))
+	g.flag("servers", "worker.servers", "how many asynq Servers each process has, bare asynq's too"+defaultOf(d.Servers))
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.Only, "only", nil, "measure only these, such as throughput,idle_chain")
 	flags.IntVar(&f.Rounds, "rounds", 3, "how often each side has its turn where sides are compared; medians count")

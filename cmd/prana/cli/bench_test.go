@@ -65,7 +65,7 @@ func TestBench(t *testing.T) {
 		t.Fatalf("%v: %s", err, r.stdout)
 	}
 	if e := got.Environment; e.Go == "" || e.CPUs < 1 || e.RedisVersion == "" || e.Durability != "append-only file everysec" ||
-		e.Concurrency != 32 || e.Servers != 2 || e.Check != 1 {
+		e.Concurrency != 64 || e.Servers != 2 || e.Check != 1 {
 		t.Errorf("it does not say what it ran on: %s", r.stdout)
 	}
 	for name, rate := range map[string]rate{"bare_asynq": got.Bare, "engine": got.Engine} {
@@ -137,7 +137,7 @@ func TestBenchTable(t *testing.T) {
 	args := []string{"bench", "--only", "throughput,workers,suspended,event_match", "--cpuprofile", t.TempDir() + "/cpu"}
 	r := prana(t, "", append(args, small...)...)
 	for _, want := range []string{
-		"p50 at 20 is ", "append-only file everysec", "bytes each", "engine / bare asynq: ", "32 steps at a time by 2 asynq Servers", "every 1 ms", "as fast as one", "█",
+		"p50 at 20 is ", "append-only file everysec", "bytes each", "engine / bare asynq: ", "64 steps at a time by 2 asynq Servers", "every 1 ms", "as fast as one", "█",
 	} {
 		r.wants(t, 0, want, "")
 	}
@@ -148,7 +148,7 @@ func TestBenchRefuses(t *testing.T) {
 	prana(t, "", "bench", "--waiting", "0").wants(t, 2, "", "the least is 1")
 	prana(t, "", "bench", "--rounds", "0").wants(t, 2, "", "the least is 1")
 	prana(t, "", "bench", "--idle", "0s").wants(t, 2, "", "cannot be watched")
-	prana(t, "", "bench", "--only", "speed").wants(t, 3, "", "speed")
+	prana(t, "", "bench", "--only", "speed").wants(t, 2, "", "speed")
 	prana(t, "", "bench", "--samples", "-1").wants(t, 2, "", "the least is 1")
 	prana(t, "", "bench", "--waiting", "many").wants(t, 2, "", "many")
 	prana(t, "", "bench", "--redis", "miniredis").wants(t, 3, "", "redis://")

@@ -48,6 +48,9 @@ func (g *given) flag(name, key, usage string) {
 	g.keys[name] = key
 }
 
+// defaultOf tells people what a number is that they do not give.
+func defaultOf(n int) string { return fmt.Sprintf(" (default %d)", n) }
+
 // values are the flags that were given, by key.
 func (g *given) values() map[string]any {
 	values := map[string]any{}

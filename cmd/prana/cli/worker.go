@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"prana/cmd/prana/app"
+	"prana/config"
 )
 
 func (sh *shell) workerCommand() *cobra.Command {
@@ -18,7 +19,7 @@ func (sh *shell) workerCommand() *cobra.Command {
 		Args:  takes(0, 0),
 	}
 	g := overrides(cmd)
-	g.flag("concurrency", "worker.concurrency", "how many steps run at once (default 16)")
+	g.flag("concurrency", "worker.concurrency", "how many steps run at once"+defaultOf(config.Default().Worker.Concurrency))
 	g.queues()
 	// For a process that starts workers of its own: the pipe closes when it dies, however it dies.
 	cmd.Flags().BoolVar(&tied, "exit-with-stdin", false, "shut down when stdin is closed")

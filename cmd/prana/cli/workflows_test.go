@@ -61,7 +61,7 @@ func TestConfig(t *testing.T) {
 	r := prana(t, "http://127.0.0.1:7", "config", "--config", file)
 	for _, line := range []string{
 		"KEY VALUE FROM DEFAULT VARIABLE", "port 9000 prana.yaml:1:1 8484 PRANA_PORT", "server http://127.0.0.1:7 PRANA_SERVER http://127.0.0.1:8484 PRANA_SERVER",
-		"token [REDACTED] PRANA_TOKEN PRANA_TOKEN", "worker.concurrency 32 default 32 PRANA_WORKER_CONCURRENCY", "hooks.shop.event paid prana.yaml:5:5 PRANA_HOOKS_SHOP_EVENT",
+		"token [REDACTED] PRANA_TOKEN PRANA_TOKEN", "worker.concurrency 64 default 64 PRANA_WORKER_CONCURRENCY", "hooks.shop.event paid prana.yaml:5:5 PRANA_HOOKS_SHOP_EVENT",
 	} {
 		if !strings.Contains(squeezed(r.stdout), line+"\n") {
 			t.Errorf("no line %q in\n%s", line, r.stdout)
