@@ -191,23 +191,9 @@ func (e *Engine) bring(ctx context.Context, d flow.Dispatch, x *flow.Execution) 
 	}
 }
 
-// clock tells how long ago something was read of the store; nil = [time.Now].
-type clock func() time.Time
-
-func (c clock) now() time.Time {
-	if c == nil {
-		return time.Now()
-	}
-	return c()
-}
-
-// later is a time of the store, whose unit is the millisecond, after some time went by here.
-func later(t time.Time, d time.Duration) time.Time { return t.Add(d.Truncate(time.Millisecond)) }
-
 // carried are the steps whose tasks were taken along, or that the sweeper brought up, by their executions: each has one at most, since
 // whatever else this process stores of an execution makes an older one useless.
 type carried struct {
-	clock   clock
 	mu      sync.Mutex
 	steps   map[string]carriedStep
 	cleaned time.Time // when those that nobody took were last looked for
@@ -242,13 +228,13 @@ func (c *carried) put(d flow.Dispatch, s carriedStep) {
 func (c *carried) bring(d flow.Dispatch, s carriedStep) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if old, ok := c.steps[d.Execution]; len(c.steps) < maxBrought && (!ok || c.clock.now().After(old.until)) {
+	if old, ok := c.steps[d.Execution]; len(c.steps) < maxBrought && (!ok || time.Now().After(old.until)) {
 		c.keep(d, s, knownFor)
 	}
 }
 
 func (c *carried) keep(d flow.Dispatch, s carriedStep, long time.Duration) {
-	now := c.clock.now()
+	now := time.Now()
 	s.token, s.since, s.until = d.Token, now, now.Add(long)
 	if c.steps == nil {
 		c.steps = map[string]carriedStep{}
@@ -276,11 +262,11 @@ func (c *carried) take(d flow.Dispatch) carriedStep {
 		return carriedStep{}
 	}
 	delete(c.steps, d.Execution)
-	now := c.clock.now()
+	now := time.Now()
 	if s.x == nil || now.After(s.until) {
 		s.x = nil
 		return s
 	}
-	s.x.Now = later(s.x.Now, now.Sub(s.since))
+	s.x.Now = s.x.Now.Add(now.Sub(s.since))
 	return s
 }

@@ -47,7 +47,6 @@ type Config struct {
 	Limits    Limits
 	Counters  *telemetry.Counters
 	Logger    *slog.Logger
-	Now       func() time.Time // a clock that goes as the store's does; default time.Now
 }
 
 // Hands are the workers that run steps by this engine: a commit acknowledges the task that it ends, and may take the next one
@@ -104,7 +103,6 @@ func New(cfg Config) (*Engine, error) {
 	setDefaults(&cfg)
 	e := &Engine{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger, id: flow.NewToken(),
-		carried: carried{clock: cfg.Now}, known: knowledge{clock: cfg.Now},
 		suspect: make(chan struct{}, 1), delivering: make(chan struct{}, deliveries), nudge: make([]chan struct{}, cfg.Partitions),
 		limits: limits{
 			Transitions: cfg.Limits.Transitions, Payload: cfg.Limits.Payload, Depth: cfg.Limits.Depth, Attempts: 10,

@@ -27,9 +27,8 @@ const (
 
 // knowledge is what is known, by execution.
 type knowledge struct {
-	clock clock
-	mu    sync.Mutex
-	of    map[string]*known
+	mu sync.Mutex
+	of map[string]*known
 }
 
 // known is an execution as the last commit of this process left it. What it points to is never changed.
@@ -65,7 +64,7 @@ func (k *knowledge) learn(m move, begins bool) {
 		}
 	}
 	if of != nil {
-		of.move(m, k.clock.now())
+		of.move(m)
 	}
 	if of == nil || len(of.fans) == 0 || len(of.parts) > maxKnownSteps || ch.Front.Status != flow.Running || ch.At.IsZero() {
 		delete(k.of, ch.Execution)
@@ -88,7 +87,7 @@ func (k *knowledge) room() bool {
 		k.of = map[string]*known{}
 	}
 	if len(k.of) >= maxKnown {
-		maps.DeleteFunc(k.of, func(_ string, old *known) bool { return k.clock.now().Sub(old.at) > carryFor })
+		maps.DeleteFunc(k.of, func(_ string, old *known) bool { return time.Since(old.at) > carryFor })
 	}
 	return len(k.of) < maxKnown
 }
@@ -104,15 +103,15 @@ func (k *knowledge) drop(execution string) {
 func (k *knowledge) toRun(d flow.Dispatch) (*compiled, *flow.Execution) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	of, now := k.of[d.Execution], k.clock.now()
-	if of == nil || now.Sub(of.at) > carryFor { // others may have moved it
+	of := k.of[d.Execution]
+	if of == nil || time.Since(of.at) > carryFor { // others may have moved it
 		return nil, nil
 	}
 	s := of.steps[d.Step]
-	if s == nil || s.values == nil || s.taken || s.Token != d.Token || now.Sub(s.at) > knownFor {
+	if s == nil || s.values == nil || s.taken || s.Token != d.Token || time.Since(s.at) > knownFor {
 		return nil, nil
 	}
-	x := of.around(now, d)
+	x := of.around(d)
 	if x != nil && !slices.ContainsFunc(readBy(of.p, x, x.Steps[d.Step]), func(r flow.Ref) bool { return s.values[r] == nil }) {
 		s.taken = true
 		return of.p, x
@@ -135,7 +134,7 @@ func (k *knowledge) toDecide(batch []*submission) *flow.Execution {
 	for i, s := range batch {
 		steps[i] = s.task.Dispatch
 	}
-	x := of.around(k.clock.now(), steps...)
+	x := of.around(steps...)
 	for _, s := range batch {
 		if x != nil && s.loaded.Now.After(x.Now) {
 			x.Now = s.loaded.Now
@@ -149,14 +148,14 @@ func (k *knowledge) confirm(x *flow.Execution) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if of := k.of[x.ID]; of != nil && of.x.Rev == x.Rev {
-		of.at, of.x.Now = k.clock.now(), x.Now
+		of.at, of.x.Now = time.Now(), x.Now
 	}
 }
 
 // move goes on by a change.
-func (k *known) move(m move, now time.Time) {
+func (k *known) move(m move) {
 	ch := m.ch
-	k.at = now
+	k.at = time.Now()
 	k.x.Rev, k.x.Front, k.x.Now = ch.Op, ch.Front, ch.At
 	if k.x.Input == nil { // what it began with had not been loaded
 		k.x.Input = m.x.Input
@@ -195,10 +194,10 @@ func (k *known) add(m move, s flow.Step) {
 }
 
 // around gives steps with the parts and fans around them; nil = one is not known, or carries another token.
-func (k *known) around(now time.Time, steps ...flow.Dispatch) *flow.Execution {
+func (k *known) around(steps ...flow.Dispatch) *flow.Execution {
 	x := k.x
 	x.Front = cloneFront(x.Front)
-	x.Nodes, x.Now = maps.Clone(x.Nodes), later(x.Now, now.Sub(k.at))
+	x.Nodes, x.Now = maps.Clone(x.Nodes), x.Now.Add(time.Since(k.at))
 	x.Steps, x.Fans = make(map[flow.StepID]*flow.Step, len(steps)), make(map[flow.StepID]*flow.Fan, 1)
 	x.Values, x.Claims, x.State = map[flow.Ref]json.RawMessage{}, map[flow.StepID]string{}, map[string]json.RawMessage{}
 	for _, d := range steps {

@@ -82,7 +82,7 @@ func (s *Simulation) Process() (*engine.Engine, error) {
 	o := s.opts
 	recorder := telemetry.Named{Name: "recorder", Call: s.record}
 	return engine.New(engine.Config{
-		Store: s.wrapped, Registry: s.registry, Partitions: o.Partitions, Limits: o.Limits, Logger: o.Logger, Now: o.Now,
+		Store: s.wrapped, Registry: s.registry, Partitions: o.Partitions, Limits: o.Limits, Logger: o.Logger,
 		Hands: free{}, Alert: o.Alert, Post: o.Post, Durable: o.Durable,
 		Secrets: s.secret, EnvAllow: slices.Sorted(maps.Keys(o.Env)), Env: func(name string) string { return o.Env[name] },
 		Notify: telemetry.Chain(o.Logger, append([]telemetry.Named{recorder}, o.Middleware...)...),
