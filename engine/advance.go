@@ -11,9 +11,6 @@ import (
 // errFenced: the step moved on since; what the worker brings is not wanted any more. A fact counts for nothing then.
 var errFenced = errors.New("the step moved on")
 
-// errOutdated: the execution moved on since the sweeper read it, and perhaps the step is to be held now. It is to be run again.
-var errOutdated = errors.New("the execution moved on since its step was read")
-
 // errNeed: what follows concerns something of the execution that was not loaded.
 type errNeed struct{ flow.Want }
 
@@ -172,9 +169,6 @@ func (f stepEnded) apply(t *transition) error {
 	s := t.x.Steps[f.step]
 	if s == nil || !s.Status.Live() || s.Token != f.token || t.x.Status.Terminal() || t.x.Status == flow.Quarantined {
 		return errFenced
-	}
-	if f.asOf != "" && (f.asOf != t.x.Rev || t.x.Status == flow.Paused) { // paused by a fact of the same batch
-		return errOutdated
 	}
 	s.Ran, s.Trace, t.span = f.ran, f.span, f.span
 	if f.place != "" {

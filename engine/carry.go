@@ -177,26 +177,11 @@ func readBy(p *compiled, x *flow.Execution, s *flow.Step) []flow.Ref {
 	return refs
 }
 
-// bring keeps what the sweeper read of a step whose time has come for the worker that takes its task, if that is all that the step
-// needs. It is older by then than what is carried on, and others may have taken the step or ended it meanwhile: so it is kept for
-// nodes without effects only that asked for their places before, and they are run again if anything else happened.
-func (e *Engine) bring(ctx context.Context, d flow.Dispatch, x *flow.Execution) {
-	s := x.Steps[d.Step]
-	if !x.Whole || s.Status != flow.StepSuspended || holdsBack(x, s.Wait) {
-		return
-	}
-	p, err := e.planFor(ctx, x.Workflow, x.Version)
-	if err == nil && p.Nodes[d.Step.Node].Type.Pure {
-		e.carried.bring(d, carriedStep{p: p, x: x, asOf: x.Rev})
-	}
-}
-
-// carried are the steps whose tasks were taken along, or that the sweeper brought up, by their executions: each has one at most, since
-// whatever else this process stores of an execution makes an older one useless.
+// carried are the steps whose tasks were taken along, by their executions: each has one at most, since whatever else this process
+// stores of an execution makes an older one useless.
 type carried struct {
-	mu      sync.Mutex
-	steps   map[string]carriedStep
-	cleaned time.Time // when those that nobody took were last looked for
+	mu    sync.Mutex
+	steps map[string]carriedStep
 }
 
 // carriedStep is what is known of a step beforehand.
@@ -204,44 +189,22 @@ type carriedStep struct {
 	p     *compiled
 	x     *flow.Execution // nil = it must be loaded
 	turns int             // steps of the execution that this process ran in a row before it
-	asOf  string          // the revision of x, if the sweeper read it; empty = it is what this process itself stored just now
 	token string
 	since time.Time
-	until time.Time // it is not run without a look after that
 }
 
-const (
-	// fewCarried is from how many steps on those that nobody took are looked for.
-	fewCarried = 1000
-	// maxBrought bounds the steps that are known when the sweeper brings up one more.
-	maxBrought = 5000
-)
+// fewCarried is from how many steps on those that nobody took are looked for.
+const fewCarried = 1000
 
-// put keeps a step whose task was just taken along.
 func (c *carried) put(d flow.Dispatch, s carriedStep) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(d, s, carryFor)
-}
-
-// bring keeps a step whose task is about to be enqueued, unless there are too many, or the execution has one that is about to run.
-func (c *carried) bring(d flow.Dispatch, s carriedStep) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old, ok := c.steps[d.Execution]; len(c.steps) < maxBrought && (!ok || time.Now().After(old.until)) {
-		c.keep(d, s, knownFor)
-	}
-}
-
-func (c *carried) keep(d flow.Dispatch, s carriedStep, long time.Duration) {
-	now := time.Now()
-	s.token, s.since, s.until = d.Token, now, now.Add(long)
+	s.token, s.since = d.Token, time.Now()
 	if c.steps == nil {
 		c.steps = map[string]carriedStep{}
 	}
-	if len(c.steps) >= fewCarried && now.Sub(c.cleaned) > carryFor {
-		c.cleaned = now
-		maps.DeleteFunc(c.steps, func(_ string, old carriedStep) bool { return now.After(old.until) })
+	if len(c.steps) >= fewCarried {
+		maps.DeleteFunc(c.steps, func(_ string, old carriedStep) bool { return s.since.Sub(old.since) > carryFor })
 	}
 	c.steps[d.Execution] = s
 }
@@ -262,11 +225,8 @@ func (c *carried) take(d flow.Dispatch) carriedStep {
 		return carriedStep{}
 	}
 	delete(c.steps, d.Execution)
-	now := time.Now()
-	if s.x == nil || now.After(s.until) {
+	if time.Since(s.since) > carryFor {
 		s.x = nil
-		return s
 	}
-	s.x.Now = s.x.Now.Add(now.Sub(s.since))
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"prana/engine"
 	"prana/engine/enginetest"
@@ -110,80 +109,6 @@ func TestLoopsGiveWay(t *testing.T) {
 			env.Run()
 			if before < 0 || before > 110 {
 				t.Errorf("the other execution began after %d steps of %d", before, steps)
-			}
-		})
-	}
-}
-
-// naps is a node that sleeps for a second; effect tells that its turn after that does something.
-func naps(effect bool, woke func(*node.Call)) node.Type {
-	return node.Type{Name: "t.nap", Pure: !effect, Run: func(_ context.Context, c *node.Call) (node.Outcome, error) {
-		if c.Resume == nil {
-			return node.Outcome{Suspend: &node.Suspend{Type: flow.Delay, Timer: true, In: time.Second}}, nil
-		}
-		woke(c)
-		return node.Outcome{Output: c.Input}, nil
-	}}
-}
-
-const napping = "id: naps\nnodes: [{key: start, type: t.start}, {key: nap, type: t.nap}]\nconnections: [start -> nap]"
-
-// swept is an environment in which the nap of an execution is over, and the sweeper brought it up.
-func swept(t *testing.T, nap node.Type, store func(engine.Store) engine.Store) (env *enginetest.Env, id string) {
-	env = enginetest.Open(t, enginetest.Options{Types: append(carryTypes(nil, func(*node.Call) {}), nap), Store: store})
-	env.Deploy(napping)
-	id = env.Start("naps", "left")
-	for env.Step() {
-	}
-	env.Pass(time.Second)
-	if found, _ := env.Sweep(); !found {
-		t.Fatal("nothing was due")
-	}
-	return env, id
-}
-
-// TestWhatTheSweeperReadIsNotLoadedAgain: that of a node without effects, which nobody can notice to be called once too often.
-func TestWhatTheSweeperReadIsNotLoadedAgain(t *testing.T) {
-	t.Parallel()
-	for _, effect := range []bool{false, true} {
-		counted, woke := &loads{}, 0
-		env, id := swept(t, naps(effect, func(*node.Call) { woke++ }), func(real engine.Store) engine.Store { counted.Store = real; return counted })
-		before := counted.n
-		env.Step()
-		if loaded := counted.n > before; loaded != effect || woke != 1 {
-			t.Errorf("with effects %t it was loaded: %t, and woke %d times", effect, loaded, woke)
-		}
-		env.WantStatus(id, flow.Completed)
-		env.WantOutput(id, "left")
-	}
-}
-
-// TestWhatHappenedAfterTheSweep: what another process did meanwhile stands, whatever the sweeper read before.
-func TestWhatHappenedAfterTheSweep(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		do   func(context.Context, *engine.Engine, string) error
-		want flow.Status
-	}{
-		"cancel": {func(ctx context.Context, e *engine.Engine, id string) error {
-			return e.Cancel(ctx, flow.CancelRequest{Execution: id})
-		}, flow.Cancelled},
-		"pause": {func(ctx context.Context, e *engine.Engine, id string) error {
-			return e.Pause(ctx, flow.PauseRequest{Execution: id})
-		}, flow.Paused},
-		"nothing": {func(context.Context, *engine.Engine, string) error { return nil }, flow.Completed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			env, id := swept(t, naps(false, func(*node.Call) {}), nil)
-			if err := c.do(t.Context(), env.Process(), id); err != nil {
-				t.Fatal(err)
-			}
-			for env.Step() {
-			}
-			env.WantStatus(id, c.want)
-			if n := env.Runs(id, "nap"); n != 1 {
-				t.Errorf("there are %d runs", n)
 			}
 		})
 	}

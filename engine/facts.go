@@ -26,10 +26,8 @@ type stepEnded struct {
 	woke string
 	// place is the concurrency key of which the step asked for a place in this attempt; empty = none.
 	place string
-	// asOf is the revision of the execution at which alone it counts; empty = at any, as long as the step did not move on.
-	asOf string
-	out  outcome
-	err  *flow.Problem
+	out   outcome
+	err   *flow.Problem
 	// retryable: the failure came from invoking the action on its first turn.
 	retryable bool
 	random    float64 // in [0,1), for jitter

@@ -53,7 +53,6 @@ type job struct {
 	key     signer  // of the store; nil unless the step names resume URLs
 	places  []place // that this run asked for, and that may stand in no record yet
 	turns   int     // steps of the execution that this process ran in a row before it
-	asOf    string  // the revision that the sweeper read it at, a while ago; empty = it was read for this run
 }
 
 // find loads the step of a dispatch; nil when nobody asks for it any more, or
@@ -61,11 +60,7 @@ type job struct {
 func (e *Engine) find(ctx context.Context, d flow.Dispatch) (*job, error) {
 	carried := e.carried.take(d)
 	if carried.x != nil {
-		if woke, ok := runnable(carried.x, carried.x.Steps[d.Step], d.Token); ok {
-			j, err := e.jobOf(ctx, d, carried.p, carried.x, woke, carried.turns)
-			j.asOf = carried.asOf
-			return j, err
-		}
+		return e.jobOf(ctx, d, carried.p, carried.x, "", carried.turns)
 	}
 	if p, x := e.known.toRun(d); x != nil {
 		return e.jobOf(ctx, d, p, x, "", carried.turns)
@@ -213,9 +208,6 @@ func (e *Engine) run(ctx context.Context, j *job) error {
 		e.log.InfoContext(ctx, "a late result was refused", "execution", j.x.ID, "node", j.node.Key, "step", j.Step.String())
 		return nil
 	}
-	if errors.Is(err, errOutdated) {
-		return e.RunStep(ctx, j.Dispatch) // which reads it
-	}
 	if err != nil {
 		return e.giveBack(ctx, j, wrap("storing a step of", j.x.ID, err))
 	}
@@ -241,7 +233,7 @@ func (e *Engine) giveBack(ctx context.Context, j *job, cause error) error {
 func (e *Engine) try(ctx context.Context, j *job) (stepEnded, []*flow.Change, error) {
 	runCtx, r, stop := e.running.start(ctx, j.Dispatch, attemptTimeout(j.node))
 	defer stop()
-	f := stepEnded{step: j.Step, token: j.Token, asOf: j.asOf, woke: j.woke, random: rand.Float64(), span: j.step.Trace}
+	f := stepEnded{step: j.Step, token: j.Token, woke: j.woke, random: rand.Float64(), span: j.step.Trace}
 	if j.step.Deaths >= suspectDeaths {
 		e.claim(ctx, []*run{r}) // so that its death is counted, and only its own
 		if cause := context.Cause(runCtx); cause != nil {

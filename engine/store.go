@@ -117,8 +117,8 @@ type Index interface {
 	// next is the time until the next entry is due; negative when there is none. Each says when it was due: an entry of a step
 	// that nobody took yet at the very time that the commit gave it.
 	Due(ctx context.Context, partition, limit int, lease time.Duration) (due []flow.DueEntry, next time.Duration, err error)
-	// LoadDue reads what entries of steps are about, in their order: all of one partition, in one round trip; of small executions all
-	// there is. The error is for all of them; a record that cannot be read is the error of its own entry.
+	// LoadDue reads what entries of steps are about, in their order: all of one partition, in one round trip. The error is for all of
+	// them; a record that cannot be read is the error of its own entry.
 	LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error)
 	// Settle gives an entry its next time: in d from now, or never by time alone when d is negative.
 	// note (16 characters at most, beginning with "look") is kept as the claim of the step unless it is empty; it keeps nobody from claiming. It does nothing to an entry that is

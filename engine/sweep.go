@@ -127,10 +127,9 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 		ready[i] = d
 		return err
 	})
-	for i, d := range ready {
+	for _, d := range ready {
 		if d != nil {
 			wake = append(wake, *d)
-			e.bring(ctx, *d, found[due[i]].Execution)
 		}
 	}
 	if len(wake) > 0 {

@@ -28,19 +28,12 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 	return entries, next, nil
 }
 
-// An execution that is small is read whole with what is due of it: that costs hardly more than the fields of a step.
-const (
-	smallFields = 24 // of a few steps
-	smallBytes  = 4 << 10
-)
-
 // LoadDue reads what entries of steps are about.
 func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error) {
 	of := dueSteps(due)
-	keys, args := make([]string, 0, 2*len(of)), []any{smallFields, smallBytes}
-	for _, d := range of {
-		keys = append(keys, executionKey(d.execution), stateKey(d.execution))
-		args = append(append(args, len(d.names)), d.names...)
+	keys, args := make([]string, len(of)), []any{}
+	for i, d := range of {
+		keys[i], args = executionKey(d.execution), append(append(args, len(d.names)), d.names...)
 	}
 	answer, err := dueLoadScript.Run(ctx, s.redis, keys, args...).Slice()
 	if err != nil {
@@ -52,11 +45,7 @@ func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found,
 	}
 	found := make([]flow.Found, len(due))
 	for i, d := range of {
-		values, _ := answer[i+1].([]any)
-		fields, ok := d.readWhole(values, now, found)
-		if !ok {
-			d.read(fields, now, found)
-		}
+		d.read(answered(d.names, answer[i+1]), now, found)
 	}
 	return found, nil
 }
@@ -86,35 +75,6 @@ func dueSteps(due []flow.DueEntry) (all []*dueExecution) {
 	return all
 }
 
-// readWhole makes the execution of all that there is, if that came; otherwise it gives the fields that are to be read.
-func (d *dueExecution) readWhole(values []any, now int64, found []flow.Found) (fields map[string]string, ok bool) {
-	if len(values) == 0 {
-		return nil, true
-	}
-	all, whole := values[0].([]any)
-	if !whole {
-		return answered(d.names, values), false
-	}
-	fields = pairs(all)
-	if len(fields) == 0 {
-		return nil, true
-	}
-	x, err := reading{now: now, fields: fields, state: pairs(values[1])}.execution(d.execution)
-	if err != nil { // of another step's record, perhaps
-		return only(fields, d.names), false
-	}
-	x.Whole = true
-	d.found(flow.Found{Execution: x}, found)
-	return nil, true
-}
-
-// found is the answer for each of the entries.
-func (d *dueExecution) found(f flow.Found, found []flow.Found) {
-	for _, at := range d.at {
-		found[at] = f
-	}
-}
-
 // read makes the execution of its fields, for all of its entries; for each alone, when the record of one of them cannot be read.
 func (d *dueExecution) read(fields map[string]string, now int64, found []flow.Found) {
 	if fields[fieldRev] == "" {
@@ -132,13 +92,16 @@ func (d *dueExecution) read(fields map[string]string, now int64, found []flow.Fo
 	if err != nil {
 		x, err = nil, fmt.Errorf("loading execution %s: %w", d.execution, err)
 	}
-	d.found(flow.Found{Execution: x, Err: err}, found)
+	for _, at := range d.at {
+		found[at] = flow.Found{Execution: x, Err: err}
+	}
 }
 
 // answered makes a map of the values that HMGET answered.
-func answered(names, values []any) map[string]string {
-	fields := make(map[string]string, len(values))
-	for i, v := range values {
+func answered(names []any, values any) map[string]string {
+	list, _ := values.([]any)
+	fields := make(map[string]string, len(list))
+	for i, v := range list {
 		if text, ok := v.(string); ok {
 			fields[names[i].(string)] = text
 		}

@@ -87,7 +87,7 @@ type DueEntry struct {
 }
 
 // Found is the execution that an entry of the due index is about, as it was read for it: with the steps that are due, and
-// who claims them, or whole if it is small. Entries of the same execution share it.
+// who claims them. Entries of the same execution share it.
 type Found struct {
 	Execution *Execution // nil = there is none
 	Err       error      // it cannot be read

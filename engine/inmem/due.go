@@ -47,9 +47,6 @@ func (s *Store) Due(ctx context.Context, partition, limit int, lease time.Durati
 	return due, home.untilNext(now), nil
 }
 
-// small is up to how many steps an execution is read whole with what is due of it.
-const small = 8
-
 // LoadDue reads what entries of steps are about.
 func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found, error) {
 	steps := map[string][]flow.StepID{}
@@ -58,7 +55,7 @@ func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found,
 	}
 	shared := map[string]*flow.Execution{}
 	for id, all := range steps {
-		x, err := s.Load(ctx, id, flow.Want{Steps: all, All: s.isSmall(id)})
+		x, err := s.Load(ctx, id, flow.Want{Steps: all})
 		if err != nil && !errors.Is(err, flow.ErrNotFound) {
 			return nil, err
 		}
@@ -69,13 +66,6 @@ func (s *Store) LoadDue(ctx context.Context, due []flow.DueEntry) ([]flow.Found,
 		found[i].Execution = shared[e.Execution]
 	}
 	return found, nil
-}
-
-func (s *Store) isSmall(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.executions[id]
-	return e != nil && len(e.steps) <= small
 }
 
 func (p *partition) untilNext(now time.Time) time.Duration {

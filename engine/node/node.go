@@ -46,8 +46,6 @@ type Type struct {
 	// Unsafe says from the raw parameters of one node what may happen twice when it is tried again after an error, such as
 	// "a POST", and what makes that safe: a definition that retries it is warned. Empty, and nil = nothing.
 	Unsafe func(params map[string]any) (what, remedy string)
-	// Pure: Run only computes, and nobody notices when it is called once too often.
-	Pure bool
 	// Timeout bounds one attempt when the settings say nothing; 0 = DefaultTimeout.
 	Timeout  time.Duration
 	Examples []Example

@@ -211,17 +211,6 @@ var duePromises = []promise{
 			w.stamped("the time", x.Now, began, 0)
 		}
 	}},
-	{"a small execution that is due is read whole", func(w *world) {
-		s, other := step(0, flow.StepPending), step(1, flow.StepCompleted)
-		c := birth(steps(s, other), value(flow.OutputRef(other.ID), raw(`"left"`)))
-		w.commit(c)
-		found, err := w.Store.LoadDue(w.Context(), []flow.DueEntry{lineOf(c.Execution, s)})
-		w.must(err)
-		w.must(found[0].Err)
-		x, want := found[0].Execution, w.whole(c.Execution)
-		x.Now = want.Now
-		same(w, "it", x, want)
-	}},
 	{"no timer is early", func(w *world) {
 		s := waiting(0, flow.Wait{Type: flow.Delay, Timer: true, In: nap})
 		id := w.create(suspend(s))

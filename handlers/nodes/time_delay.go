@@ -28,8 +28,7 @@ func timeDelay() node.Type {
 			Title: "One hour", Params: map[string]any{"duration_ms": 3600000}, Then: []string{"advance 1h"},
 			Output: map[string]any{"resumed_at": "2026-01-01T01:00:00.000Z", "type": "delay_completed"},
 		}},
-		Pure: true,
-		Run:  runDelay,
+		Run: runDelay,
 	}
 }
 

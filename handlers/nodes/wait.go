@@ -77,7 +77,6 @@ func timedWait() node.Type {
 		Output:    timedWaitOutput,
 		OutputFor: timedWaitOutputs,
 		Listens:   waitsForCall,
-		Pure:      true,
 		Examples: []node.Example{
 			{
 				Title: "Half an hour", Params: map[string]any{"mode": modeInterval, "duration": 0.5, "unit": "hours"},
