@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"prana/engine/flow"
@@ -25,4 +26,17 @@ func TestKnowledgeIsBounded(t *testing.T) {
 			t.Errorf("with %d parts %d executions are known, want %d", parts, len(k.of), want)
 		}
 	}
+}
+
+// TestKnownTime: the time that goes on from what is known is one that the store could tell, in whole milliseconds.
+func TestKnownTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		k := &known{at: time.Now(), x: flow.Execution{Now: told}}
+		time.Sleep(1500 * time.Microsecond)
+		if got, want := k.around().Now, told.Add(time.Millisecond); !got.Equal(want) {
+			t.Errorf("it is %s, want %s", got, want)
+		}
+	})
 }

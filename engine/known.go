@@ -197,7 +197,7 @@ func (k *known) add(m move, s flow.Step) {
 func (k *known) around(steps ...flow.Dispatch) *flow.Execution {
 	x := k.x
 	x.Front = cloneFront(x.Front)
-	x.Nodes, x.Now = maps.Clone(x.Nodes), x.Now.Add(time.Since(k.at))
+	x.Nodes, x.Now = maps.Clone(x.Nodes), x.Now.Add(time.Since(k.at).Truncate(time.Millisecond))
 	x.Steps, x.Fans = make(map[flow.StepID]*flow.Step, len(steps)), make(map[flow.StepID]*flow.Fan, 1)
 	x.Values, x.Claims, x.State = map[flow.Ref]json.RawMessage{}, map[flow.StepID]string{}, map[string]json.RawMessage{}
 	for _, d := range steps {
