@@ -39,6 +39,7 @@ type Store struct {
 	groups     groups
 	workflows  sync.Map // "id@version" -> *flow.Workflow; they never change
 	feeds      sync.Map // hash tag -> time.Time until which commits bring what they tell
+	rewritten  sync.Map // run id of a server -> rewritten
 }
 
 // Options configure a Store. Zero fields mean the defaults named here.
