@@ -17,7 +17,7 @@ func (e *Engine) Resume(ctx context.Context, r flow.ResumeRequest) (flow.ResumeR
 	if r.Token != "" {
 		id, err := flow.ParseSuspensionID(r.Token)
 		if err != nil {
-			return flow.ResumeResult{}, flow.NotFound("suspension", flow.Cut(r.Token, 64))
+			return e.resumeURL(ctx, r)
 		}
 		r.Execution, r.Suspension = id.Execution, &id
 	}

@@ -29,26 +29,63 @@ func (e *Engine) ResumeToken(ctx context.Context, token string) (flow.ResumeView
 // By is taken from what the request brings, the rest of it is the token's to say.
 func (e *Engine) ResumeByToken(ctx context.Context, token string, r flow.ResumeRequest) (execution string, err error) {
 	u, err := e.urlOf(ctx, token)
+	if err == nil {
+		err = e.through(ctx, u, token, r)
+	}
 	if err != nil {
 		return "", err
 	}
+	return u.x.ID, nil
+}
+
+// through ends the wait that a resume URL leads to.
+func (e *Engine) through(ctx context.Context, u *resumeURL, token string, r flow.ResumeRequest) (err error) {
 	if err := e.checkRequest(r); err != nil {
-		return "", err
+		return err
 	}
 	if u.state != flow.ResumeActive {
-		return "", u.refused()
+		return u.refused()
 	}
 	if r.By, err = fits(u.p, u.x, u.id, r); err != nil {
-		return "", err
+		return err
 	}
-	wait := flow.SuspensionID{Execution: u.x.ID, Step: u.id, Turn: u.step.Turn}
 	// The event makes the URL good once for all waits of the step, until a retry begins it anew.
 	once := fmt.Sprintf("%s:%d", u.id, u.x.Generation)
-	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: wait, by: flow.ByURL, actor: r.By, event: once, data: orNull(r.Data)})
+	err = e.apply(ctx, u.x.ID, u.p, nil, waitEnded{wait: u.wait(), by: flow.ByURL, actor: r.By, event: once, data: orNull(r.Data)})
 	if errors.Is(err, flow.ErrTaken) || errors.Is(err, flow.ErrConflict) {
-		return "", e.beaten(ctx, token)
+		return e.beaten(ctx, token)
 	}
-	return u.x.ID, err
+	return err
+}
+
+// wait is the one that the URL is about, or was about last.
+func (u *resumeURL) wait() flow.SuspensionID {
+	return flow.SuspensionID{Execution: u.x.ID, Step: u.id, Turn: u.step.Turn}
+}
+
+// resumeURL is Resume by the token of a resume URL. A sender who was not heard comes again: when the URL was used with the same data
+// before, that is a repetition.
+func (e *Engine) resumeURL(ctx context.Context, r flow.ResumeRequest) (res flow.ResumeResult, err error) {
+	u, err := e.urlOf(ctx, r.Token)
+	if err != nil {
+		return res, err
+	}
+	if u.broughtBefore(r) {
+		return flow.ResumeResult{Suspension: u.wait().String(), Node: u.node, Repeated: true}, nil
+	}
+	if err := e.through(ctx, u, r.Token, r); err != nil {
+		return res, err
+	}
+	return flow.ResumeResult{Suspension: u.wait().String(), Node: u.node}, nil
+}
+
+// broughtBefore tells whether the URL was used with the same data.
+func (u *resumeURL) broughtBefore(r flow.ResumeRequest) bool {
+	if u.state != flow.ResumeConsumed || u.step.Resumed.By != flow.ByURL {
+		return false
+	}
+	was, stored := u.x.Values[flow.ResumeRef(u.id)]
+	return stored && digest(was) == digest(orNull(r.Data))
 }
 
 // beaten says why a wait could not be ended that was active a moment ago.

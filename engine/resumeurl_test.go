@@ -415,3 +415,34 @@ connections: [start -> all]
 		}
 	}
 }
+
+// TestResumeByWhatAURLEndsWith: a message that carries the token of a resume URL does what calling the URL does, and may come twice.
+func TestResumeByWhatAURLEndsWith(t *testing.T) {
+	t.Parallel()
+	env := enginetest.New(t, types()...)
+	id, token := mailed(t, env)
+	resume := func(token, data string) (flow.ResumeResult, string) {
+		res, err := env.Engine().Resume(t.Context(), flow.ResumeRequest{Token: token, Data: []byte(data), ID: "a task"})
+		return res, code(err)
+	}
+	if _, refused := resume(token, `{"n":1}`); refused != "not_waiting_yet" {
+		t.Errorf("before the wait: %s", refused)
+	}
+	env.Publish("begin", nil)
+	env.Run()
+	if res, refused := resume(token, `{"n":1}`); refused != "" || res.Node != "knock" || res.Repeated {
+		t.Errorf("the first: %+v, %s", res, refused)
+	}
+	env.Run()
+	env.WantStatus(id, flow.Completed)
+	wantURL(t, env.Engine(), token, flow.ResumeConsumed)
+	if res, refused := resume(token, `{ "n": 1 }`); refused != "" || res.Node != "knock" || !res.Repeated {
+		t.Errorf("the same again: %+v, %s", res, refused)
+	}
+	if _, refused := resume(token, `{"n":2}`); refused != "conflict" {
+		t.Errorf("something else: %s", refused)
+	}
+	if _, refused := resume(token+"x", `{"n":1}`); refused != "not_found" {
+		t.Errorf("a token that nobody made: %s", refused)
+	}
+}

@@ -54,9 +54,9 @@ type Event struct {
 // the one that Token stands for.
 type Resume struct {
 	ExecutionID string          `json:"execution_id,omitempty"`
-	Node        string          `json:"node,omitempty"` // key; only with ExecutionID
-	Token       string          `json:"token,omitempty"`
-	Data        json.RawMessage `json:"data,omitempty"` // empty = null
+	Node        string          `json:"node,omitempty"`  // key; only with ExecutionID
+	Token       string          `json:"token,omitempty"` // what a resume URL ends with, or the id of a suspension
+	Data        json.RawMessage `json:"data,omitempty"`  // empty = null
 }
 
 // Cancel ends an execution before its time.

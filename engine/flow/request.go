@@ -53,7 +53,7 @@ type ResumeRequest struct {
 	Type string
 	// By is who asks, as they call themselves, at most MaxActor characters; empty = unknown.
 	By string
-	// Token names the wait instead of all of the above: the id of a suspension.
+	// Token names the wait instead of all of the above: the id of a suspension, or what a resume URL ends with.
 	Token string
 	Data  json.RawMessage
 	Error *Problem // resume with an error instead of data

@@ -83,9 +83,9 @@ func (h *intake) logTransient(task context.Context, taskType, id string, err err
 }
 
 // transient tells whether the same message may be served later: everything that
-// is not an answer of the engine, or that room among kept events is missing.
+// is not an answer of the engine, or that room among kept events is missing, or that a wait has not begun yet.
 func transient(err error) bool {
-	if errors.Is(err, flow.ErrUnavailable) || errors.Is(err, flow.ErrTooManyEvents) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, flow.ErrUnavailable) || errors.Is(err, flow.ErrTooManyEvents) || errors.Is(err, flow.ErrNotWaitingYet) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
 	var p *flow.Problem

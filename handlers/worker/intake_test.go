@@ -141,7 +141,7 @@ func TestIntakeRefused(t *testing.T) {
 // TestIntakeTransient: what may work later is tried as often as the sender said, then lies there for all to see.
 func TestIntakeTransient(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{flow.ErrUnavailable, flow.TooManyEvents("paid", 100)} {
+	for _, err := range []error{flow.ErrUnavailable, flow.TooManyEvents("paid", 100), flow.ErrNotWaitingYet} {
 		onEach(t, func(t *testing.T, client *redis.Client) { intakeTriesAgain(t, client, err) })
 	}
 }
