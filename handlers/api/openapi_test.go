@@ -102,6 +102,15 @@ func membersOf(t reflect.Type) []string {
 	return names
 }
 
+// TestEventsAreNotRefusedForTheirID: one whose id came before is answered like the first, whatever is in it.
+func TestEventsAreNotRefusedForTheirID(t *testing.T) {
+	t.Parallel()
+	doc, _ := readDocument(t)
+	if r := doc.Paths["/v1/events"]["post"].Responses; r["202"] == nil || r["422"] != nil {
+		t.Errorf("documented are %v", slices.Sorted(maps.Keys(r)))
+	}
+}
+
 func TestReferencesLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	_, tree := readDocument(t)

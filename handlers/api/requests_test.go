@@ -241,7 +241,7 @@ func TestValidate(t *testing.T) {
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]any{
-		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=Jetcc": flow.ExecutionFilter{
+		"/v1/executions?status=failed&workflow=w&since=2026-01-02T03:04:05Z&until=2026-01-02T03:04:05Z&limit=1000&cursor=w9gBc": flow.ExecutionFilter{
 			Status: flow.Failed, Workflow: "w", Since: born, Until: born, Limit: 1000, Cursor: "c",
 		},
 		"/v1/executions?tag=team=a&tag=batch%3D7=8&parent_execution_id=p&error=connection+refused&id_prefix=0ab": flow.ExecutionFilter{
@@ -310,6 +310,10 @@ func TestBadFilters(t *testing.T) {
 		"/v1/executions?cursor=BfsAc":                       "cursor=BfsAc is not one of this list", // but of that of delays
 		"/v1/executions?cursor=Jetc":                        "is not one of this list",
 		"/v1/executions?cursor=c":                           "is not one of this list",
+		"/v1/executions?status=failed&cursor=Jetcc":         "is not one of this list", // which is in another order
+		"/v1/executions?error=refused&cursor=Jetcc":         "is not one of this list",
+		"/v1/executions?cursor=w9gBc":                       "is not one of this list",
+		"/v1/hooks/std/deliveries?cursor=Potxc":             "is not one of this list", // but of that of another hook
 		"/v1/workflows?limt=3":                              `did you mean \"limit\"?`,
 		"/v1/workflows?limit=0":                             "from 1 to 1000",
 		"/v1/workflows/order?version=1":                     "no parameter",

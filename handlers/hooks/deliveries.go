@@ -64,7 +64,7 @@ func (hs *Hooks) Show(ctx context.Context, name, id string) (flow.Delivery, erro
 }
 
 // Replay acts once more by a delivery that was let in then, as the hook is now, under an id of its own. The same key
-// replays it once; empty = each time.
+// replays it once, and is another key for each delivery; empty = each time.
 func (hs *Hooks) Replay(ctx context.Context, name, id, key string, trace map[string]string) (wire.Processed, bool, error) {
 	was, err := hs.Show(ctx, name, id)
 	if err != nil {
@@ -74,10 +74,21 @@ func (hs *Hooks) Replay(ctx context.Context, name, id, key string, trace map[str
 		return wire.Processed{}, false, flow.Problemf(flow.ErrConflict.Code, "delivery %s was not signed for the hook, so nothing of it was kept", id)
 	}
 	d := &flow.Delivery{
-		Hook: name, ReplayOf: id, Key: "replay:" + cmp.Or(key, flow.NewToken()+flow.NewToken()),
+		Hook: name, ReplayOf: id, Key: "replay:" + replayKey(id, key),
 		Signed: true, Size: was.Size, Digest: was.Digest, Headers: was.Headers, Query: was.Query, Body: was.Body,
 	}
 	a, err := hs.process(ctx, hs.hooks[name], d, trace)
 	hs.note(ctx, d, a, err)
 	return a.Processed, a.repeated, err
+}
+
+// replayKey is what a replay counts once by, of a length that fits an id.
+func replayKey(id, key string) string {
+	if key == "" {
+		return flow.NewToken() + flow.NewToken()
+	}
+	if key = id + ":" + key; len(key) > maxID {
+		return digest([]byte(key))
+	}
+	return key
 }

@@ -159,11 +159,39 @@ func TestReplay(t *testing.T) {
 			t.Errorf("replay %d: got %+v, %v, %v", i, answer, repeated, err)
 		}
 	}
-	if len(e.events) != 3 || e.events[2].ID != "h:replay:k" || string(e.events[0].Data) != `[7,"1","2"]` || e.events[0].ID == e.events[1].ID {
+	if len(e.events) != 3 || e.events[2].ID != "h:replay:"+refused.ID+":k" || string(e.events[0].Data) != `[7,"1","2"]` || e.events[0].ID == e.events[1].ID {
 		t.Errorf("got %+v", e.events)
 	}
 	if d := n.last(); d.ReplayOf != refused.ID || d.Body != order || !d.Repeated {
 		t.Errorf("noted is %+v", d)
+	}
+}
+
+// TestReplayKeyIsOfOneDelivery: whoever replays two under one key has both acted on, and none is answered with what the other did.
+func TestReplayKeyIsOfOneDelivery(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("k", 255)
+	for name, h := range map[string]Hook{"event": {Event: "e"}, "workflow": {Workflow: "w"}} {
+		e, n, hs := shaped(t, h)
+		serve(hs, posted("h", `{"n":1}`))
+		serve(hs, posted("h", `{"n":2}`))
+		e.events, e.starts = nil, nil
+		for i, tt := range []struct {
+			id, key  string
+			repeated bool
+		}{{n.all[0].ID, "k", false}, {n.all[1].ID, "k", false}, {n.all[1].ID, "k", true}, {n.all[0].ID, longest, false}, {n.all[1].ID, longest, false}, {n.all[0].ID, longest, true}} {
+			if _, repeated, err := hs.Replay(t.Context(), "h", tt.id, tt.key, nil); err != nil || repeated != tt.repeated {
+				t.Errorf("%s, replay %d: repeated is %v, %v", name, i, repeated, err)
+			}
+		}
+		if len(e.events)+len(e.starts) != 4 {
+			t.Errorf("%s: got %+v %+v", name, e.events, e.starts)
+		}
+		for _, ev := range e.events {
+			if len(ev.ID) > 256 {
+				t.Errorf("an id of %d characters is refused", len(ev.ID))
+			}
+		}
 	}
 }
 

@@ -50,6 +50,15 @@ func TestEventSend(t *testing.T) {
 	}
 }
 
+func TestEventIsNotKeptForLessThanNothing(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nil)
+	prana(t, f.url, "event", "send", "paid", "--ttl", "-1s").wants(t, 2, "", "--ttl is -1s; it must be 0 or more")
+	if seen := f.asked(); len(seen) > 0 {
+		t.Errorf("the server was asked %+v", seen)
+	}
+}
+
 func TestEventDryRun(t *testing.T) {
 	t.Parallel()
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }

@@ -37,6 +37,9 @@ func (sh *shell) eventSendCommand() *cobra.Command {
 		Args:  takes(1, 1),
 	}
 	cmd.RunE = verb(sh.asking(func(ctx context.Context, c *client.Client, args []string) error {
+		if ttl < 0 {
+			return usagef("--ttl is %s; it must be 0 or more", ttl)
+		}
 		data, err := in.read(sh.stdin)
 		if err != nil {
 			return err

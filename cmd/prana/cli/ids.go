@@ -47,7 +47,7 @@ func (sh *shell) shortIDs(cmd *cobra.Command) {
 		if err != nil {
 			return &failure{err}
 		}
-		return l.explain(do(cmd, args))
+		return l.explain(cmd.Context(), do(cmd, args))
 	}
 }
 
@@ -191,9 +191,13 @@ func listed(all []flow.Summary) string {
 	return b.String()
 }
 
-// explain says what @last stood for when the server does not know it any more, and forgets it.
-func (l *lookup) explain(err error) error {
+// explain says what @last stood for when the server does not know it any more, and forgets it. What was not found may be another
+// thing, such as a node of it.
+func (l *lookup) explain(ctx context.Context, err error) error {
 	if l.remembered == "" || !errors.Is(err, flow.ErrNotFound) {
+		return err
+	}
+	if _, there := l.client.Show(ctx, l.remembered); !errors.Is(there, flow.ErrNotFound) {
 		return err
 	}
 	l.sh.forget(l.client.URL(""))

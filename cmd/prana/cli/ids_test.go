@@ -143,6 +143,28 @@ func TestLastThatIsGone(t *testing.T) {
 	pranaAt(t, home, f.url, "show", "@last").wants(t, 0, other, "")
 }
 
+// TestLastStaysWhereSomethingElseIsMissing: a typo of a node is no reason for the next command to mean an execution of somebody else.
+func TestLastStaysWhereSomethingElseIsMissing(t *testing.T) {
+	t.Parallel()
+	mine, other := anID("0mine"), anID("0other")
+	v := viewOf(flow.Running)
+	v.ID = mine
+	at := "/v1/executions/" + mine
+	f, home := newFake(t, map[string]any{
+		"GET /v1/executions": summaries(other), "GET " + at: v, "POST /v1/workflows/order/executions": flow.StartResult{ExecutionID: mine},
+		"POST " + at + ":resume": flow.NotFound("node", "nope"), "POST " + at + ":rerun": flow.NotFound("workflow", "order@nope"),
+	}), t.TempDir()
+	pranaAt(t, home, f.url, "run", "order").wants(t, 0, mine, "")
+	for _, args := range [][]string{{"show", "@last", "--node", "nope"}, {"resume", "@last", "--node", "nope"}, {"rerun", "@last", "--version", "nope"}} {
+		r := pranaAt(t, home, f.url, args...)
+		r.wants(t, 4, "", "nope")
+		if strings.Contains(r.stderr, "@last was") {
+			t.Errorf("%v: stderr is %s", args, r.stderr)
+		}
+	}
+	pranaAt(t, home, f.url, "show", "@last").wants(t, 0, mine, "")
+}
+
 // TestNothingSecretIsRemembered: an id, and neither the server nor its password.
 func TestNothingSecretIsRemembered(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -53,8 +54,8 @@ func (sh *shell) init(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return usagef("the directory of the project: %w", err)
+	if err := makeDir(dir); err != nil {
+		return fmt.Errorf("the directory of the project: %w", err)
 	}
 	p := project{Dir: dir, Created: []string{}, Kept: []string{}}
 	for _, f := range contents {
@@ -86,6 +87,15 @@ func (sh *shell) projectFiles() ([]source, error) {
 	}
 	schema, err := flow.Encode(definition.Schema(sh.checker(config.Default()).registry))
 	return append(all, source{schemaFile, append(schema, '\n')}), err
+}
+
+// makeDir makes a directory, where nothing else has its name.
+func makeDir(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if errors.Is(err, syscall.ENOTDIR) {
+		return mark(err, errUsage)
+	}
+	return err
 }
 
 // createFile never writes over a file, nor through a link.

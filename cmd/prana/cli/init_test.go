@@ -107,3 +107,11 @@ func TestReadmeOfAProject(t *testing.T) {
 		}
 	}
 }
+
+// TestInitWhereNothingCanBeWritten: a directory that cannot be made is no mistake of the command line, wherever it is.
+func TestInitWhereNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"/proc/nothing", filepath.Join(t.TempDir(), strings.Repeat("d", 300))} {
+		prana(t, "", "init", dir).wants(t, 1, "", "the directory of the project")
+	}
+}

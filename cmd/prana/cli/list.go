@@ -20,7 +20,7 @@ func pageFlags(cmd *cobra.Command, limit *int, cursor *string) {
 func filterFlags(cmd *cobra.Command, f *flow.ExecutionFilter) {
 	cmd.Flags().StringVar((*string)(&f.Status), "status", "", "only those of this status")
 	cmd.Flags().StringVar(&f.Workflow, "workflow", "", "only those of this workflow")
-	cmd.Flags().StringToStringVar(&f.Tags, "tag", nil, "only those that have this tag: name=value; may be given several times")
+	cmd.Flags().Var((*tagsFlag)(&f.Tags), "tag", "only those that have this tag: name=value; may be given several times")
 	cmd.Flags().StringVar(&f.Parent, "parent", "", "only those that this execution started")
 	cmd.Flags().StringVar(&f.Error, "error", "", `only those whose error has these words, such as "connection refused"`)
 	ago(cmd, &f.Since, "since", "only those created then or later; with --status or --error, those that have had it since then or later")

@@ -40,7 +40,7 @@ func (sh *shell) runCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.start.ID, "id", "", "a name for this start, which then counts once")
 	cmd.Flags().StringVar(&f.start.Version, "version", "", "the version of a published workflow (default: the newest)")
 	fromNow(cmd, &f.start.StartAt, "at", "when it begins")
-	cmd.Flags().StringToStringVar(&f.start.Tags, "tag", nil, "a tag of the execution: name=value; may be given several times")
+	cmd.Flags().Var((*tagsFlag)(&f.start.Tags), "tag", "a tag of the execution: name=value; may be given several times")
 	cmd.Flags().StringVar(&f.start.From, "from", "", "the node that begins, with the input as what arrived there (default: the trigger)")
 	cmd.Flags().BoolVar(&f.start.Only, "only", false, "run that node, and nothing that follows it")
 	f.waiting(cmd)

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,9 +46,17 @@ func (sh *shell) suspended(ctx context.Context, c *client.Client, f flow.Suspens
 		}
 		t.add(s.ID, s.Workflow, s.Node, s.Type, moment(&s.SuspendedAt), moment(end), explain.Waiting(s, s.SuspendedAt))
 	}
-	if err := printPage(sh, page, t, "nothing waits"); err != nil || len(page.Items) == 0 || sh.output != formatTable {
+	if err := printPage(sh, page, t, nothingOf(f.Type)); err != nil || len(page.Items) == 0 || sh.output != formatTable {
 		return err
 	}
 	sh.note("to end a wait: prana resume SUSPENSION, with data as -i KEY=VALUE; one for an event also by prana event send")
 	return nil
+}
+
+// nothingOf says that nothing waits, and which types there are where that may be why.
+func nothingOf(suspendType string) string {
+	if suspendType == "" || slices.Contains(suspendTypes, suspendType) {
+		return "nothing waits"
+	}
+	return fmt.Sprintf("nothing waits; %s is no type of the engine, whose are %s; other nodes may have their own", suspendType, strings.Join(suspendTypes, ", "))
 }

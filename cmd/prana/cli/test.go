@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -73,12 +74,7 @@ func (sh *shell) test(ctx context.Context, args []string, o testOptions) error {
 	if o.named == "" {
 		t.Coverage = tally.Coverage()
 	}
-	if o.junit != "" {
-		if err := writeJUnit(o.junit, t.Cases); err != nil {
-			return err
-		}
-	}
-	if err := sh.printTested(t); err != nil {
+	if err := errors.Join(sh.printTested(t), writeJUnit(o.junit, t.Cases)); err != nil {
 		return err
 	}
 	if !t.OK {

@@ -87,7 +87,7 @@ func TestTestReportsJUnit(t *testing.T) {
 	if f := failed.Failure; f == nil || f.Message != "status: expected failed, actual completed" || !strings.Contains(f.Text, "ran: start stock") {
 		t.Errorf("the second case is %+v", failed)
 	}
-	prana(t, "", "test", shopTests, "--junit", filepath.Join(file, "no", "directory")).wants(t, 1, "", "report.xml")
+	prana(t, "", "test", shopTests, "--junit", filepath.Join(file, "no", "directory")).wants(t, 1, "2 passed, 3 failed", "report.xml")
 }
 
 func TestTestOfSomeCases(t *testing.T) {
