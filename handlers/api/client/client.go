@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
 )
 
 // Client speaks to one server. It may be used by many goroutines, and keeps
@@ -88,8 +91,14 @@ func get(path string, query url.Values) call {
 
 // post is a call with a JSON body. What is sent is always fit for JSON, or the server says why not.
 func post(path string, body any) (call, error) {
-	raw, err := json.Marshal(body)
+	raw, err := encode(body)
 	return call{method: http.MethodPost, path: path, media: "application/json", body: raw}, err
+}
+
+// encode gives the JSON of what is sent, as it is counted against the bounds: characters of HTML are one byte each.
+func encode(v any) (json.RawMessage, error) {
+	raw, err := flow.Encode(v)
+	return wire.OrNull(raw), err
 }
 
 // do makes the call, again if need be, and reads the answer into out; header is that of the answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -236,6 +237,45 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 		if !reflect.DeepEqual(e.asked, tt.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", name, e.asked, tt.want)
 		}
+	}
+}
+
+// What is sent is as long as the bounds of the server count it, and is what the caller gave.
+func TestCharactersOfHTMLAreSentAsTheyAre(t *testing.T) {
+	t.Parallel()
+	text := "<a href=\"?b&c\">"
+	raw := json.RawMessage(`"<a href=\"?b&c\">"`)
+	for name, call := range map[string]func(*Client) error{
+		"start":  ask(flow.StartRequest{Workflow: "order", Input: raw}, (*Client).Start).call,
+		"rerun":  ask(flow.RerunRequest{Execution: execID, Input: raw}, (*Client).Rerun).call,
+		"resume": ask(flow.ResumeRequest{Execution: execID, Data: raw}, (*Client).Resume).call,
+		"event":  ask(flow.Event{Type: "t", Data: raw}, (*Client).Publish).call,
+		"typed": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return For[string, any](c, "order").Start(ctx, in)
+		}).call,
+		"typed data": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return Attach[any](c, execID).Resume(ctx, "", in)
+		}).call,
+		"sent": ask(text, func(c *Client, ctx context.Context, in string) (any, error) { return c.Send(ctx, "t", in) }).call,
+		"by URL": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return c.ResumeByURL(ctx, c.URL("/resume/t"), in)
+		}).call,
+	} {
+		c := dial(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), string(raw)) {
+				t.Errorf("%s: sent %s, %v", name, body, err)
+			}
+		}))
+		_ = call(c) // the answer says nothing
+	}
+}
+
+// A typed nothing is null, whatever its type.
+func TestNothingIsNull(t *testing.T) {
+	t.Parallel()
+	e := &engine{}
+	if _, err := For[json.RawMessage, any](serve(t, e), "order").Start(t.Context(), nil); err != nil || string(e.asked.(flow.StartRequest).Input) != "null" {
+		t.Errorf("asked %+v, %v", e.asked, err)
 	}
 }
 
