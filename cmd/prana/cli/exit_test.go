@@ -136,4 +136,8 @@ func TestForeignAnswer(t *testing.T) {
 		})})
 		prana(t, f.url, "list").wants(t, code, "", strconv.Itoa(status))
 	}
+	f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		wire.Write(w, http.StatusBadGateway, wire.ProblemType, []byte(`{"title":"Bad Gateway","detail":"upstream is down"}`))
+	})})
+	prana(t, f.url, "list").wants(t, 6, "", "upstream is down")
 }

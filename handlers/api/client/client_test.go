@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -403,6 +404,31 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	c = dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	if _, err := c.Show(t.Context(), execID); err == nil {
 		t.Error("an answer that is no JSON was believed")
+	}
+}
+
+// A proxy may speak of problems as the server does, but its problems have no code of the API.
+func TestProblemsOfProxies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status  int
+		doc     string
+		want    string
+		nowhere bool
+	}{
+		{502, `{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"upstream is down"}`, "as a Prana server does: Bad Gateway: upstream is down", true},
+		{503, `{"title":"Be back soon"}`, "as a Prana server does: Be back soon", true},
+		{504, `{"type":"about:blank","status":504}`, "as a Prana server does", true},
+		{404, `{"detail":"no such host"}`, "as a Prana server does: no such host", false},
+		{500, `null`, "as a Prana server does", false},
+	} {
+		c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			wire.Write(w, tt.status, wire.ProblemType, []byte(tt.doc))
+		}))
+		_, err := c.Show(t.Context(), execID)
+		if p := flow.AsProblem(err); p.Code != fmt.Sprintf("http_%d", tt.status) || !strings.HasSuffix(p.Message, tt.want) || errors.Is(err, ErrUnreachable) != tt.nowhere {
+			t.Errorf("%d %s: got %v", tt.status, tt.doc, err)
+		}
 	}
 }
 
