@@ -151,7 +151,7 @@ func TestRunFollows(t *testing.T) {
 func TestRunPublishesAFile(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{
-		"POST /v1/workflows":                  wire.Deployed{ID: "order", Version: "v1", Created: true},
+		"POST /v1/workflows":                  wire.Deployed{ID: "order", Version: "v1", Created: true, Diagnostics: []json.RawMessage{}},
 		"POST /v1/workflows/order/executions": started,
 		"GET /v1/executions/x1":               viewOf(flow.Running),
 	})

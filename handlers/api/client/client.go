@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,10 +109,32 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fmt.Errorf("reading the answer to %s %s: %w", k.method, k.path, err)
+	err = json.Unmarshal(raw, out)
+	if name := missing(out); err == nil && name != "" {
+		err = fmt.Errorf("it says no %s", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s answers %s %s, but not as a Prana server does: %w", ErrUnreachable, hostOf(c.base), k.method, k.path, err)
 	}
 	return header, nil
+}
+
+// telling are the members without which an answer says nothing. Where they may not be left out, every server fills them.
+var telling = []string{"execution_id", "id", "status", "items", "diagnostics", "dry_run", "rerun_of"}
+
+// missing names a telling member that an answer lacks; empty = none.
+func missing(answer any) string {
+	v := reflect.Indirect(reflect.ValueOf(answer))
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		name := f.Tag.Get("json") // and nothing else, such as omitempty
+		if slices.Contains(telling, name) && v.FieldByIndex(f.Index).IsZero() {
+			return name
+		}
+	}
+	return ""
 }
 
 // traced are the headers of a trace carrier.

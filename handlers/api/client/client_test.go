@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func (e *engine) ResumeByToken(_ context.Context, token string, _ flow.ResumeReq
 }
 
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
-	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
+	return flow.PublishResult{ID: cmp.Or(ev.ID, "e1"), Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }
 
 func (e *engine) DryRun(_ context.Context, ev flow.Event) (flow.EventPreview, error) {
@@ -105,7 +106,7 @@ func (e *engine) PlanRerun(_ context.Context, r flow.RerunRequest) (flow.RerunPl
 }
 
 func (e *engine) Describe(_ context.Context, id string) (*flow.View, error) {
-	return &flow.View{Summary: flow.Summary{ID: id, Status: e.status, Error: e.left}, Output: wire.OrNull([]byte(e.output))}, e.ask(id)
+	return &flow.View{Summary: flow.Summary{ID: id, Status: cmp.Or(e.status, flow.Running), Error: e.left}, Output: wire.OrNull([]byte(e.output))}, e.ask(id)
 }
 
 func (e *engine) Await(ctx context.Context, id string) (*flow.View, error) {
@@ -401,9 +402,41 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") || !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
-	c = dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
-	if _, err := c.Show(t.Context(), execID); err == nil {
-		t.Error("an answer that is no JSON was believed")
+}
+
+// Whatever stands where the server should: its 200 is no success.
+func TestAnswersOfSomethingElseAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(*Client) error{
+		"start":     ask(flow.StartRequest{Workflow: "order"}, (*Client).Start).call,
+		"resume":    ask(flow.ResumeRequest{Execution: execID}, (*Client).Resume).call,
+		"cancel":    ask(flow.CancelRequest{Execution: execID}, (*Client).Cancel).call,
+		"retry":     ask(flow.RetryRequest{Execution: execID}, (*Client).Retry).call,
+		"rerun":     ask(flow.RerunRequest{Execution: execID}, (*Client).Rerun).call,
+		"its plan":  ask(flow.RerunRequest{Execution: execID}, (*Client).PlanRerun).call,
+		"event":     ask(flow.Event{Type: "t"}, (*Client).Publish).call,
+		"dry run":   ask(flow.Event{Type: "t"}, (*Client).DryRun).call,
+		"show":      ask(execID, (*Client).Show).call,
+		"show JSON": ask(execID, (*Client).ShowJSON).call,
+		"await":     ask(execID, (*Client).Await).call,
+		"list":      ask(flow.ExecutionFilter{}, (*Client).List).call,
+		"dead":      ask(execID, (*Client).DeadTask).call,
+		"pause":     func(c *Client) error { return c.Pause(context.Background(), flow.PauseRequest{Execution: execID}) },
+		"ping":      func(c *Client) error { return c.Ping(context.Background()) },
+		"follow": func(c *Client) error {
+			for _, err := range c.Follow(context.Background(), execID) {
+				return err
+			}
+			return nil
+		},
+	}
+	for _, answer := range []string{`{}`, `null`, `[]`, `"in"`, `{"error":"log in"}`, "<html>", ""} {
+		c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+		for name, call := range calls {
+			if err := call(c); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "not as a Prana server does") {
+				t.Errorf("%s, answered %q: got %v", name, answer, err)
+			}
+		}
 	}
 }
 
@@ -464,7 +497,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(flow.View{Summary: flow.Summary{Status: flow.Suspended}})
+		_ = json.NewEncoder(w).Encode(flow.View{Summary: flow.Summary{ID: execID, Status: flow.Suspended}})
 	}))
 	c.pause = time.Hour
 	go func() {

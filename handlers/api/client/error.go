@@ -15,8 +15,8 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it. Whether it
-// acted is not known.
+// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it, or of something
+// that is no Prana server. Whether it acted is not known.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 // Kinds of answers, for errors.Is. The first ones are those of package flow.
