@@ -41,13 +41,13 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.done = append(c.done, verb+" "+id)
-	fmt.Fprintf(w, `{"execution_id":%q,"status":"running","generation":1}`, id)
+	fmt.Fprintf(w, `{"execution_id":%q,"status":"running","generation":1,"rerun_of":"another"}`, id)
 }
 
 func (c *crowd) list(w http.ResponseWriter, r *http.Request) {
 	q, page, from := r.URL.Query(), flow.Page[flow.Summary]{}, 0
 	_, _ = fmt.Sscan(q.Get("cursor"), &from)
-	var fit []flow.Summary
+	fit := []flow.Summary{}
 	for _, x := range c.all {
 		if (q.Get("status") == "" || q.Get("status") == string(x.Status)) && (q.Get("workflow") == "" || q.Get("workflow") == x.Workflow) &&
 			(q.Get("tag") == "" || q.Get("tag") == "of="+x.Tags["of"]) {

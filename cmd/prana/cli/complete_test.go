@@ -44,7 +44,7 @@ func town(t *testing.T) *fake {
 		"GET /v1/executions": flow.Page[flow.Summary]{Items: []flow.Summary{
 			x("0run", flow.Running), x("0fail", flow.Failed), x("0done", flow.Completed), x("0sick", flow.Quarantined),
 		}},
-		"GET /v1/executions/" + anID("0run"): &flow.View{Nodes: []flow.NodeRun{
+		"GET /v1/executions/" + anID("0run"): &flow.View{Summary: x("0run", flow.Running), Nodes: []flow.NodeRun{
 			{Node: "start", Type: "manual.trigger", Status: flow.StepCompleted}, {Node: "pay", Type: "http.request", Status: flow.StepFailed}, {Node: "pay"},
 		}},
 		"GET /v1/suspensions": flow.Page[flow.Suspension]{Items: []flow.Suspension{

@@ -35,7 +35,7 @@ func TestDeployDirectory(t *testing.T) {
 	write(t, dir, "package.json", `{"name": "x"}`)
 	write(t, dir, "prana.yaml", "limits:\n  nodes: 10\n")
 	write(t, dir, "notes.txt", "nodes: no")
-	f := newFake(t, map[string]any{"POST /v1/workflows": wire.Deployed{ID: "w", Version: "v", Created: true}})
+	f := newFake(t, map[string]any{"POST /v1/workflows": wire.Deployed{ID: "w", Version: "v", Created: true, Diagnostics: []json.RawMessage{}}})
 	r := prana(t, f.url, "deploy", dir)
 	r.wants(t, 0, "published", "package.json: left out")
 	if n := len(f.asked()); n != 2 {
@@ -54,7 +54,7 @@ func TestDeployGoesOnAfterAnError(t *testing.T) {
 			wire.ProblemOf(wire.Undefinable([]json.RawMessage{json.RawMessage(`{"severity":"error","code":"BAD_ID","message":"m"}`)})).Write(w)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(wire.Deployed{ID: "good", Version: "v"})
+		_ = json.NewEncoder(w).Encode(wire.Deployed{ID: "good", Version: "v", Diagnostics: []json.RawMessage{}})
 	})})
 	r := prana(t, f.url, "deploy", bad, good)
 	r.wants(t, 3, "unchanged", "error BAD_ID m")
@@ -157,7 +157,7 @@ func TestDeployTellsWhereWebhooksGo(t *testing.T) {
 	t.Parallel()
 	file := write(t, t.TempDir(), "a.yaml", "id: paid\nnodes:\n  - {key: start, type: http.webhook_trigger, params: {path: /shop}}\n")
 	f := newFake(t, map[string]any{
-		"POST /v1/workflows":                 wire.Deployed{ID: "paid", Version: "v", Created: true},
+		"POST /v1/workflows":                 wire.Deployed{ID: "paid", Version: "v", Created: true, Diagnostics: []json.RawMessage{}},
 		"POST /v1/workflows/paid/executions": flow.StartResult{ExecutionID: "x"},
 	})
 	prana(t, f.url, "deploy", file).wants(t, 0, "published", f.url+"/webhook/paid/shop")

@@ -3,6 +3,7 @@ package cli
 import (
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -39,6 +40,24 @@ func TestErrorsOfTheServerHaveExitCodes(t *testing.T) {
 		prana(t, f.url, "show", "x").wants(t, c.code, "", c.stderr)
 	}
 }
+
+// TestSuccessOfSomethingElse: a page to log in at, or another service, answers whatever it is asked.
+func TestSuccessOfSomethingElse(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`{}`, `null`, `<html>`} {
+		f := &fake{all: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) })}
+		s := httptest.NewServer(f)
+		t.Cleanup(s.Close)
+		for _, line := range []string{"run order -o json", "run order --wait", "result " + unlike, "show " + unlike, "show -o json " + unlike, "list", "event send t", "workflows"} {
+			if got := prana(t, s.URL, strings.Fields(line)...); got.code != 6 || got.stdout != "" || !strings.Contains(got.stderr, "not as a Prana server does") {
+				t.Errorf("%s, answered %s: %+v", line, answer, got)
+			}
+		}
+	}
+}
+
+// unlike is a whole id, which is asked about as it is.
+const unlike = "07NZ4Qk0Qk0Qk0Qk0Qk0Qk0"
 
 func TestNoServer(t *testing.T) {
 	t.Parallel()
@@ -136,4 +155,8 @@ func TestForeignAnswer(t *testing.T) {
 		})})
 		prana(t, f.url, "list").wants(t, code, "", strconv.Itoa(status))
 	}
+	f := newFake(t, map[string]any{"GET /v1/executions": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		wire.Write(w, http.StatusBadGateway, wire.ProblemType, []byte(`{"title":"Bad Gateway","detail":"upstream is down"}`))
+	})})
+	prana(t, f.url, "list").wants(t, 6, "", "upstream is down")
 }

@@ -17,7 +17,7 @@ func TestExplainLooksAtTheQueue(t *testing.T) {
 	v.Nodes = []flow.NodeRun{{Node: "call", Queue: "slow", Status: flow.StepPending, CreatedAt: time.Now()}}
 	answers := map[string]any{
 		"GET /v1/executions/" + id: v,
-		"GET /v1/workers":          flow.Page[wire.Worker]{},
+		"GET /v1/workers":          flow.Page[wire.Worker]{Items: []wire.Worker{}},
 		"GET /v1/queues": flow.Page[wire.Queue]{Items: []wire.Queue{
 			{Queue: "prana-0.slow", Name: "slow", Partition: &other, Workers: 1}, {Queue: "prana-1.slow", Name: "slow", Partition: &own},
 		}},

@@ -115,7 +115,7 @@ func beginning(page flow.Page[flow.Summary], r *http.Request) flow.Page[flow.Sum
 // known are the executions that there are answers about: who gives an id in short has it looked up. Nobody counts that as a
 // request but the tests of it, which have an answer of their own.
 func (f *fake) known() flow.Page[flow.Summary] {
-	var page flow.Page[flow.Summary]
+	page := flow.Page[flow.Summary]{Items: []flow.Summary{}}
 	for line := range f.answers {
 		_, rest, ok := strings.Cut(line, " /v1/executions/")
 		id := strings.FieldsFunc(rest, func(r rune) bool { return r == ':' || r == '/' })

@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"prana/engine/flow"
+	"prana/handlers/api/wire"
 )
 
 // ids are of the right length, so that none of them is looked up.
 func anID(begin string) string { return begin + strings.Repeat("z", 23-len(begin)) }
 
 func summaries(ids ...string) flow.Page[flow.Summary] {
-	var page flow.Page[flow.Summary]
+	page := flow.Page[flow.Summary]{Items: []flow.Summary{}}
 	for _, id := range ids {
 		page.Items = append(page.Items, flow.Summary{ID: id, Workflow: "order", Status: flow.Suspended, CreatedAt: noon})
 	}
@@ -29,8 +30,8 @@ func TestPrefixNamesAnExecution(t *testing.T) {
 	a, b := anID("0aa1"), anID("0ab1")
 	v := viewOf(flow.Completed)
 	f := newFake(t, map[string]any{
-		"GET /v1/executions": summaries(a, b), "GET /v1/executions/" + a: v, "POST /v1/executions/" + b + ":cancel": map[string]any{},
-		"GET /v1/suspensions": map[string]any{},
+		"GET /v1/executions": summaries(a, b), "GET /v1/executions/" + a: v, "POST /v1/executions/" + b + ":cancel": wire.Accepted{ExecutionID: b},
+		"GET /v1/suspensions": flow.Page[flow.Suspension]{Items: []flow.Suspension{}},
 	})
 	prana(t, f.url, "show", "0aa").wants(t, 0, "completed", "")
 	if got := f.asked()[0].query.Encode(); got != "id_prefix=0aa&limit=100" {
@@ -65,7 +66,7 @@ func TestWholeIDIsNotLookedUp(t *testing.T) {
 // endless is a list that has these executions on a page, and none on any other, of which there is always one more.
 func endless(on string, ids ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		page := flow.Page[flow.Summary]{}
+		page := summaries()
 		if r.URL.Query().Get("cursor") == on {
 			page = beginning(summaries(ids...), r)
 		}
@@ -78,7 +79,7 @@ func endless(on string, ids ...string) http.HandlerFunc {
 func TestOldPrefixIsFound(t *testing.T) {
 	t.Parallel()
 	id := anID("0aa1bcde")
-	f := newFake(t, map[string]any{"GET /v1/executions": endless("+++", id), "POST /v1/executions/" + id + ":terminate": map[string]any{}})
+	f := newFake(t, map[string]any{"GET /v1/executions": endless("+++", id), "POST /v1/executions/" + id + ":terminate": wire.Accepted{ExecutionID: id}})
 	prana(t, f.url, "terminate", "0aa1bcde").wants(t, 0, "terminated "+id, "")
 	if n := len(f.asked()); n != 5 {
 		t.Errorf("the server was asked %d times, want 4 and the verb", n)
@@ -89,7 +90,7 @@ func TestOldPrefixIsFound(t *testing.T) {
 func TestShortPrefixIsNotSure(t *testing.T) {
 	t.Parallel()
 	id := anID("0aa1bcde")
-	f := newFake(t, map[string]any{"GET /v1/executions": endless("", id), "POST /v1/executions/" + id + ":terminate": map[string]any{}})
+	f := newFake(t, map[string]any{"GET /v1/executions": endless("", id), "POST /v1/executions/" + id + ":terminate": wire.Accepted{ExecutionID: id}})
 	prana(t, f.url, "terminate", "0aa1").wants(t, 2, "", "give 8 characters or more")
 	prana(t, f.url, "terminate", "0aa1bcde").wants(t, 0, "terminated "+id, "")
 	prana(t, f.url, "terminate", "0b").wants(t, 4, "", "older ones need their whole id")

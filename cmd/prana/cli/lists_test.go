@@ -127,10 +127,10 @@ func TestFormats(t *testing.T) {
 
 func TestEmptyLists(t *testing.T) {
 	t.Parallel()
+	none := map[string]any{"items": []any{}}
 	f := newFake(t, map[string]any{
-		"GET /v1/executions": map[string]any{}, "GET /v1/suspensions": map[string]any{},
-		"GET /v1/delays": map[string]any{}, "GET /v1/relations": map[string]any{},
-		"GET /v1/schedules": map[string]any{}, "GET /v1/hooks": map[string]any{},
+		"GET /v1/executions": none, "GET /v1/suspensions": none, "GET /v1/delays": none, "GET /v1/relations": none,
+		"GET /v1/schedules": none, "GET /v1/hooks": none,
 	})
 	for _, verb := range []string{"list", "suspended", "delays", "relations", "schedules", "hooks"} {
 		r := prana(t, f.url, verb)
@@ -222,7 +222,7 @@ func TestFamily(t *testing.T) {
 		Items:     []flow.FamilyLink{link("top", "me", -1, "sync"), link("me", "a", 1, "async"), link("a", "deep", 2, "sync"), link("me", "b", 1, "fire_and_forget")},
 		Truncated: true,
 	}
-	f := newFake(t, map[string]any{"GET /v1/executions/me/relations": family, "GET /v1/executions/alone/relations": flow.Family{Root: &flow.Summary{ID: "alone", Status: flow.Running}}})
+	f := newFake(t, map[string]any{"GET /v1/executions/me/relations": family, "GET /v1/executions/alone/relations": flow.Family{Items: []flow.FamilyLink{}, Root: &flow.Summary{ID: "alone", Status: flow.Running}}})
 	r := prana(t, f.url, "relations", "me", "--depth", "2")
 	r.wants(t, 0, "", "there are more")
 	if got, want := trimmed(r.stdout), trimmed(`

@@ -45,7 +45,7 @@ func TestQueues(t *testing.T) {
 // TestNoSuchQueue: a name that nothing has is told as that of a workflow or a hook.
 func TestNoSuchQueue(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, map[string]any{"GET /v1/queues": flow.Page[wire.Queue]{}})
+	f := newFake(t, map[string]any{"GET /v1/queues": flow.Page[wire.Queue]{Items: []wire.Queue{}}})
 	prana(t, f.url, "queues", "nope").wants(t, 4, "", `there is no queue "nope"`)
 }
 
@@ -57,7 +57,7 @@ func deadTasks(t *testing.T) *fake {
 		{ID: "gone"},
 		{ID: "b/2"},
 	}}
-	done := wire.Dead{}
+	done := wire.Dead{ID: "a:1"}
 	return newFake(t, map[string]any{
 		"GET /v1/dead": page, "GET /v1/dead/a:1": page.Items[0],
 		"POST /v1/dead/a:1:run": done, "POST /v1/dead/b/2:run": done, "POST /v1/dead/gone:run": flow.NotFound("dead task", "gone"),
@@ -97,6 +97,6 @@ func TestAllDead(t *testing.T) {
 			t.Errorf("%s: asked %v", verb, ended)
 		}
 	}
-	none := newFake(t, map[string]any{"GET /v1/dead": map[string]any{}})
+	none := newFake(t, map[string]any{"GET /v1/dead": map[string]any{"items": []any{}}})
 	prana(t, none.url, "dead", "delete", "--all").wants(t, 0, "", "no task was deleted")
 }

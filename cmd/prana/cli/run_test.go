@@ -65,6 +65,24 @@ func TestRunPrintsTheResult(t *testing.T) {
 	}
 }
 
+// TestCharactersOfHTMLAreSentAsTheyAre: escaped, an input within its limit would be beyond it.
+func TestCharactersOfHTMLAreSentAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"run", "order", "--input-json", `{"a":"<b>&"}`}, {"run", "order", "-i", "a=<b>&"},
+		{"event", "send", "t", "--data", `{"a":"<b>&"}`}, {"resume", "x1", "--data", `{"a":"<b>&"}`},
+	} {
+		f := newFake(t, map[string]any{
+			"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Suspended),
+			"POST /v1/events": flow.PublishResult{ID: "e"}, "POST /v1/executions/x1:resume": wire.Resumed{ExecutionID: "x1"},
+		})
+		prana(t, f.url, args...).wants(t, 0, "", "")
+		if body := f.asked()[0].body; !strings.Contains(body, `{"a":"<b>&"}`) {
+			t.Errorf("%v sends %s", args, body)
+		}
+	}
+}
+
 func TestRunDoesNotWaitUnlessAsked(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Suspended)})
@@ -133,7 +151,7 @@ func TestRunFollows(t *testing.T) {
 func TestRunPublishesAFile(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, map[string]any{
-		"POST /v1/workflows":                  wire.Deployed{ID: "order", Version: "v1", Created: true},
+		"POST /v1/workflows":                  wire.Deployed{ID: "order", Version: "v1", Created: true, Diagnostics: []json.RawMessage{}},
 		"POST /v1/workflows/order/executions": started,
 		"GET /v1/executions/x1":               viewOf(flow.Running),
 	})

@@ -189,11 +189,11 @@ func TestWhoWaitsOutlivesARestart(t *testing.T) {
 		mu.Unlock()
 		switch turn {
 		case 1:
-			_, _ = w.Write([]byte(`{"status":"suspended"}`))
+			_, _ = w.Write([]byte(`{"execution_id":"x","status":"suspended"}`))
 		case 2:
 			panic(http.ErrAbortHandler)
 		default:
-			_, _ = w.Write([]byte(`{"status":"completed"}`))
+			_, _ = w.Write([]byte(`{"execution_id":"x","status":"completed"}`))
 		}
 	}))
 	if v, err := c.Await(t.Context(), execID); err != nil || v.Status != flow.Completed {

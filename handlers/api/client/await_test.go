@@ -218,7 +218,7 @@ func TestLongHistoriesAreAskedForSeldom(t *testing.T) {
 func TestAllGoesThroughThePages(t *testing.T) {
 	t.Parallel()
 	page := func(cursor string, ids ...string) flow.Page[flow.Summary] {
-		p := flow.Page[flow.Summary]{Cursor: cursor}
+		p := flow.Page[flow.Summary]{Items: []flow.Summary{}, Cursor: cursor}
 		for _, id := range ids {
 			p.Items = append(p.Items, flow.Summary{ID: id})
 		}

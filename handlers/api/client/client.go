@@ -7,8 +7,13 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
+
+	"prana/engine/flow"
+	"prana/handlers/api/wire"
 )
 
 // Client speaks to one server. It may be used by many goroutines, and keeps
@@ -88,8 +93,14 @@ func get(path string, query url.Values) call {
 
 // post is a call with a JSON body. What is sent is always fit for JSON, or the server says why not.
 func post(path string, body any) (call, error) {
-	raw, err := json.Marshal(body)
+	raw, err := encode(body)
 	return call{method: http.MethodPost, path: path, media: "application/json", body: raw}, err
+}
+
+// encode gives the JSON of what is sent, as it is counted against the bounds: characters of HTML are one byte each.
+func encode(v any) (json.RawMessage, error) {
+	raw, err := flow.Encode(v)
+	return wire.OrNull(raw), err
 }
 
 // do makes the call, again if need be, and reads the answer into out; header is that of the answer.
@@ -98,10 +109,32 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return nil, fmt.Errorf("reading the answer to %s %s: %w", k.method, k.path, err)
+	err = json.Unmarshal(raw, out)
+	if name := missing(out); err == nil && name != "" {
+		err = fmt.Errorf("it says no %s", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s answers %s %s, but not as a Prana server does: %w", ErrUnreachable, hostOf(c.base), k.method, k.path, err)
 	}
 	return header, nil
+}
+
+// telling are the members without which an answer says nothing. Where they may not be left out, every server fills them.
+var telling = []string{"execution_id", "id", "status", "items", "diagnostics", "dry_run", "rerun_of"}
+
+// missing names a telling member that an answer lacks; empty = none.
+func missing(answer any) string {
+	v := reflect.Indirect(reflect.ValueOf(answer))
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		name := f.Tag.Get("json") // and nothing else, such as omitempty
+		if slices.Contains(telling, name) && v.FieldByIndex(f.Index).IsZero() {
+			return name
+		}
+	}
+	return ""
 }
 
 // traced are the headers of a trace carrier.

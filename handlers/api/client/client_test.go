@@ -1,9 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -67,7 +70,7 @@ func (e *engine) ResumeByToken(_ context.Context, token string, _ flow.ResumeReq
 }
 
 func (e *engine) Publish(_ context.Context, ev flow.Event) (flow.PublishResult, error) {
-	return flow.PublishResult{ID: ev.ID, Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
+	return flow.PublishResult{ID: cmp.Or(ev.ID, "e1"), Executions: []string{}, Buffered: true, Repeated: e.repeat}, e.ask(ev)
 }
 
 func (e *engine) DryRun(_ context.Context, ev flow.Event) (flow.EventPreview, error) {
@@ -103,7 +106,7 @@ func (e *engine) PlanRerun(_ context.Context, r flow.RerunRequest) (flow.RerunPl
 }
 
 func (e *engine) Describe(_ context.Context, id string) (*flow.View, error) {
-	return &flow.View{Summary: flow.Summary{ID: id, Status: e.status, Error: e.left}, Output: wire.OrNull([]byte(e.output))}, e.ask(id)
+	return &flow.View{Summary: flow.Summary{ID: id, Status: cmp.Or(e.status, flow.Running), Error: e.left}, Output: wire.OrNull([]byte(e.output))}, e.ask(id)
 }
 
 func (e *engine) Await(ctx context.Context, id string) (*flow.View, error) {
@@ -239,6 +242,45 @@ func TestRequestsArriveAsTheyWereMade(t *testing.T) {
 	}
 }
 
+// What is sent is as long as the bounds of the server count it, and is what the caller gave.
+func TestCharactersOfHTMLAreSentAsTheyAre(t *testing.T) {
+	t.Parallel()
+	text := "<a href=\"?b&c\">"
+	raw := json.RawMessage(`"<a href=\"?b&c\">"`)
+	for name, call := range map[string]func(*Client) error{
+		"start":  ask(flow.StartRequest{Workflow: "order", Input: raw}, (*Client).Start).call,
+		"rerun":  ask(flow.RerunRequest{Execution: execID, Input: raw}, (*Client).Rerun).call,
+		"resume": ask(flow.ResumeRequest{Execution: execID, Data: raw}, (*Client).Resume).call,
+		"event":  ask(flow.Event{Type: "t", Data: raw}, (*Client).Publish).call,
+		"typed": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return For[string, any](c, "order").Start(ctx, in)
+		}).call,
+		"typed data": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return Attach[any](c, execID).Resume(ctx, "", in)
+		}).call,
+		"sent": ask(text, func(c *Client, ctx context.Context, in string) (any, error) { return c.Send(ctx, "t", in) }).call,
+		"by URL": ask(text, func(c *Client, ctx context.Context, in string) (any, error) {
+			return c.ResumeByURL(ctx, c.URL("/resume/t"), in)
+		}).call,
+	} {
+		c := dial(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), string(raw)) {
+				t.Errorf("%s: sent %s, %v", name, body, err)
+			}
+		}))
+		_ = call(c) // the answer says nothing
+	}
+}
+
+// A typed nothing is null, whatever its type.
+func TestNothingIsNull(t *testing.T) {
+	t.Parallel()
+	e := &engine{}
+	if _, err := For[json.RawMessage, any](serve(t, e), "order").Start(t.Context(), nil); err != nil || string(e.asked.(flow.StartRequest).Input) != "null" {
+		t.Errorf("asked %+v, %v", e.asked, err)
+	}
+}
+
 type asking = struct {
 	call func(*Client) error
 	want any
@@ -360,9 +402,66 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	if p := flow.AsProblem(err); p.Code != "http_502" || strings.Contains(p.Message, "html") || !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
-	c = dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
-	if _, err := c.Show(t.Context(), execID); err == nil {
-		t.Error("an answer that is no JSON was believed")
+}
+
+// Whatever stands where the server should: its 200 is no success.
+func TestAnswersOfSomethingElseAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(*Client) error{
+		"start":     ask(flow.StartRequest{Workflow: "order"}, (*Client).Start).call,
+		"resume":    ask(flow.ResumeRequest{Execution: execID}, (*Client).Resume).call,
+		"cancel":    ask(flow.CancelRequest{Execution: execID}, (*Client).Cancel).call,
+		"retry":     ask(flow.RetryRequest{Execution: execID}, (*Client).Retry).call,
+		"rerun":     ask(flow.RerunRequest{Execution: execID}, (*Client).Rerun).call,
+		"its plan":  ask(flow.RerunRequest{Execution: execID}, (*Client).PlanRerun).call,
+		"event":     ask(flow.Event{Type: "t"}, (*Client).Publish).call,
+		"dry run":   ask(flow.Event{Type: "t"}, (*Client).DryRun).call,
+		"show":      ask(execID, (*Client).Show).call,
+		"show JSON": ask(execID, (*Client).ShowJSON).call,
+		"await":     ask(execID, (*Client).Await).call,
+		"list":      ask(flow.ExecutionFilter{}, (*Client).List).call,
+		"dead":      ask(execID, (*Client).DeadTask).call,
+		"pause":     func(c *Client) error { return c.Pause(context.Background(), flow.PauseRequest{Execution: execID}) },
+		"ping":      func(c *Client) error { return c.Ping(context.Background()) },
+		"follow": func(c *Client) error {
+			for _, err := range c.Follow(context.Background(), execID) {
+				return err
+			}
+			return nil
+		},
+	}
+	for _, answer := range []string{`{}`, `null`, `[]`, `"in"`, `{"error":"log in"}`, "<html>", ""} {
+		c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+		for name, call := range calls {
+			if err := call(c); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "not as a Prana server does") {
+				t.Errorf("%s, answered %q: got %v", name, answer, err)
+			}
+		}
+	}
+}
+
+// A proxy may speak of problems as the server does, but its problems have no code of the API.
+func TestProblemsOfProxies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status  int
+		doc     string
+		want    string
+		nowhere bool
+	}{
+		{502, `{"type":"about:blank","title":"Bad Gateway","status":502,"detail":"upstream is down"}`, "as a Prana server does: Bad Gateway: upstream is down", true},
+		{503, `{"title":"Be back soon"}`, "as a Prana server does: Be back soon", true},
+		{504, `{"type":"about:blank","status":504}`, "as a Prana server does", true},
+		{404, `{"detail":"no such host"}`, "as a Prana server does: no such host", false},
+		{500, `null`, "as a Prana server does", false},
+	} {
+		c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			wire.Write(w, tt.status, wire.ProblemType, []byte(tt.doc))
+		}))
+		_, err := c.Show(t.Context(), execID)
+		if p := flow.AsProblem(err); p.Code != fmt.Sprintf("http_%d", tt.status) || !strings.HasSuffix(p.Message, tt.want) || errors.Is(err, ErrUnreachable) != tt.nowhere {
+			t.Errorf("%d %s: got %v", tt.status, tt.doc, err)
+		}
 	}
 }
 
@@ -398,7 +497,7 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(flow.View{Summary: flow.Summary{Status: flow.Suspended}})
+		_ = json.NewEncoder(w).Encode(flow.View{Summary: flow.Summary{ID: execID, Status: flow.Suspended}})
 	}))
 	c.pause = time.Hour
 	go func() {

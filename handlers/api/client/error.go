@@ -15,8 +15,8 @@ import (
 	"prana/handlers/api/wire"
 )
 
-// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it. Whether it
-// acted is not known.
+// ErrUnreachable means that no answer came from the server, or only that of a proxy which does not reach it, or of something
+// that is no Prana server. Whether it acted is not known.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 // Kinds of answers, for errors.Is. The first ones are those of package flow.
@@ -96,7 +96,11 @@ func errorOf(res *http.Response, raw []byte) error {
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	p, away := foreign(res), notThere(res.StatusCode)
 	if media == wire.ProblemType && json.Unmarshal(raw, &doc) == nil {
-		p, away = told(doc), false
+		if doc.Code != "" {
+			p, away = told(doc), false
+		} else {
+			p.Message += words(doc)
+		}
 	}
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 {
 		p.RetryAfter = time.Duration(s) * time.Second
@@ -120,6 +124,17 @@ func foreign(res *http.Response) *flow.Problem {
 		p.Message += "; it points to " + hostOf(to.String())
 	}
 	return p
+}
+
+// words are what the document of somebody else says.
+func words(doc wire.Problem) string {
+	var text string
+	for _, said := range []string{doc.Title, doc.Detail} {
+		if said != "" {
+			text += ": " + flow.Cut(said, 500)
+		}
+	}
+	return text
 }
 
 // notThere tells whether the status is what a proxy says of a server that it does not reach.

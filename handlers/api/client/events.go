@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"prana/engine/flow"
@@ -23,7 +22,7 @@ func (c *Client) Publish(ctx context.Context, e flow.Event) (flow.PublishResult,
 
 // Send publishes an event with data that becomes JSON, and is like [Client.Publish] otherwise.
 func (c *Client) Send(ctx context.Context, eventType string, data any) (flow.PublishResult, error) {
-	raw, err := json.Marshal(data)
+	raw, err := encode(data)
 	if err != nil {
 		return flow.PublishResult{}, err
 	}

@@ -149,7 +149,7 @@ func server() *httptest.Server {
 		"POST /v1/workflows/order_approval/executions": flow.StartResult{ExecutionID: id},
 		"GET /v1/executions/" + id + "/output":         Receipt{"R-42"},
 		"GET /v1/executions/" + failed + "/output":     over,
-		"POST /v1/events":                              flow.PublishResult{Matched: 1, Executions: []string{id}},
+		"POST /v1/events":                              flow.PublishResult{ID: "paid-42", Matched: 1, Executions: []string{id}},
 		"POST /v1/executions/" + id + ":resume":        decided,
 		"GET /v1/executions":                           flow.Page[flow.Summary]{Items: []flow.Summary{{ID: id, Error: declined}}},
 		"GET /v1/executions/" + id + "/history": wire.History{ExecutionID: id, Status: flow.Completed, Items: []flow.NodeRun{

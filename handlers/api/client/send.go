@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of one answer, in bytes.
-const maxAnswer = 64 << 20
+// maxAnswer bounds what is read of one answer, in bytes: far more than an execution with many runs and large values has.
+const maxAnswer = 1 << 30
 
 // send makes a call once.
 func (c *Client) send(ctx context.Context, k call) (http.Header, []byte, error) {

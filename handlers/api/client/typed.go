@@ -43,7 +43,7 @@ func StartAt(t time.Time) StartOption { return func(r *flow.StartRequest) { r.St
 
 // Start starts an execution.
 func (w Workflow[In, Out]) Start(ctx context.Context, in In, with ...StartOption) (Execution[Out], error) {
-	raw, err := json.Marshal(in)
+	raw, err := encode(in)
 	if err != nil {
 		return Execution[Out]{}, fmt.Errorf("the input of workflow %s: %w", w.id, err)
 	}
@@ -96,7 +96,7 @@ func (x Execution[Out]) Follow(ctx context.Context) iter.Seq2[Update, error] {
 
 // Resume ends the wait of the node with data that becomes JSON; an empty node means the only wait.
 func (x Execution[Out]) Resume(ctx context.Context, node string, data any) (flow.ResumeResult, error) {
-	raw, err := json.Marshal(data)
+	raw, err := encode(data)
 	if err != nil {
 		return flow.ResumeResult{}, err
 	}
