@@ -161,8 +161,8 @@ func emptied(v reflect.Value) {
 			emptied(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+		for _, f := range v.Fields() {
+			if f.CanSet() {
 				emptied(f)
 			}
 		}

@@ -89,7 +89,7 @@ func About() [][2]string {
 	return all
 }
 
-// ErrUnknown: Options name something that is not measured.
+// ErrUnknown says that Options name something that is not measured.
 var ErrUnknown = errors.New("nothing that is measured")
 
 // chosen gives what is to be measured, in the order of the list above.
