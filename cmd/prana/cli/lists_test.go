@@ -162,7 +162,7 @@ func TestSuspended(t *testing.T) {
 // TestSuspendedOfATypeThatNobodyHas: a typo is not refused, since nodes of users have types of their own.
 func TestSuspendedOfATypeThatNobodyHas(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, map[string]any{"GET /v1/suspensions": flow.Page[flow.Suspension]{}})
+	f := newFake(t, map[string]any{"GET /v1/suspensions": flow.Page[flow.Suspension]{Items: []flow.Suspension{}}})
 	prana(t, f.url, "suspended", "--type", "aproval").wants(t, 0, "", "aproval is no type of the engine, whose are external_event, ")
 	if r := prana(t, f.url, "suspended", "--type", "approval"); r.stderr != "nothing waits\n" {
 		t.Errorf("stderr is %q", r.stderr)

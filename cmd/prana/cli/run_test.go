@@ -69,8 +69,10 @@ func TestRunPrintsTheResult(t *testing.T) {
 func TestCharactersOfHTMLAreSentAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"run", "order", "--input-json", `{"a":"<b>&"}`}, {"run", "order", "-i", "a=<b>&"},
-		{"event", "send", "t", "--data", `{"a":"<b>&"}`}, {"resume", "x1", "--data", `{"a":"<b>&"}`},
+		{"run", "order", "--input-json", `{"a":"<b>&"}`},
+		{"run", "order", "-i", "a=<b>&"},
+		{"event", "send", "t", "--data", `{"a":"<b>&"}`},
+		{"resume", "x1", "--data", `{"a":"<b>&"}`},
 	} {
 		f := newFake(t, map[string]any{
 			"POST /v1/workflows/order/executions": started, "GET /v1/executions/x1": viewOf(flow.Suspended),

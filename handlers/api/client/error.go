@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"prana/engine/flow"
@@ -128,13 +129,13 @@ func foreign(res *http.Response) *flow.Problem {
 
 // words are what the document of somebody else says.
 func words(doc wire.Problem) string {
-	var text string
+	var text strings.Builder
 	for _, said := range []string{doc.Title, doc.Detail} {
 		if said != "" {
-			text += ": " + flow.Cut(said, 500)
+			text.WriteString(": " + flow.Cut(said, 500))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // notThere tells whether the status is what a proxy says of a server that it does not reach.
