@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"unicode/utf8"
 
@@ -166,10 +167,15 @@ func before(p *compiled, x *flow.Execution, r flow.ResumeRequest) (flow.ResumeRe
 	return flow.ResumeResult{}, false, nil
 }
 
+// bringsAgain tells whether a request brings the data that came before, however that is written.
+func bringsAgain(was json.RawMessage, r flow.ResumeRequest) bool {
+	return digest(was) == digest(orNull(r.Data))
+}
+
 // sameResume tells whether a request that came again brings the data, or the error, that it had.
 func sameResume(x *flow.Execution, data flow.Ref, failed *flow.Problem, r flow.ResumeRequest) error {
 	was, stored := x.Values[data]
-	sameData := !stored || digest(was) == digest(orNull(r.Data))
+	sameData := !stored || bringsAgain(was, r)
 	sameError := (failed == nil) == (r.Error == nil) && (failed == nil || failed.Code == r.Error.Code && failed.Message == r.Error.Message)
 	if sameData && sameError {
 		return nil

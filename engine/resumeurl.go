@@ -85,7 +85,7 @@ func (u *resumeURL) broughtBefore(r flow.ResumeRequest) bool {
 		return false
 	}
 	was, stored := u.x.Values[flow.ResumeRef(u.id)]
-	return stored && digest(was) == digest(orNull(r.Data))
+	return stored && bringsAgain(was, r)
 }
 
 // beaten says why a wait could not be ended that was active a moment ago.

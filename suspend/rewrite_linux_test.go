@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sys/unix"
@@ -57,18 +56,7 @@ func redisOnADisk(t *testing.T) (*localredis.Server, *redis.Client) {
 	if err := os.WriteFile(binary, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
 		t.Fatal(err)
 	}
-	s, err := localredis.Start(t.Context(), localredis.Options{Persist: true, Binary: binary})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := redis.NewClient(&redis.Options{Network: s.Network(), Addr: s.Addr()})
-	t.Cleanup(func() {
-		_ = c.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s, c
+	return persistent(t, binary)
 }
 
 // disk bounds what the files of a server may become.
@@ -90,22 +78,4 @@ func size(t *testing.T, file string) uint64 {
 
 func idle(told string) bool {
 	return strings.Contains(told, "aof_rewrite_in_progress:0") && strings.Contains(told, "aof_rewrite_scheduled:0")
-}
-
-func untilRedis(t *testing.T, c *redis.Client, what string, is func(told string) bool) {
-	t.Helper()
-	until(t, what, func() bool {
-		told, err := c.Info(t.Context()).Result()
-		return err == nil && is(told)
-	})
-}
-
-// until waits for something to be so.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("it did not come to this: %s", what)
-		}
-	}
 }

@@ -16,18 +16,7 @@ import (
 // start reads it.
 func TestATornTransactionDoesNotComeBackInHalves(t *testing.T) {
 	t.Parallel()
-	s, err := localredis.Start(t.Context(), localredis.Options{Persist: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := redis.NewClient(&redis.Options{Network: s.Network(), Addr: s.Addr()})
-	t.Cleanup(func() {
-		for _, err := range []error{c.Close(), s.Close()} {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	s, c := persistent(t, "")
 	write := func(text string) {
 		t.Helper()
 		if err := c.ConfigSet(t.Context(), "appendfsync", "always").Err(); err != nil { // else the answer may come before the write
@@ -64,19 +53,49 @@ func TestATornTransactionDoesNotComeBackInHalves(t *testing.T) {
 	}
 	restart()
 	watched(t, c)
-	for told := ""; told == "" || strings.Contains(told, "aof_last_rewrite_time_sec:-1"); told = c.Info(t.Context(), "persistence").Val() {
-		select {
-		case <-t.Context().Done():
-			t.Fatal("the file is not written anew")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	untilRedis(t, c, "the file is written anew", func(told string) bool { return !strings.Contains(told, "aof_last_rewrite_time_sec:-1") })
 	write("x y")
 	s.Kill()
 	restart()
 	for key, there := range map[string]int64{"before": 1, "a": 0, "b": 0, "c": 0, "x": 1, "y": 1} {
 		if n, err := c.Exists(t.Context(), key).Result(); err != nil || n != there {
 			t.Errorf("%s is there %d times, want %d (%v)", key, n, there, err)
+		}
+	}
+}
+
+// persistent starts a Redis with an append-only file; an empty program is the one that is found.
+func persistent(t *testing.T, program string) (*localredis.Server, *redis.Client) {
+	t.Helper()
+	s, err := localredis.Start(t.Context(), localredis.Options{Persist: true, Binary: program})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(&redis.Options{Network: s.Network(), Addr: s.Addr()})
+	t.Cleanup(func() {
+		for _, err := range []error{c.Close(), s.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return s, c
+}
+
+func untilRedis(t *testing.T, c *redis.Client, what string, is func(told string) bool) {
+	t.Helper()
+	until(t, what, func() bool {
+		told, err := c.Info(t.Context()).Result()
+		return err == nil && is(told)
+	})
+}
+
+// until waits for something to be so.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come to this: %s", what)
 		}
 	}
 }

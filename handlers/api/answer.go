@@ -31,8 +31,8 @@ func respondPage[T any](w http.ResponseWriter, r *http.Request, p flow.Page[T], 
 		p.Items = []T{}
 	}
 	if p.Cursor != "" {
-		p.Cursor = markOf(r) + p.Cursor
 		next := r.URL.Query()
+		p.Cursor = markOf(r.URL.Path, next) + p.Cursor
 		next.Set("cursor", p.Cursor)
 		u := url.URL{Path: r.URL.Path, RawQuery: next.Encode()}
 		w.Header().Set("Link", "<"+u.String()+`>; rel="next"`)

@@ -19,13 +19,13 @@ const maxLimit = 1000
 type query struct {
 	values url.Values
 	names  []string
-	mark   string // of cursors of the list
+	path   string
 	err    error
 }
 
 func queryOf(r *http.Request) *query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	q := &query{values: values, mark: markOf(r)}
+	q := &query{values: values, path: r.URL.Path}
 	if err != nil {
 		q.fail("the query cannot be read")
 	}

@@ -23,17 +23,17 @@ type given struct {
 
 // overrides declares the flags of a verb that runs a part of the engine.
 func overrides(cmd *cobra.Command) *given {
-	g := &given{cmd, map[string]string{}}
+	g, d := &given{cmd, map[string]string{}}, config.Default()
 	g.flag("redis", "redis.url", "URL of the Redis (PRANA_REDIS): redis://, rediss://, unix://, redis-sentinel://, redis-cluster://, or miniredis")
-	g.flag("data-dir", "data_dir", "directory of the embedded Redis (default .prana)")
-	g.flag("log-level", "log.level", "debug, info, warn or error (default info)")
+	g.flag("data-dir", "data_dir", "directory of the embedded Redis"+defaultOf(d.DataDir))
+	g.flag("log-level", "log.level", "debug, info, warn or error"+defaultOf(d.Log.Level))
 	return g
 }
 
 // listening adds the flags of a verb that serves the API.
 func (g *given) listening() *given {
 	g.flag("listen", "listen", "host to listen on (default 127.0.0.1; others need PRANA_TOKEN)")
-	g.flag("port", "port", "port to listen on; 0 = a free one (default 8484)")
+	g.flag("port", "port", "port to listen on; 0 = a free one"+defaultOf(config.Default().Port))
 	return g
 }
 
@@ -48,8 +48,8 @@ func (g *given) flag(name, key, usage string) {
 	g.keys[name] = key
 }
 
-// defaultOf tells people what a number is that they do not give.
-func defaultOf(n int) string { return fmt.Sprintf(" (default %d)", n) }
+// defaultOf tells people what a setting is that they do not give.
+func defaultOf(v any) string { return fmt.Sprintf(" (default %v)", v) }
 
 // values are the flags that were given, by key.
 func (g *given) values() map[string]any {

@@ -109,14 +109,19 @@ func (c *Client) do(ctx context.Context, k call, out any) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = json.Unmarshal(raw, out)
+	return header, c.understand(k, raw, out)
+}
+
+// understand reads the answer to a call, if it is one of a Prana server.
+func (c *Client) understand(k call, raw []byte, out any) error {
+	err := json.Unmarshal(raw, out)
 	if name := missing(out); err == nil && name != "" {
 		err = fmt.Errorf("it says no %s", name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s answers %s %s, but not as a Prana server does: %w", ErrUnreachable, hostOf(c.base), k.method, k.path, err)
+		return fmt.Errorf("%w: %s answers %s %s, but not as a Prana server does: %w", ErrUnreachable, hostOf(c.base), k.method, k.path, err)
 	}
-	return header, nil
+	return nil
 }
 
 // telling are the members without which an answer says nothing. Where they may not be left out, every server fills them.

@@ -1,11 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
-	"slices"
 
 	"prana/engine/flow"
 	"prana/handlers/api/wire"
@@ -35,20 +35,12 @@ func (c *Client) Show(ctx context.Context, id string) (*flow.View, error) {
 
 // ShowJSON is Show as the server wrote it, with what this client does not know.
 func (c *Client) ShowJSON(ctx context.Context, id string) (json.RawMessage, error) {
-	var v written
-	_, err := c.do(ctx, get(execution(id, ""), nil), &v)
-	return v.raw, err
-}
-
-// written is a view as the server wrote it, of which is read what it is about.
-type written struct {
-	flow.Summary
-	raw json.RawMessage
-}
-
-func (w *written) UnmarshalJSON(raw []byte) error {
-	w.raw = slices.Clone(raw)
-	return json.Unmarshal(raw, &w.Summary)
+	k := get(execution(id, ""), nil)
+	_, raw, err := c.insist(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(raw), c.understand(k, raw, new(flow.Summary))
 }
 
 // Resume ends a wait by hand: that of r.Suspension, of r.Node, or the only one.
