@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	// carryFor is how long a snapshot is carried, which is many times what a task takes from a commit to its handler. Who takes longer was
 	// held up, and others may have moved the execution: it looks.
 	carryFor = 50 * time.Millisecond
+	// lateFor is how late the end of a wait is that yields: sooner than people notice, and later than it ever is while workers are free.
+	lateFor = 250 * time.Millisecond
 	// maxCarriedBytes bounds the values of one snapshot.
 	maxCarriedBytes = 64 << 10
 )
@@ -37,9 +40,22 @@ func (e *Engine) pastQueue(ctx context.Context, batch []*submission, ch *flow.Ch
 			ch.Ends = append(ch.Ends, flow.End{Dispatch: s.task.Dispatch})
 		}
 	}
+	if yields(batch) {
+		yield(ch)
+	}
 	if !e.takesAlong(ctx, batch, ch) {
 		e.pullFor(batch, ch)
 	}
+}
+
+// yields tells whether a commit ends the task of a wait that time ended so late that others must be overdue, too: these go before what follows.
+func yields(batch []*submission) bool {
+	return len(batch) == 1 && batch[0].frees() && batch[0].task.late
+}
+
+// yield leaves what follows to the due index, which brings it up after all that was due before.
+func yield(ch *flow.Change) {
+	ch.Dispatch = slices.DeleteFunc(ch.Dispatch, func(d flow.Dispatch) bool { return d.Queue == "" && d.In <= 0 })
 }
 
 // frees tells whether the commit ends a task of the partition's own queue.
@@ -89,6 +105,10 @@ func (j *job) inOwnQueue() bool { return j.x.QueueOf(j.node.Settings) == "" }
 
 // handOver tells the workers what a commit did of the queue's work. fresh: all that the fact needed had been loaded for the step.
 func (e *Engine) handOver(ctx context.Context, m move, batch []*submission, fresh bool) {
+	if yields(batch) && slices.ContainsFunc(m.ch.Steps, func(s *flow.Step) bool { return s.Status == flow.StepPending }) {
+		part, _ := flow.PartitionOf(m.ch.Execution)
+		e.nudgeSweep(part)
+	}
 	for _, end := range m.ch.Ends {
 		if end.Acknowledged != "" {
 			e.cfg.Hands.Acknowledged(end.Acknowledged)

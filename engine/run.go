@@ -52,6 +52,7 @@ type job struct {
 	attempt int
 	key     signer  // of the store; nil unless the step names resume URLs
 	places  []place // that this run asked for, and that may stand in no record yet
+	late    bool    // time ended its wait, and others must be overdue, too
 	turns   int     // steps of the execution that this process ran in a row before it
 }
 
@@ -89,6 +90,7 @@ func (e *Engine) jobOf(ctx context.Context, d flow.Dispatch, p *compiled, x *flo
 	s := x.Steps[d.Step]
 	j := &job{Dispatch: d, plan: p, x: x, step: s, node: p.Nodes[s.ID.Node], woke: woke, attempt: s.Attempt, turns: turns}
 	var err error
+	j.late = woke != "" && x.Now.Sub(s.Wait.Due) >= lateFor
 	if woke != "" && s.Wait.Type == flow.Retry {
 		j.attempt++
 	}

@@ -48,8 +48,8 @@ func (e *Engine) Run(ctx context.Context) {
 func (e *Engine) Wait() { e.pending.Wait() }
 
 func (e *Engine) sweepLoop(ctx context.Context, part int) {
-	look := func(ctx context.Context) (time.Duration, error) { return e.Sweep(ctx, part) }
-	e.keepLooking(ctx, watch{look: look, failed: fmt.Sprintf("sweeping partition %d failed; it goes on", part), atLeast: sweepAtLeast, nudge: e.nudge[part]})
+	s := sweeper{sweep: func(ctx context.Context) ([]flow.Dispatch, time.Duration, error) { return e.sweep(ctx, part) }, task: e.store.Task}
+	e.keepLooking(ctx, watch{look: s.look, failed: fmt.Sprintf("sweeping partition %d failed; it goes on", part), atLeast: sweepAtLeast, nudge: e.nudge[part]})
 }
 
 // watch is what a process looks at again and again.
@@ -104,19 +104,24 @@ func (e *Engine) nudgeSweep(part int) {
 // Sweep looks once at what is due in a partition and moves it. next is the time until
 // there is more; negative when the index is empty.
 func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err error) {
+	_, next, err = e.sweep(ctx, part)
+	return next, err
+}
+
+// sweep also gives the tasks that it enqueued: what was due first is last, and taken first.
+func (e *Engine) sweep(ctx context.Context, part int) (wake []flow.Dispatch, next time.Duration, err error) {
 	due, next, err := e.store.Due(ctx, part, sweepBatch, sweepLease)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	if len(due) == 0 {
-		return next, nil
+		return nil, next, nil
 	}
 	e.cfg.Counters.Swept(ctx, len(due))
 	found, err := e.loadDue(ctx, due)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	var wake []flow.Dispatch
 	ready := make([]*flow.Dispatch, len(due))
 	index := make([]int, len(due))
 	for i := range index {
@@ -133,14 +138,15 @@ func (e *Engine) Sweep(ctx context.Context, part int) (next time.Duration, err e
 		}
 	}
 	if len(wake) > 0 {
+		slices.Reverse(wake) // each goes ahead of those before
 		if werr := e.enqueue(ctx, wake); werr != nil {
-			return 0, errors.Join(err, werr)
+			return nil, 0, errors.Join(err, werr)
 		}
 	}
 	if len(due) == sweepBatch {
 		next = 0
 	}
-	return next, err
+	return wake, next, err
 }
 
 // loadDue reads what the entries of steps are about.

@@ -196,12 +196,9 @@ func encodeHead(h *flow.Head) ([]byte, error) {
 }
 
 func decodeHead(s string) (flow.Head, error) {
-	var st storedHead
 	at, body, err := unstamp(s)
-	if err == nil {
-		err = json.Unmarshal([]byte(body), &st)
-	}
-	if err != nil {
+	st, plain := readPlainHead(body)
+	if err = errors.Join(err, orJSON(plain, body, &st)); err != nil {
 		return flow.Head{}, fmt.Errorf("reading the head: %w", err)
 	}
 	h := flow.Head{

@@ -99,6 +99,9 @@ func readAsJSON(t *testing.T, body string) {
 	if st, ok := readPlainFront(body); ok {
 		sameAsJSON(t, body, st)
 	}
+	if st, ok := readPlainHead(body); ok {
+		sameAsJSON(t, body, st)
+	}
 	if st, ok := readPlainFan(body); ok {
 		sameAsJSON(t, body, st)
 	}
@@ -123,6 +126,10 @@ func FuzzPlain(f *testing.F) {
 		`{"s":"running","l":{"1":[0,0,1],"2":[1,0],"3":null},"n":[7,0,1],"e":{"1":2,"4":0}}`, `{"s":"running","l":{"01":[1],"1":[2],"1":[3]}}`, `{"s":"running","l":{}}`,
 		`{"t":1000,"n":900,"a":1,"c":2,"o":3,"d":1000,"w":5,"m":"loop","p":"done","k":true,"x":true,"b":77}`, `{"t":1,"n":1,"d":1,"w":1}`,
 		`{"i":7,"l":{"2":[1,0]},"c":true,"b":[{"e":1,"r":"o1.000"}],"a":{"1":5}}`, `{"i":0}`,
+		`{"s":"suspended","o":"o","n":1,"i":[{"e":-1,"r":"i"}],"w":{"t":"wait","d":{"mode":"schedule","a":["}{\\\"",{}]},"k":true,"u":1796102458882,"q":1},"c":1,"m":0}`,
+		`{"s":"suspended","o":"o","w":{"t":"wait","d":{"a":1}},"r":{"b":"timer","a":5,"p":"ann","n":1,"f":1,"o":"p","v":"e","w":{"d":{}},"s":7},"c":1}`,
+		`{"s":"a","o":"b","w":{"t":"","d":{],"i":0}}`, `{"s":"a","o":"b","w":{"t":"","d":null,"u":-0}}`, `{"s":"a","o":"b","w":{"t":"","d":{"a":"}`, `{"s":"a","o":"b","w":{"t":"x","d":{}{}}}`,
+		`{"w":"orders","v":"ee1e03639985c7d5","s":"id","o":60000,"f":"webhook"}`, `{"w":"","v":""}`, `{"w":"a","v":"b","o":01}`, `{"w":"a","v":"b","w":"c"}`,
 		`{"s":"","o":""}`, `{"s":"a","o":"b","n":01}`, `{"s":"a","o":"b","n":-0}`, `{"s":"a","o":"b","n":9223372036854775808}`, `{"s":"a","o":"b","i":[]}`,
 		`{"s":"\u0041","o":"b"}`, `{"s":"a","o":"b","n":-}`, `{"s":"a","o":"b","p":""} `, `{"s":"a","o":"b","i":[{"e":1},]}`,
 	} {

@@ -32,12 +32,50 @@ func readPlainStep(body string) (st storedStep, ok bool) {
 	st.Turn = int(r.count(`,"n":`))
 	st.Inputs = r.arrivals(`,"i":[`)
 	st.Port = r.name(`,"p":`)
+	st.Wait, st.Resumed = r.wait(), r.resumption()
 	st.Created, st.Started, st.Ended = r.count(`,"c":`), r.count(`,"b":`), r.count(`,"z":`)
 	if r.skip(`,"m":`) {
 		st.Ran = new(r.number())
 	}
 	st.Place = r.name(`,"k":`)
 	st.Emitted = int(r.count(`,"q":`))
+	return st, r.ends()
+}
+
+// wait reads the wait of a step, unless it is one for an event or a child.
+func (r *plainReader) wait() *storedWait {
+	if !r.skip(`,"w":{"t":`) {
+		return nil
+	}
+	w := &storedWait{Type: r.text(), Data: r.object(`,"d":`), Timer: r.skip(`,"k":true`)}
+	w.In, w.Due = r.given(`,"i":`), r.given(`,"u":`)
+	w.Since, w.Began, w.First = r.count(`,"s":`), r.count(`,"q":`), int(r.count(`,"f":`))
+	r.expect(`}`)
+	return w
+}
+
+// resumption reads how the wait of a step ended, unless it was with an error.
+func (r *plainReader) resumption() *storedResumption {
+	if !r.skip(`,"r":{"b":`) {
+		return nil
+	}
+	e := &storedResumption{By: r.text(), At: r.count(`,"a":`), Actor: r.name(`,"p":`), Turn: int(r.count(`,"n":`)), First: int(r.count(`,"f":`))}
+	e.Op, e.Event = r.name(`,"o":`), r.name(`,"v":`)
+	e.Wait, e.Since = r.object(`,"w":`), r.count(`,"s":`)
+	r.expect(`}`)
+	return e
+}
+
+// readPlainHead reads the JSON of the head of an execution that somebody started who named neither tags nor queue; false = it is another.
+func readPlainHead(body string) (st storedHead, ok bool) {
+	r := plainReader{rest: body}
+	r.expect(`{"w":`)
+	st.Workflow = r.text()
+	r.expect(`,"v":`)
+	st.Version = r.text()
+	st.StartID = r.name(`,"s":`)
+	st.Timeout = r.count(`,"o":`)
+	st.From = r.name(`,"f":`)
 	return st, r.ends()
 }
 
@@ -126,6 +164,50 @@ func (r *plainReader) count(before string) int64 {
 		return 0
 	}
 	return r.number()
+}
+
+// given reads a number that may be left out; nil = it is.
+func (r *plainReader) given(before string) *int64 {
+	if !r.skip(before) {
+		return nil
+	}
+	return new(r.number())
+}
+
+// object reads an object as it stands, if it is there.
+func (r *plainReader) object(before string) json.RawMessage {
+	if !r.skip(before) {
+		return nil
+	}
+	end := objectEnd(r.rest)
+	raw := json.RawMessage(r.rest[:end])
+	r.rest = r.rest[end:]
+	if !json.Valid(raw) {
+		r.lost = true
+	}
+	return raw
+}
+
+// objectEnd gives where the object ends with which a text begins; 0 = it begins with none, or that has no end.
+func objectEnd(text string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			depth--
+		}
+		if depth == 0 {
+			return i + min(1, i)
+		}
+	}
+	return 0
 }
 
 // text reads a string without anything to be unescaped.

@@ -219,9 +219,8 @@ while i <= last do
     i = i + 4
   elseif op == 'e' then
     local list, id = KEYS[tonumber(ARGV[i + 2])], ARGV[i + 4]
-    local exists = call('EXISTS', key) == 1
-    if not exists or hint('ZREM', KEYS[tonumber(ARGV[i + 3])], id) == 1 then
-      hint('HSET', key, 'state', 'pending', 'pending_since', since(), unpack(exists and {} or {'msg', ARGV[i + 5]}))
+    if hint('ZREM', KEYS[tonumber(ARGV[i + 3])], id) == 1 or call('EXISTS', key) == 0 then
+      hint('HSET', key, 'msg', ARGV[i + 5], 'state', 'pending', 'pending_since', since())
       push(ARGV[i + 6], list, id)
     end
     i = i + 7

@@ -105,7 +105,7 @@ if wanted == '1' then
 end
 
 for _, step in ipairs(list()) do
-  local record = redis.call('HGET', KEYS[1], 'a' .. step)
+  local record = seen['a' .. step]
   local refs = record and string.match(record, '^%d+|[^|]*|([^|;]*)')
   for ref in string.gmatch(refs or '', '[^,]+') do
     value(ref)
